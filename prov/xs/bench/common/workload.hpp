@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace xs::bench {
+
+/// What one measurement repeats, called a turn below.
+enum class Metric : std::uint32_t {
+  kLatency,  ///< one round trip of one message each way
+  kStream,   ///< one window of messages one way, then an empty message back
+};
+
+constexpr std::array<Metric, 2> kMetrics = {Metric::kLatency, Metric::kStream};
+
+/// Message sizes, in bytes.
+constexpr std::array<std::size_t, 8> kSizes = {0, 8, 64, 1024, 4096, 65536, 1048576, 4194304};
+
+/// Messages in flight while streaming, and the memory that they may take.
+constexpr std::size_t kWindowMessages = 64;
+constexpr std::size_t kWindowBytes = 16 * 1024 * 1024;
+
+/// Messages of `bytes` bytes in one window; every one has a buffer of its own.
+constexpr std::size_t window_of(std::size_t bytes) {
+  return bytes == 0 ? kWindowMessages : std::min(kWindowMessages, kWindowBytes / bytes);
+}
+
+/// Half round trips or messages in one turn: what the time of a turn is divided by.
+constexpr std::size_t units_per_turn(Metric metric, std::size_t bytes) {
+  return metric == Metric::kLatency ? 2 : window_of(bytes);
+}
+
+/// One measurement: `warmup` turns that don't count, then `turns` that do.
+struct Task {
+  Metric metric = Metric::kLatency;
+  std::uint64_t bytes = 0;
+  std::uint64_t warmup = 0;
+  std::uint64_t turns = 0;
+};
+
+}  // namespace xs::bench

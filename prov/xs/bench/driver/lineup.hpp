@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "driver/contestant.hpp"
+#include "driver/pair.hpp"
+
+namespace xs::bench {
+
+/// Starts everything that the options ask for and that this machine has.
+/// Each contestant that is missing gets one line on `notes` with the reason.
+class Lineup {
+ public:
+  Lineup(const Options& options, const Casting& casting, const Listener& listener,
+         std::ostream& notes);
+
+  /// Subject, inner, peers of each group, then the floor.
+  std::vector<Pair> gather();
+
+ private:
+  void gather_providers(Group group);
+  void gather_mpi();
+  std::optional<Pair> start(Contestant contestant) const;
+  bool add(Contestant contestant);
+
+  const Options& options_;
+  const Casting& casting_;
+  const Listener& listener_;
+  std::ostream& notes_;
+  std::vector<Pair> pairs_;
+  std::string inner_;  // of the libfabric at hand
+  bool subject_is_there_ = false;
+};
+
+}  // namespace xs::bench

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "driver/options.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <sstream>
+
+#include "common/failure.hpp"
+
+namespace xs::bench {
+namespace {
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> words;
+  std::istringstream stream(list);
+  for (std::string word; std::getline(stream, word, ',');)
+    if (!word.empty()) words.push_back(word);
+  return words;
+}
+
+double positive(const std::string& option, const std::string& text) {
+  std::istringstream stream(text);
+  double value = 0;
+  if (!(stream >> value) || !stream.eof() || !(value > 0))
+    throw Failure(option + " takes a number above 0, not '" + text + "'");
+  return value;
+}
+
+using Setter = std::function<void(Options&, const std::string&)>;
+
+const std::map<std::string, Setter>& setters() {
+  static const std::map<std::string, Setter> table = {
+      {"--subject", [](Options& o, const std::string& v) { o.subject = v; }},
+      {"--peers", [](Options& o, const std::string& v) { o.peers = split(v); }},
+      {"--inner", [](Options& o, const std::string& v) { o.inner = v; }},
+      {"--plugin-dir", [](Options& o, const std::string& v) { o.plugin_dir = v; }},
+      {"--second-libfabric", [](Options& o, const std::string& v) { o.second_libfabric = v; }},
+      {"--mpi-program", [](Options& o, const std::string& v) { o.mpi_program = v; }},
+      {"--out", [](Options& o, const std::string& v) { o.out = v; }},
+      {"--rounds",
+       [](Options& o, const std::string& v) {
+         o.rounds = static_cast<unsigned>(std::max(1.0, positive("--rounds", v)));
+       }},
+      {"--budget",
+       [](Options& o, const std::string& v) { o.budget = positive("--budget", v) / 1e3; }},
+      {"--limit", [](Options& o, const std::string& v) { o.limit = positive("--limit", v); }},
+      {"--deadline",
+       [](Options& o, const std::string& v) { o.deadline = positive("--deadline", v); }},
+  };
+  return table;
+}
+
+}  // namespace
+
+const char* const kUsage =
+    "  --quick                    15 rounds of 3 ms, at most 60 s\n"
+    "  --peers LIST               some of shm,sm2,net,tcp,tcp;ofi_rxm,sockets,mpi (default: all)\n"
+    "  --inner NAME               build xs on this provider (sets FI_XS_FALLBACK)\n"
+    "  --plugin-dir DIR           where libxs-fi.so is\n"
+    "  --second-libfabric PREFIX  measure the providers of this libfabric as well\n"
+    "  --out DIR                  where the results go\n"
+    "  --subject NAME             compare this provider instead of xs\n"
+    "  --rounds N                 rounds, 40\n"
+    "  --budget MS                milliseconds per measurement, 10\n"
+    "  --deadline S               seconds after which a measurement is 'too slow', 2\n"
+    "  --limit S                  seconds after which no further measurement begins, 600\n"
+    "  --mpi-program PATH         the program for mpirun\n";
+
+bool Options::has_peer(const std::string& name) const {
+  return std::find(peers.begin(), peers.end(), name) != peers.end();
+}
+
+std::optional<Options> parse_options(const std::vector<std::string>& arguments) {
+  Options options;
+  if (const char* inner = std::getenv("FI_XS_FALLBACK")) options.inner = inner;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = arguments[i];
+    if (name == "-h" || name == "--help") return std::nullopt;
+    if (name == "--quick") {
+      options.rounds = 15;
+      options.budget = 0.003;
+      options.limit = 60;
+      continue;
+    }
+    const auto setter = setters().find(name);
+    if (setter == setters().end()) throw Failure("unknown option " + name);
+    if (i + 1 == arguments.size()) throw Failure(name + " takes a value");
+    setter->second(options, arguments[++i]);
+  }
+  return options;
+}
+
+}  // namespace xs::bench

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xs::bench {
+
+/// The command line of the driver.
+struct Options {
+  std::string subject = "xs";  ///< the provider in question
+  std::vector<std::string> peers = {"shm", "sm2", "net", "tcp", "tcp;ofi_rxm", "sockets", "mpi"};
+  std::string inner;             ///< what the subject must build on; empty: the first that is there
+  std::string plugin_dir;        ///< where libxs-fi.so is; empty: where libfabric looks
+  std::string second_libfabric;  ///< install prefix; empty: none
+  std::string mpi_program;       ///< the program that mpirun starts; empty: no MPI
+  std::string out = ".";         ///< directory for the results
+  unsigned rounds = 40;
+  double budget = 0.010;  ///< seconds per measurement
+  double deadline = 2.0;  ///< seconds after which a measurement is given up
+  double limit = 600;     ///< seconds after which no further measurement begins
+  bool has_peer(const std::string& name) const;
+};
+
+/// Nothing if the command line asks for help. Throws Failure if it is wrong.
+std::optional<Options> parse_options(const std::vector<std::string>& arguments);
+
+/// What the options mean, for people.
+extern const char* const kUsage;
+
+}  // namespace xs::bench

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "report/comparison.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "report/text.hpp"
+
+namespace xs::bench {
+namespace {
+
+constexpr std::size_t k8 = 1;    // index of 8 bytes
+constexpr std::size_t k1Mi = 6;  // index of 1 MiB
+
+// Two rounds in which the entries take the given seconds, at 8 bytes and at 1 MiB.
+Samples samples_of(const std::vector<Entry>& entries, const std::vector<double>& seconds) {
+  Samples samples(entries, 2);
+  for (std::size_t entry = 0; entry < entries.size(); ++entry)
+    for (const Metric metric : kMetrics)
+      for (const std::size_t size : {k8, k1Mi})
+        samples.cell(entry, metric, size).seconds = {seconds[entry], 10 * seconds[entry]};
+  return samples;
+}
+
+std::string ratio_lines(const Samples& samples) {
+  std::ostringstream out;
+  write_ratios(out, compare(samples));
+  return out.str();
+}
+
+TEST(Comparison, LatencyGoesByTimeAndStreamsByRate) {
+  const Samples samples = samples_of(
+      {{"xs", Group::kFabric, Role::kSubject}, {"net", Group::kFabric, Role::kInner}}, {2, 1});
+  EXPECT_EQ(ratio_lines(samples),
+            "latency_ratio.xs_over_inner.8 2.00\n"
+            "latency_ratio.xs_over_inner.1048576 2.00\n"
+            "rate_ratio.xs_over_inner.8 0.500\n"
+            "bandwidth_ratio.xs_over_inner.1048576 0.500\n");
+}
+
+TEST(Comparison, FloorHasNoMessageRate) {
+  const Samples samples = samples_of(
+      {{"xs", Group::kFabric, Role::kSubject}, {"floor", Group::kNone, Role::kFloor}}, {4, 1});
+  EXPECT_EQ(ratio_lines(samples),
+            "latency_ratio.xs_over_floor.8 4.00\n"
+            "latency_ratio.xs_over_floor.1048576 4.00\n"
+            "bandwidth_ratio.xs_over_floor.1048576 0.250\n");
+}
+
+TEST(Comparison, StaysWithinItsGroup) {
+  const Samples samples = samples_of({{"xs", Group::kFabric, Role::kSubject},
+                                      {"tcp;ofi_rxm", Group::kFabric, Role::kPeer},
+                                      {"xs@2", Group::kSecond, Role::kSubject},
+                                      {"tcp@2", Group::kSecond, Role::kInner},
+                                      {"mpi xs", Group::kMpi, Role::kSubject},
+                                      {"mpi net", Group::kMpi, Role::kInner}},
+                                     {1, 1, 1, 1, 1, 1});
+  std::vector<std::string> keys;
+  for (const Comparison& comparison : compare(samples)) keys.push_back(comparison.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"xs_over_tcp_ofi_rxm", "xs_2_over_inner_2",
+                                            "mpi_xs_over_mpi_inner"}));
+}
+
+}  // namespace
+}  // namespace xs::bench

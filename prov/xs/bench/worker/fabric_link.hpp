@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/workload.hpp"
+#include "worker/fabric_handles.hpp"
+
+namespace xs::bench {
+
+/// A reliable endpoint of one provider that exchanges tagged messages with one
+/// peer, through the public calls of libfabric only. Progress is manual: only
+/// the functions below make any. One thread. Every function throws Failure.
+class FabricLink {
+ public:
+  /// Opens the RDM endpoint of exactly the provider `name`, such as "tcp;ofi_rxm".
+  explicit FabricLink(const std::string& name);
+
+  /// Provider specific bytes, as fi_getname gives them.
+  std::string address();
+  void connect(const std::string& peer);
+
+  /// The buffer belongs to the link until the operation is counted as done.
+  /// At most kDepth sends and kDepth receives may be open at a time.
+  void post_send(const void* buffer, std::size_t bytes, std::uint64_t tag);
+  void post_receive(void* buffer, std::size_t bytes, std::uint64_t tag);
+
+  /// Spins until that many operations are done since the last reset_counts().
+  void wait_sent(std::uint64_t count);
+  void wait_received(std::uint64_t count);
+  void progress();
+
+  /// Counts from 0 again; nothing may be open.
+  void reset_counts();
+
+  static constexpr std::size_t kDepth = kWindowMessages + 4;
+
+ private:
+  void open_endpoint();
+  [[noreturn]] void throw_completion_error();
+  template <class Post>
+  void retry(const char* call, Post post);
+
+  // Declared in the order of opening, so that they close in the reverse one.
+  Info info_;
+  Fabric fabric_;
+  Domain domain_;
+  AddressVector av_;
+  CompletionQueue cq_;
+  Endpoint ep_;
+  fi_addr_t peer_ = FI_ADDR_UNSPEC;
+
+  // Contexts tell sends from receives; both lists are used round and round.
+  std::vector<fi_context2> send_contexts_;
+  std::vector<fi_context2> receive_contexts_;
+  std::uint64_t sends_posted_ = 0;
+  std::uint64_t receives_posted_ = 0;
+  std::uint64_t sent_ = 0;
+  std::uint64_t received_ = 0;
+};
+
+}  // namespace xs::bench

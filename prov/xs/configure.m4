@@ -1,0 +1,1 @@
+m4_include([configure.m4])

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "abi/cq.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <utility>
+
+#include "abi/errno.hpp"
+#include "abi/ops.hpp"
+#include "abi/text.hpp"
+
+namespace xs::abi {
+
+namespace {
+
+constexpr std::size_t kDefaultSize = 1024;     // entries
+constexpr std::size_t kLargestSize = 1 << 24;  // entries
+
+// How a thread that waits without a descriptor spends its time: ever longer, at most a millisecond.
+class Pause {
+ public:
+  void operator()() noexcept {
+    ++turns_;
+    if (turns_ < kSpins) return;
+    if (turns_ < kYields) {
+      sched_yield();
+      return;
+    }
+    const struct timespec pause { .tv_sec = 0, .tv_nsec = nanoseconds_ };
+    nanosleep(&pause, nullptr);
+    nanoseconds_ = std::min(nanoseconds_ * 2, kLongest);
+  }
+
+ private:
+  static constexpr unsigned kSpins = 100;
+  static constexpr unsigned kYields = 1000;
+  static constexpr long kLongest = 1'000'000;
+  unsigned turns_ = 0;
+  long nanoseconds_ = 10'000;
+};
+
+}  // namespace
+
+Cq::Cq(Domain& owner, const struct fi_cq_attr& attr)
+    : fid_cq{},
+      domain(owner),
+      core(attr.format, attr.size ? attr.size : kDefaultSize),
+      wait_object(attr.wait_obj),
+      wait_condition(attr.wait_obj == FI_WAIT_NONE ? FI_CQ_COND_NONE : attr.wait_cond) {}
+
+ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+  const Guard guard(domain.gate);
+  const ssize_t rc = core.read(buffer, count, source);
+  if (rc != -FI_EAGAIN) return rc;
+  domain.progress();
+  return core.read(buffer, count, source);
+}
+
+ssize_t Cq::wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::size_t threshold,
+                      int timeout) noexcept {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::milliseconds(std::max(timeout, 0));
+  Pause pause;
+  for (;;) {
+    const bool late = timeout >= 0 && Clock::now() >= deadline;
+    const bool signaled = take_signal();
+    {
+      const Guard guard(domain.gate);
+      if (!core.has(threshold)) domain.progress();
+      if (late || signaled || core.has(threshold)) {
+        const ssize_t rc = core.read(buffer, count, source);
+        if (rc != -FI_EAGAIN || late) return rc;
+        if (signaled) return -FI_ECANCELED;
+      }
+    }
+    pause();
+  }
+}
+
+void Cq::signal() noexcept {
+  const std::lock_guard lock(signal_mutex_);
+  signaled_ = true;
+}
+
+bool Cq::take_signal() noexcept {
+  const std::lock_guard lock(signal_mutex_);
+  return std::exchange(signaled_, false);
+}
+
+int Cq::try_wait() noexcept {
+  const Guard guard(domain.gate);
+  domain.progress();
+  return core.has(1) ? -FI_EAGAIN : 0;
+}
+
+namespace {
+
+int close(struct fid* fid) noexcept {
+  auto& cq = object_of<Cq>(fid);
+  const Guard guard(cq.domain.gate);
+  if (cq.users > 0) return -FI_EBUSY;
+  --cq.domain.children;
+  delete &cq;
+  return 0;
+}
+
+int control_cq(struct fid* fid, int command, void* arg) noexcept {
+  if (!arg) return -FI_EINVAL;
+  if (command == FI_GETWAIT) return -FI_ENODATA;
+  if (command != FI_GETWAITOBJ) return -FI_ENOSYS;
+  *static_cast<enum fi_wait_obj*>(arg) = object_of<Cq>(fid).wait_object;
+  return 0;
+}
+
+ssize_t read(struct fid_cq* fid, void* buffer, std::size_t count) noexcept {
+  return object_of<Cq>(fid).read(buffer, count, nullptr);
+}
+
+ssize_t readfrom(struct fid_cq* fid, void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+  return object_of<Cq>(fid).read(buffer, count, source);
+}
+
+ssize_t readerr(struct fid_cq* fid, struct fi_cq_err_entry* entry, std::uint64_t flags) noexcept {
+  auto& cq = object_of<Cq>(fid);
+  const Guard guard(cq.domain.gate);
+  return cq.core.read_error(entry, flags);
+}
+
+ssize_t sreadfrom(struct fid_cq* fid, void* buffer, std::size_t count, fi_addr_t* source,
+                  const void* condition, int timeout) noexcept {
+  auto& cq = object_of<Cq>(fid);
+  if (cq.wait_object == FI_WAIT_NONE) return -FI_EINVAL;
+  std::size_t threshold = 1;
+  if (cq.wait_condition == FI_CQ_COND_THRESHOLD && condition)
+    threshold = std::clamp<std::size_t>(*static_cast<const std::size_t*>(condition), 1,
+                                        std::max<std::size_t>(count, 1));
+  return cq.wait_read(buffer, count, source, threshold, timeout);
+}
+
+ssize_t sread(struct fid_cq* fid, void* buffer, std::size_t count, const void* condition,
+              int timeout) noexcept {
+  return sreadfrom(fid, buffer, count, nullptr, condition, timeout);
+}
+
+int signal(struct fid_cq* fid) noexcept {
+  auto& cq = object_of<Cq>(fid);
+  if (cq.wait_object == FI_WAIT_NONE) return -FI_EINVAL;
+  cq.signal();
+  return 0;
+}
+
+const char* strerror(struct fid_cq*, int error, const void*, char* buffer,
+                     std::size_t size) noexcept {
+  return error_text(error, buffer, size);
+}
+
+struct fi_ops fid_ops = [] {
+  auto ops = no_ops<struct fi_ops>();
+  ops.close = close;
+  ops.control = control_cq;
+  return ops;
+}();
+
+struct fi_ops_cq cq_ops = [] {
+  auto ops = no_ops<struct fi_ops_cq>();
+  ops.read = read;
+  ops.readfrom = readfrom;
+  ops.readerr = readerr;
+  ops.sread = sread;
+  ops.sreadfrom = sreadfrom;
+  ops.signal = signal;
+  ops.strerror = strerror;
+  return ops;
+}();
+
+int check(const struct fi_cq_attr& attr) noexcept {
+  if (raw(attr.format) > FI_CQ_FORMAT_TAGGED) return -FI_EINVAL;
+  if (attr.size > kLargestSize) return -FI_EINVAL;
+  if (attr.flags & ~FI_AFFINITY) return -FI_EBADFLAGS;
+  const std::uint32_t wait = raw(attr.wait_obj);
+  if (wait != FI_WAIT_NONE && wait != FI_WAIT_UNSPEC && wait != FI_WAIT_YIELD) return -FI_ENOSYS;
+  if (wait == FI_WAIT_NONE) return 0;
+  return raw(attr.wait_cond) > FI_CQ_COND_THRESHOLD ? -FI_EINVAL : 0;
+}
+
+}  // namespace
+
+int open_cq(struct fid_domain* fid, struct fi_cq_attr* attr, struct fid_cq** out,
+            void* context) noexcept {
+  if (!attr || !out) return -FI_EINVAL;
+  if (const int rc = check(*attr)) return rc;
+  return control([&] {
+    auto& domain = object_of<Domain>(fid);
+    auto* cq = new Cq(domain, *attr);
+    cq->fid = {.fclass = FI_CLASS_CQ, .context = context, .ops = &fid_ops};
+    cq->ops = &cq_ops;
+    const Guard guard(domain.gate);
+    ++domain.children;
+    *out = cq;
+    return 0;
+  });
+}
+
+}  // namespace xs::abi

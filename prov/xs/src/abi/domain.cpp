@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "abi/domain.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "abi/env.hpp"
+#include "abi/eq.hpp"
+#include "abi/errno.hpp"
+#include "abi/fabric.hpp"
+#include "abi/info.hpp"
+#include "abi/ops.hpp"
+#include "util/log.hpp"
+
+namespace xs::abi {
+
+namespace {
+
+int close(struct fid* fid) noexcept {
+  auto& domain = object_of<Domain>(fid);
+  {
+    const Guard guard(domain.gate);
+    if (domain.children > 0) return -FI_EBUSY;
+  }
+  if (domain.eq) domain.eq->remove_user();
+  Fabric& fabric = domain.fabric;
+  delete &domain;
+  fabric.remove_child();
+  return 0;
+}
+
+int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
+  auto& domain = object_of<Domain>(fid);
+  if (other->fclass != FI_CLASS_EQ) return -FI_EINVAL;
+  if (flags != 0) return -FI_EBADFLAGS;
+  const Guard guard(domain.gate);
+  if (domain.eq) return -FI_EINVAL;
+  domain.eq = &object_of<Eq>(other);
+  domain.eq->add_user();
+  return 0;
+}
+
+struct fi_ops fid_ops = [] {
+  auto ops = no_ops<struct fi_ops>();
+  ops.close = close;
+  ops.bind = bind;
+  return ops;
+}();
+
+struct fi_ops_domain domain_ops = [] {
+  auto ops = no_ops<struct fi_ops_domain>();
+  ops.av_open = open_av;
+  ops.cq_open = open_cq;
+  ops.endpoint = open_endpoint;
+  return ops;
+}();
+
+}  // namespace
+
+int open_domain(struct fid_fabric* fid, struct fi_info* info, struct fid_domain** out,
+                void* context) noexcept {
+  if (!info || !info->domain_attr || !out) return -FI_EINVAL;
+  return control([&] {
+    auto& fabric = object_of<Fabric>(fid);
+    auto config = read_variables();
+    if (!config) return to_errno(config.error());
+    auto inner = open_inner(*config, *info);
+    if (!inner) return to_errno(inner.error());
+    const bool locked = info->domain_attr->threading != FI_THREAD_DOMAIN;
+    auto* domain = new Domain(fabric, locked, core::Domain(std::move(*config), std::move(*inner)));
+    domain->fid = {.fclass = FI_CLASS_DOMAIN, .context = context, .ops = &fid_ops};
+    domain->ops = &domain_ops;
+    domain->mr = &memory_ops;
+    fabric.add_child();
+    *out = domain;
+    return 0;
+  });
+}
+
+}  // namespace xs::abi

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "abi/guard.hpp"
+#include "core/domain.hpp"
+#include "core/endpoint.hpp"
+
+namespace xs::abi {
+
+struct Eq;
+struct Fabric;
+
+struct Domain : fid_domain {
+  using Foreign = struct fid_domain;
+
+  Domain(Fabric& owner, bool locked, core::Domain inside) noexcept
+      : fid_domain{}, fabric(owner), gate(locked), core(std::move(inside)) {}
+
+  // Moves every enabled endpoint: whoever reads one queue drives them all. Inside the gate.
+  void progress() noexcept {
+    for (core::Endpoint* endpoint : endpoints) endpoint->progress();
+  }
+
+  Fabric& fabric;
+  Gate gate;
+  core::Domain core;
+  std::vector<core::Endpoint*> endpoints;  // enabled
+  std::size_t children = 0;                // open endpoints, queues, address vectors, registrations
+  Eq* eq = nullptr;
+};
+
+int open_domain(struct fid_fabric* fabric, struct fi_info* info, struct fid_domain** domain,
+                void* context) noexcept;
+
+// What a domain opens.
+int open_av(struct fid_domain* domain, struct fi_av_attr* attr, struct fid_av** av,
+            void* context) noexcept;
+int open_cq(struct fid_domain* domain, struct fi_cq_attr* attr, struct fid_cq** cq,
+            void* context) noexcept;
+int open_endpoint(struct fid_domain* domain, struct fi_info* info, struct fid_ep** ep,
+                  void* context) noexcept;
+extern struct fi_ops_mr memory_ops;
+
+}  // namespace xs::abi

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The life of an endpoint: open, bind, enable, name, options, close.
+#include "abi/ep.hpp"
+
+#include <rdma/fi_atomic.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_collective.h>
+#include <rdma/fi_rma.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "abi/eq.hpp"
+#include "abi/info.hpp"
+#include "abi/ops.hpp"
+
+namespace xs::abi {
+
+Ep::Ep(Domain& owner, const struct fi_info& info) noexcept
+    : fid_ep{},
+      domain(owner),
+      inject_size(std::min(info.tx_attr->inject_size, core::kInjectLimit)),
+      largest_message(info.ep_attr->max_msg_size),
+      caps(info.caps),
+      send_op_flags(info.tx_attr->op_flags),
+      receive_op_flags(info.rx_attr->op_flags) {
+  set_defaults();
+}
+
+int Ep::enable() noexcept {
+  if (core) return -FI_EOPBADSTATE;
+  if ((caps & FI_SEND) && !send_queue) return -FI_ENOCQ;
+  if ((caps & FI_RECV) && !receive_queue) return -FI_ENOCQ;
+  if (!av) return -FI_ENOAV;
+  auto opened =
+      core::Endpoint::open({.config = domain.core.config(),
+                            .inner = inner ? *inner : domain.core.inner(),
+                            .clock = domain.core.clock(),
+                            .random = domain.core.random(),
+                            .send_queue = send_queue ? &send_queue->core : nullptr,
+                            .receive_queue = receive_queue ? &receive_queue->core : nullptr,
+                            .book = &av->book,
+                            .directed = (caps & FI_DIRECTED_RECV) != 0,
+                            .source = (caps & FI_SOURCE) != 0});
+  if (!opened) return to_errno(opened.error());
+  return control([&] {
+    domain.endpoints.reserve(domain.endpoints.size() + 1);
+    av->book.attach(**opened);
+    core = std::move(*opened);
+    core->set_min_multi_receive(min_multi_receive);
+    domain.endpoints.push_back(core.get());
+    return 0;
+  });
+}
+
+namespace {
+
+// Says goodbye. The other endpoints of the domain go on meanwhile: one of them may be the peer that
+// has to acknowledge.
+void part(Ep& ep) noexcept {
+  ep.core->close(ep.domain.endpoints);
+  std::erase(ep.domain.endpoints, ep.core.get());
+  ep.av->book.detach(*ep.core);
+  ep.core.reset();
+}
+
+int close(struct fid* fid) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  const Guard guard(ep.domain.gate);
+  if (ep.core) part(ep);
+  if (ep.send_queue) --ep.send_queue->users;
+  if (ep.receive_queue) --ep.receive_queue->users;
+  if (ep.av) --ep.av->users;
+  if (ep.eq) ep.eq->remove_user();
+  --ep.domain.children;
+  delete &ep;
+  return 0;
+}
+
+int bind_queue(Ep& ep, Cq& cq, std::uint64_t flags) noexcept {
+  if (flags & ~(FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION)) return -FI_EBADFLAGS;
+  if (!(flags & (FI_TRANSMIT | FI_RECV))) return -FI_EBADFLAGS;
+  if (&cq.domain != &ep.domain) return -FI_EINVAL;
+  if ((flags & FI_TRANSMIT) && ep.send_queue) return -FI_EINVAL;
+  if ((flags & FI_RECV) && ep.receive_queue) return -FI_EINVAL;
+  const bool selective = (flags & FI_SELECTIVE_COMPLETION) != 0;
+  if (flags & FI_TRANSMIT) {
+    ep.send_queue = &cq;
+    ep.selective_send = selective;
+    ++cq.users;
+  }
+  if (flags & FI_RECV) {
+    ep.receive_queue = &cq;
+    ep.selective_receive = selective;
+    ++cq.users;
+  }
+  ep.set_defaults();
+  return 0;
+}
+
+int bind_av(Ep& ep, Av& av, std::uint64_t flags) noexcept {
+  if (flags) return -FI_EBADFLAGS;
+  if (&av.domain != &ep.domain || ep.av) return -FI_EINVAL;
+  ep.av = &av;
+  ++av.users;
+  return 0;
+}
+
+int bind_eq(Ep& ep, Eq& eq) noexcept {
+  if (ep.eq) return -FI_EINVAL;
+  ep.eq = &eq;
+  eq.add_user();
+  return 0;
+}
+
+int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  const Guard guard(ep.domain.gate);
+  if (ep.core) return -FI_EOPBADSTATE;
+  switch (other->fclass) {
+    case FI_CLASS_CQ:
+      return bind_queue(ep, object_of<Cq>(other), flags);
+    case FI_CLASS_AV:
+      return bind_av(ep, object_of<Av>(other), flags);
+    case FI_CLASS_EQ:
+      return bind_eq(ep, object_of<Eq>(other));
+    case FI_CLASS_CNTR:
+    case FI_CLASS_STX_CTX:
+    case FI_CLASS_SRX_CTX:
+      return -FI_ENOSYS;
+    default:
+      return -FI_EINVAL;
+  }
+}
+
+// fi_control's FI_GETOPSFLAG and FI_SETOPSFLAG: which direction is told by a flag in the word
+// itself.
+int op_flags(Ep& ep, bool set, std::uint64_t& word) noexcept {
+  const std::uint64_t direction = word & (FI_TRANSMIT | FI_RECV);
+  if (direction != FI_TRANSMIT && direction != FI_RECV) return -FI_EINVAL;
+  std::uint64_t& flags = direction == FI_RECV ? ep.receive_op_flags : ep.send_op_flags;
+  if (!set) {
+    word = flags;
+    return 0;
+  }
+  const std::uint64_t wanted = word & ~direction;
+  if (wanted & ~(direction == FI_RECV ? kReceiveOpFlags : kSendOpFlags)) return -FI_EBADFLAGS;
+  flags = wanted;
+  ep.set_defaults();
+  return 0;
+}
+
+int control_ep(struct fid* fid, int command, void* arg) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  const Guard guard(ep.domain.gate);
+  switch (command) {
+    case FI_ENABLE:
+      return ep.enable();
+    case FI_GETOPSFLAG:
+    case FI_SETOPSFLAG:
+      if (!arg) return -FI_EINVAL;
+      return op_flags(ep, command == FI_SETOPSFLAG, *static_cast<std::uint64_t*>(arg));
+    default:
+      return -FI_ENOSYS;
+  }
+}
+
+ssize_t cancel(struct fid* fid, void* context) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  const Guard guard(ep.domain.gate);
+  if (!ep.core) return -FI_EOPBADSTATE;
+  return to_errno(ep.core->cancel(context));
+}
+
+int getopt(struct fid* fid, int level, int name, void* value, std::size_t* size) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  if (level != FI_OPT_ENDPOINT || name != FI_OPT_MIN_MULTI_RECV) return -FI_ENOPROTOOPT;
+  if (!value || !size) return -FI_EINVAL;
+  const bool fits = *size >= sizeof ep.min_multi_receive;
+  *size = sizeof ep.min_multi_receive;
+  if (!fits) return -FI_ETOOSMALL;
+  const Guard guard(ep.domain.gate);
+  std::memcpy(value, &ep.min_multi_receive, sizeof ep.min_multi_receive);
+  return 0;
+}
+
+// fabtests 2.x takes no other answer than -FI_EOPNOTSUPP for an option that isn't there.
+int setopt(struct fid* fid, int level, int name, const void* value, std::size_t size) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  if (level != FI_OPT_ENDPOINT) return -FI_ENOPROTOOPT;
+  if (name != FI_OPT_MIN_MULTI_RECV) return -FI_EOPNOTSUPP;
+  if (!value || size != sizeof ep.min_multi_receive) return -FI_EINVAL;
+  const Guard guard(ep.domain.gate);
+  std::memcpy(&ep.min_multi_receive, value, sizeof ep.min_multi_receive);
+  if (ep.core) ep.core->set_min_multi_receive(ep.min_multi_receive);
+  return 0;
+}
+
+ssize_t rx_size_left(struct fid_ep* fid) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  const Guard guard(ep.domain.gate);
+  if (!ep.core) return -FI_EOPBADSTATE;
+  const std::size_t posted = ep.core->receiver().posted();
+  return static_cast<ssize_t>(kReceiveSize - std::min(posted, kReceiveSize));
+}
+
+ssize_t tx_size_left(struct fid_ep* fid) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  const Guard guard(ep.domain.gate);
+  if (!ep.core) return -FI_EOPBADSTATE;
+  const std::size_t under_way = ep.core->sends_under_way();
+  return static_cast<ssize_t>(core::kSendLimit - std::min(under_way, core::kSendLimit));
+}
+
+// Writes what fits, and always the whole size.
+int getname(struct fid* fid, void* to, std::size_t* size) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  if (!size || (!to && *size > 0)) return -FI_EINVAL;
+  const Guard guard(ep.domain.gate);
+  if (!ep.core) return -FI_EOPBADSTATE;
+  struct sockaddr_storage room;
+  const std::size_t whole = ep.core->name().to_sockaddr(room);
+  const std::size_t fits = std::min(*size, whole);
+  if (fits > 0) std::memcpy(to, &room, fits);
+  *size = whole;
+  return fits < whole ? -FI_ETOOSMALL : 0;
+}
+
+struct fi_ops fid_ops = [] {
+  auto ops = no_ops<struct fi_ops>();
+  ops.close = close;
+  ops.bind = bind;
+  ops.control = control_ep;
+  return ops;
+}();
+
+struct fi_ops_ep endpoint_ops = [] {
+  auto ops = no_ops<struct fi_ops_ep>();
+  ops.cancel = cancel;
+  ops.getopt = getopt;
+  ops.setopt = setopt;
+  ops.rx_size_left = rx_size_left;
+  ops.tx_size_left = tx_size_left;
+  return ops;
+}();
+
+struct fi_ops_cm name_ops = [] {
+  auto ops = no_ops<struct fi_ops_cm>();
+  ops.getname = getname;
+  return ops;
+}();
+
+struct fi_ops_rma no_rma = no_ops<struct fi_ops_rma>();
+struct fi_ops_atomic no_atomics = no_ops<struct fi_ops_atomic>();
+struct fi_ops_collective no_collectives = no_ops<struct fi_ops_collective>();
+
+int check(const struct fi_info& info) noexcept {
+  if (!info.tx_attr || !info.rx_attr || !info.ep_attr) return -FI_EINVAL;
+  if (raw(info.ep_attr->type) != FI_EP_RDM) return -FI_EINVAL;
+  return acceptable(info) ? 0 : -FI_EINVAL;
+}
+
+}  // namespace
+
+int open_endpoint(struct fid_domain* fid, struct fi_info* info, struct fid_ep** out,
+                  void* context) noexcept {
+  if (!info || !out) return -FI_EINVAL;
+  if (const int rc = check(*info)) return rc;
+  return control([&] {
+    auto& domain = object_of<Domain>(fid);
+    auto ep = std::make_unique<Ep>(domain, *info);
+    const auto source = core::Address::from_sockaddr(
+        static_cast<const struct sockaddr*>(info->src_addr), info->src_addrlen);
+    if (source && source->family != domain.core.inner().source().family) return -FI_EINVAL;
+    if (source && *source != domain.core.inner().source()) {
+      auto inner = open_inner(domain.core.config(), *info);
+      if (!inner) return to_errno(inner.error());
+      ep->inner = std::move(*inner);
+    }
+    ep->fid = {.fclass = FI_CLASS_EP, .context = context, .ops = &fid_ops};
+    ep->ops = &endpoint_ops;
+    ep->cm = &name_ops;
+    ep->msg = &message_ops;
+    ep->rma = &no_rma;
+    ep->tagged = &tagged_ops;
+    ep->atomic = &no_atomics;
+    ep->collective = &no_collectives;
+    const Guard guard(domain.gate);
+    ++domain.children;
+    *out = ep.release();
+    return 0;
+  });
+}
+
+}  // namespace xs::abi

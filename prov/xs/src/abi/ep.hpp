@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <rdma/fabric.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_tagged.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "abi/av.hpp"
+#include "abi/cq.hpp"
+#include "abi/domain.hpp"
+#include "abi/errno.hpp"
+#include "core/endpoint.hpp"
+#include "core/inner.hpp"
+
+namespace xs::abi {
+
+struct Ep : fid_ep {
+  using Foreign = struct fid_ep;
+
+  Ep(Domain& owner, const struct fi_info& info) noexcept;
+
+  // Opens the core endpoint; from here on it has an address.
+  int enable() noexcept;
+
+  // A data operation. What can't be taken now is worth one round of progress: callers may retry
+  // without reading a queue.
+  ssize_t send(const core::SendOp& op) noexcept {
+    const Guard guard(domain.gate);
+    if (!core) return -FI_EOPBADSTATE;
+    return outcome(core->send(op));
+  }
+  ssize_t receive(const core::ReceiveOp& op) noexcept {
+    const Guard guard(domain.gate);
+    if (!core) return -FI_EOPBADSTATE;
+    return outcome(core->receive(op));
+  }
+
+  // Default flags of the calls that have none, as core knows them; from op_flags and the way queues
+  // were bound.
+  void set_defaults() noexcept;
+  // Flags of a ...msg call as core knows them. False: not allowed there.
+  bool send_flags(std::uint64_t flags, std::uint32_t& out) const noexcept;
+  bool receive_flags(std::uint64_t flags, bool tagged, std::uint32_t& out) const noexcept;
+
+  Domain& domain;
+  std::unique_ptr<core::Endpoint> core;  // null until enabled
+  std::uint32_t default_send = 0;
+  std::uint32_t default_receive = 0;
+  std::size_t inject_size;      // bytes
+  std::size_t largest_message;  // bytes
+
+  std::uint64_t caps;
+  std::uint64_t send_op_flags;
+  std::uint64_t receive_op_flags;
+  Cq* send_queue = nullptr;
+  Cq* receive_queue = nullptr;
+  Av* av = nullptr;
+  Eq* eq = nullptr;
+  bool selective_send = false;  // completions only where FI_COMPLETION asks for one
+  bool selective_receive = false;
+  std::size_t min_multi_receive = 64;  // bytes
+  // Its own, if its address is not the domain's.
+  std::unique_ptr<core::InnerProvider> inner;
+
+ private:
+  ssize_t outcome(core::Status status) noexcept {
+    if (status == core::Status::kAgain) core->progress();
+    return to_errno(status);
+  }
+};
+
+extern struct fi_ops_msg message_ops;
+extern struct fi_ops_tagged tagged_ops;
+
+}  // namespace xs::abi

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What xs offers, and how fi_getinfo finds out whether that is what was asked for.
+#pragma once
+#include <rdma/fabric.h>
+#include <rdma/fi_endpoint.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "core/address.hpp"
+#include "core/config.hpp"
+#include "core/inner.hpp"
+#include "core/types.hpp"
+#include "util/result.hpp"
+
+namespace xs::abi {
+
+// Capabilities: granted only if hinted (or if nothing is hinted); then those that are always
+// granted.
+inline constexpr std::uint64_t kPrimaryCaps =
+    FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV;
+inline constexpr std::uint64_t kSecondaryCaps =
+    FI_MULTI_RECV | FI_SOURCE | FI_LOCAL_COMM | FI_REMOTE_COMM;
+inline constexpr std::uint64_t kCaps = kPrimaryCaps | kSecondaryCaps;
+inline constexpr std::uint64_t kSendCaps = FI_MSG | FI_TAGGED | FI_SEND;
+inline constexpr std::uint64_t kReceiveCaps =
+    FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV;
+inline constexpr std::uint64_t kDomainCaps = FI_LOCAL_COMM | FI_REMOTE_COMM;
+
+inline constexpr std::uint64_t kMessageOrder = FI_ORDER_SAS;
+inline constexpr std::uint64_t kCompletionOrder =
+    0;  // a large message completes after later small ones
+inline constexpr std::uint64_t kSendOpFlags =
+    FI_INJECT | FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE;
+inline constexpr std::uint64_t kReceiveOpFlags = FI_COMPLETION | FI_MULTI_RECV;
+
+inline constexpr std::size_t kReceiveSize = 1024;  // rx_attr.size
+inline constexpr std::size_t kLargestMessage =
+    1ull << 40;  // bytes, or less if the inner provider takes less
+inline constexpr std::uint64_t kTagFormat = 0xaaaaaaaaaaaaaaaa;  // every bit is the application's
+inline constexpr std::size_t kCqDataSize = 8;
+inline constexpr std::size_t kQueueCount = 256;  // announced, not enforced
+inline constexpr std::size_t kEndpointCount = 256;
+inline constexpr std::uint32_t kProtocol = (1u << 31) | 0x7873;  // the provider's own
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+// False if xs can't give what the hints ask; the reason is logged at info level. names, if given,
+// are those of the network chosen.
+bool acceptable(const struct fi_info& hints) noexcept;
+bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexcept;
+
+// Grants what was asked: capabilities exactly, sizes and modes echoed. hints are acceptable().
+void alter(struct fi_info& info, const struct fi_info& hints) noexcept;
+
+// The inner provider for a domain or endpoint that is opened with this info: bound to its source
+// address.
+util::Result<std::unique_ptr<core::InnerProvider>> open_inner(const core::Config& config,
+                                                              const struct fi_info& info);
+
+}  // namespace xs::abi

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Hints against what xs offers.
+#include <rdma/fi_endpoint.h>
+
+#include <cstring>
+
+#include "abi/info.hpp"
+#include "util/log.hpp"
+
+namespace xs::abi {
+
+namespace {
+
+bool refuse(const char* what) noexcept {
+  util::log(util::Level::kInfo, "not offered: %s", what);
+  return false;
+}
+
+bool within(std::uint64_t asked, std::uint64_t offered) noexcept { return !(asked & ~offered); }
+
+bool is_socket_format(std::uint32_t format) noexcept {
+  return format == FI_FORMAT_UNSPEC || format == FI_SOCKADDR || format == FI_SOCKADDR_IN ||
+         format == FI_SOCKADDR_IN6;
+}
+
+bool is_socket_address(const void* at, std::size_t size) noexcept {
+  return !at || core::Address::from_sockaddr(static_cast<const struct sockaddr*>(at), size);
+}
+
+bool acceptable(const struct fi_tx_attr& hints) noexcept {
+  if (!within(hints.caps, kSendCaps)) return refuse("transmit capabilities that xs lacks");
+  if (!within(hints.op_flags, kSendOpFlags)) return refuse("transmit op_flags that xs lacks");
+  if (!within(hints.msg_order, kMessageOrder)) return refuse("another transmit order than SAS");
+  if (!within(hints.comp_order, kCompletionOrder)) return refuse("ordered completions");
+  if (hints.inject_size > core::kInjectLimit) return refuse("a larger inject_size");
+  if (hints.size > core::kSendLimit) return refuse("a larger transmit size");
+  if (hints.iov_limit > core::kIovLimit) return refuse("a larger transmit iov_limit");
+  if (hints.rma_iov_limit > 0) return refuse("remote memory access");
+  return true;
+}
+
+bool acceptable(const struct fi_rx_attr& hints) noexcept {
+  if (!within(hints.caps, kReceiveCaps)) return refuse("receive capabilities that xs lacks");
+  if (!within(hints.op_flags, kReceiveOpFlags)) return refuse("receive op_flags that xs lacks");
+  if (!within(hints.msg_order, kMessageOrder)) return refuse("another receive order than SAS");
+  if (!within(hints.comp_order, kCompletionOrder)) return refuse("ordered completions");
+  if (hints.total_buffered_recv > 0) return refuse("total_buffered_recv");
+  if (hints.size > kReceiveSize) return refuse("a larger receive size");
+  if (hints.iov_limit > core::kIovLimit) return refuse("a larger receive iov_limit");
+  return true;
+}
+
+bool acceptable(const struct fi_ep_attr& hints) noexcept {
+  if (hints.protocol != FI_PROTO_UNSPEC && hints.protocol != kProtocol)
+    return refuse("another protocol");
+  if (hints.protocol_version > kProtocolVersion) return refuse("another protocol version");
+  if (hints.max_msg_size > kLargestMessage) return refuse("larger messages");
+  if (hints.tx_ctx_cnt > 1 || hints.rx_ctx_cnt > 1)
+    return refuse("several or shared contexts per endpoint");
+  if (hints.auth_key_size > 0) return refuse("an authorization key");
+  return true;
+}
+
+bool acceptable(const struct fi_domain_attr& hints) noexcept {
+  if (hints.data_progress == FI_PROGRESS_AUTO || hints.control_progress == FI_PROGRESS_AUTO)
+    return refuse("automatic progress");
+  if (hints.cq_data_size > kCqDataSize) return refuse("more CQ data");
+  if (!within(hints.caps, kDomainCaps)) return refuse("domain capabilities that xs lacks");
+  if (hints.cq_cnt > kQueueCount || hints.ep_cnt > kEndpointCount || hints.cntr_cnt > 0)
+    return refuse("more queues, endpoints or counters");
+  if (hints.max_ep_tx_ctx > 1 || hints.max_ep_rx_ctx > 1 || hints.max_ep_stx_ctx > 0 ||
+      hints.max_ep_srx_ctx > 0)
+    return refuse("several or shared contexts per endpoint");
+  if (hints.auth_key_size > 0) return refuse("an authorization key");
+  return true;
+}
+
+}  // namespace
+
+bool acceptable(const struct fi_info& hints) noexcept {
+  if (!within(hints.caps, kCaps)) return refuse("capabilities that xs lacks");
+  if (!is_socket_format(hints.addr_format)) return refuse("another address format");
+  if (!is_socket_address(hints.src_addr, hints.src_addrlen) ||
+      !is_socket_address(hints.dest_addr, hints.dest_addrlen))
+    return refuse("a malformed address");
+  return (!hints.tx_attr || acceptable(*hints.tx_attr)) &&
+         (!hints.rx_attr || acceptable(*hints.rx_attr)) &&
+         (!hints.ep_attr || acceptable(*hints.ep_attr)) &&
+         (!hints.domain_attr || acceptable(*hints.domain_attr));
+}
+
+bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexcept {
+  const auto same = [](const char* asked, const char* is) {
+    return !asked || (is && std::strcmp(asked, is) == 0);
+  };
+  return (!hints.domain_attr || same(hints.domain_attr->name, inner.domain_attr->name)) &&
+         (!hints.fabric_attr || same(hints.fabric_attr->name, inner.fabric_attr->name));
+}
+
+namespace {
+
+// A message capability without a direction means both.
+std::uint64_t with_directions(std::uint64_t caps) noexcept {
+  const bool messages = (caps & (FI_MSG | FI_TAGGED)) != 0;
+  return messages && !(caps & (FI_SEND | FI_RECV)) ? caps | FI_SEND | FI_RECV : caps;
+}
+
+template <class T>
+void echo(T& to, T asked) noexcept {
+  if (asked != T{}) to = asked;
+}
+
+void alter(struct fi_tx_attr& attr, const struct fi_tx_attr& hints) noexcept {
+  attr.op_flags = hints.op_flags;
+  echo(attr.inject_size, hints.inject_size);
+  echo(attr.size, hints.size);
+  echo(attr.iov_limit, hints.iov_limit);
+  echo(attr.tclass, hints.tclass);
+}
+
+void alter(struct fi_rx_attr& attr, const struct fi_rx_attr& hints) noexcept {
+  attr.op_flags = hints.op_flags;
+  echo(attr.size, hints.size);
+  echo(attr.iov_limit, hints.iov_limit);
+}
+
+void alter(struct fi_domain_attr& attr, const struct fi_domain_attr& hints) noexcept {
+  echo(attr.threading, hints.threading);
+  echo(attr.control_progress, hints.control_progress);
+  echo(attr.data_progress, hints.data_progress);
+  echo(attr.av_type, hints.av_type);
+  echo(attr.tclass, hints.tclass);
+}
+
+}  // namespace
+
+void alter(struct fi_info& info, const struct fi_info& hints) noexcept {
+  if (hints.caps) {
+    info.caps = with_directions(hints.caps & kPrimaryCaps) | (hints.caps & ~kPrimaryCaps);
+    info.caps |= kSecondaryCaps;
+    if (!(info.caps & FI_RECV)) info.caps &= ~(FI_MULTI_RECV | FI_SOURCE) | hints.caps;
+  }
+  info.tx_attr->caps = info.caps & kSendCaps;
+  info.rx_attr->caps = info.caps & kReceiveCaps;
+  if (hints.tx_attr) alter(*info.tx_attr, *hints.tx_attr);
+  if (hints.rx_attr) alter(*info.rx_attr, *hints.rx_attr);
+  if (hints.domain_attr) alter(*info.domain_attr, *hints.domain_attr);
+  if (hints.ep_attr) echo(info.ep_attr->max_msg_size, hints.ep_attr->max_msg_size);
+  info.handle = hints.handle;
+}
+
+}  // namespace xs::abi

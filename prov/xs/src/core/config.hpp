@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What a user may set (FI_XS_... variables); the C face fills it in and has checked every value.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "proto/limits.hpp"
+#include "util/clock.hpp"
+
+namespace xs::core {
+
+// What a frame and a window may be, as docs/wire.md has it.
+inline constexpr std::size_t kSmallestEager = proto::kSmallestFrame;  // bytes
+inline constexpr std::size_t kLargestEager = 1'000'000;               // bytes
+static_assert(kLargestEager + proto::kPrefixSize + proto::kEnvelopeSize <= proto::kLargestFrame);
+inline constexpr std::uint32_t kSmallestWindow = proto::kSmallestWindow;  // frames
+inline constexpr std::uint32_t kLargestWindow = proto::kLargestWindow;    // frames
+
+struct Config {
+  std::string fallback;        // FI_XS_FALLBACK: inner provider by exact name; empty: first usable
+  std::string interface;       // FI_XS_IFACE: interface name, address, or address/prefix
+  std::size_t eager = 65536;   // FI_XS_EAGER, bytes: largest message sent in one frame
+  std::uint32_t window = 256;  // FI_XS_WINDOW, frames that one peer may have unacknowledged towards
+                               // us (a power of two)
+  std::size_t receive_buffers =
+      64;  // FI_XS_RX_BUFFERS, posted to the inner provider, each one frame
+  std::size_t unexpected =
+      256u << 20;  // FI_XS_UNEXPECTED, bytes; above it peers announce payloads only
+  util::Nanoseconds quiet = 200 * util::kMillisecond;   // FI_XS_QUIET, ms
+  util::Nanoseconds peer_timeout = 60 * util::kSecond;  // FI_XS_PEER_TIMEOUT, s
+  util::Nanoseconds linger = 5 * util::kSecond;         // FI_XS_LINGER, ms
+  std::string stats;  // FI_XS_STATS: path prefix of a per-process report written when an endpoint
+                      // closes; empty: none
+};
+
+}  // namespace xs::core

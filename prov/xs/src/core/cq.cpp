@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/cq.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "util/log.hpp"
+
+namespace xs::core {
+
+namespace {
+
+// Each format is the beginning of the next wider one. Who names none can't expect a wide one.
+constexpr std::size_t entry_size(enum fi_cq_format format) noexcept {
+  switch (format) {
+    case FI_CQ_FORMAT_MSG:
+      return sizeof(struct fi_cq_msg_entry);
+    case FI_CQ_FORMAT_DATA:
+      return sizeof(struct fi_cq_data_entry);
+    case FI_CQ_FORMAT_TAGGED:
+      return sizeof(struct fi_cq_tagged_entry);
+    default:
+      return sizeof(struct fi_cq_entry);
+  }
+}
+
+}  // namespace
+
+CompletionQueue::CompletionQueue(enum fi_cq_format format, std::size_t size)
+    : format_(format),
+      capacity_(std::bit_ceil(std::max<std::size_t>(size, 1))),
+      ring_(new Slot[capacity_]) {}
+
+void CompletionQueue::write(const Completion& completion) noexcept { push(completion, false); }
+
+void CompletionQueue::write_error(const CompletionError& error) noexcept try {
+  errors_.push_back(error);
+  push(error.completion, true);
+} catch (const std::bad_alloc&) {
+  util::log(util::Level::kWarn, "no memory for an error completion: it is lost");
+}
+
+void CompletionQueue::push(const Completion& completion, bool is_error) noexcept {
+  if (!full() && overflow_.empty()) {
+    ring_[tail_++ & (capacity_ - 1)] = {completion, is_error};
+    return;
+  }
+  try {
+    overflow_.push_back({completion, is_error});
+  } catch (const std::bad_alloc&) {
+    if (is_error) errors_.pop_back();
+    util::log(util::Level::kWarn, "no memory for a completion beyond the queue's size: it is lost");
+  }
+}
+
+// Completions that found the ring full move up as it empties, in order.
+void CompletionQueue::refill() noexcept {
+  while (!overflow_.empty() && !full()) {
+    ring_[tail_++ & (capacity_ - 1)] = overflow_.front();
+    overflow_.pop_front();
+  }
+}
+
+std::byte* CompletionQueue::copy_out(std::byte* to, const Completion& c) const noexcept {
+  const struct fi_cq_tagged_entry entry {
+    .op_context = c.context, .flags = c.flags, .len = c.length, .buf = c.buffer, .data = c.data,
+    .tag = c.tag
+  };
+  const std::size_t size = entry_size(format_);
+  std::memcpy(to, &entry, size);
+  return to + size;
+}
+
+ssize_t CompletionQueue::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+  auto* to = static_cast<std::byte*>(buffer);
+  std::size_t done = 0;
+  while (done < count && head_ < tail_) {
+    const Slot& slot = ring_[head_ & (capacity_ - 1)];
+    if (slot.is_error) {
+      if (done == 0) return -FI_EAVAIL;
+      break;
+    }
+    to = copy_out(to, slot.completion);
+    if (source) source[done] = slot.completion.source;
+    ++head_;
+    ++done;
+  }
+  if (!overflow_.empty()) refill();
+  return done > 0 ? static_cast<ssize_t>(done) : -FI_EAGAIN;
+}
+
+ssize_t CompletionQueue::read_error(struct fi_cq_err_entry* entry, std::uint64_t) noexcept {
+  if (head_ == tail_ || !ring_[head_ & (capacity_ - 1)].is_error) return -FI_EAGAIN;
+  const CompletionError error = errors_.front();
+  errors_.pop_front();
+  ++head_;
+  refill();
+  const Completion& c = error.completion;
+  entry->op_context = c.context;
+  entry->flags = c.flags;
+  entry->len = c.length;
+  entry->buf = c.buffer;
+  entry->data = c.data;
+  entry->tag = c.tag;
+  entry->olen = error.overflow;
+  entry->err = error.error;
+  entry->prov_errno = error.provider_error;
+  // err_data and err_data_size belong to the caller (API >= 1.5) and may be garbage from an older
+  // one: there is no error data, so the size says so and the buffer is left alone.
+  entry->err_data_size = 0;
+  return 1;
+}
+
+bool CompletionQueue::has(std::size_t count) const noexcept {
+  return tail_ - head_ + overflow_.size() >= count || !errors_.empty();
+}
+
+}  // namespace xs::core

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <rdma/fabric.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "core/types.hpp"
+
+namespace xs::core {
+
+// One completion in the widest form; narrower formats are cut from it when it is read.
+struct Completion {
+  void* context = nullptr;
+  std::uint64_t flags =
+      0;  // FI_SEND, FI_RECV, FI_TAGGED, FI_MSG, FI_REMOTE_CQ_DATA, FI_MULTI_RECV, ...
+  std::size_t length = 0;  // receives: bytes placed
+  void* buffer = nullptr;  // multi-receive: where the message begins
+  std::uint64_t data = 0;
+  std::uint64_t tag = 0;
+  PeerAddress source = kAnyPeer;
+};
+
+struct CompletionError {
+  Completion completion;
+  std::size_t overflow = 0;  // olen: bytes that did not fit
+  int error = 0;             // positive fi_errno
+  int provider_error = 0;
+};
+
+inline constexpr int kTruncated =
+    FI_ETRUNC;  // error of a receive that was too short; overflow says by how much
+
+// Completion queue. Never overruns: beyond its size completions wait in an overflow list and full()
+// tells endpoints to refuse new operations (resource management). Thread rule: the domain's (one
+// thread at a time).
+class CompletionQueue {
+ public:
+  // size: entries; format: FI_CQ_FORMAT_CONTEXT, _MSG, _DATA or _TAGGED. Throws bad_alloc.
+  CompletionQueue(enum fi_cq_format format, std::size_t size);
+
+  bool full() const noexcept { return tail_ - head_ >= capacity_; }
+  void write(const Completion& completion) noexcept;
+  void write_error(const CompletionError& error) noexcept;
+
+  // As fi_cq_readfrom, without progress: number read, -FI_EAGAIN, or -FI_EAVAIL if an error is
+  // first in line. source may be null.
+  ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
+  // As fi_cq_readerr: 1, or -FI_EAGAIN.
+  ssize_t read_error(struct fi_cq_err_entry* entry, std::uint64_t flags) noexcept;
+
+  // Whether a read would find that many entries, or an error.
+  bool has(std::size_t count) const noexcept;
+
+ private:
+  struct Slot {
+    Completion completion;
+    bool is_error;
+  };
+  void push(const Completion& completion, bool is_error) noexcept;
+  void refill() noexcept;
+  std::byte* copy_out(std::byte* to, const Completion& completion) const noexcept;
+
+  enum fi_cq_format format_;
+  std::size_t capacity_;  // entries, a power of two
+  std::unique_ptr<Slot[]> ring_;
+  std::uint64_t head_ = 0;
+  std::uint64_t tail_ = 0;
+  std::deque<Slot> overflow_;
+  std::deque<CompletionError> errors_;  // bodies of the error slots, in the same order
+};
+
+}  // namespace xs::core

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <memory>
+#include <mutex>
+
+#include "core/config.hpp"
+#include "stream/inner.hpp"
+#include "util/clock.hpp"
+#include "util/random.hpp"
+
+namespace xs::core {
+
+// What the endpoints of one domain share. Everything below the C face is entered by one thread at a
+// time: under FI_THREAD_SAFE through mutex(), under FI_THREAD_DOMAIN by the application's own
+// promise.
+class Domain {
+ public:
+  Domain(Config config, std::unique_ptr<stream::InnerProvider> inner) noexcept
+      : config_(std::move(config)), inner_(std::move(inner)) {}
+
+  const Config& config() const noexcept { return config_; }
+  stream::InnerProvider& inner() noexcept { return *inner_; }
+  util::Clock& clock() noexcept { return clock_; }
+  util::Random& random() noexcept { return random_; }
+
+ private:
+  Config config_;
+  std::unique_ptr<stream::InnerProvider> inner_;
+  util::SystemClock clock_;
+  util::SystemRandom random_;
+};
+
+}  // namespace xs::core

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/endpoint.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "core/statistics.hpp"
+#include "util/log.hpp"
+
+namespace xs::core {
+
+using proto::Kind;
+
+Endpoint::Endpoint(const EndpointParts& parts) noexcept
+    : parts_(parts),
+      reporter_(parts.send_queue, parts.receive_queue, parts.source),
+      peers_(parts.book),
+      watch_(parts.config.quiet) {}
+
+util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& parts) noexcept try {
+  std::unique_ptr<Endpoint> endpoint(new Endpoint(parts));
+  const Config& config = parts.config;
+  // A message as long as FI_XS_EAGER is one frame, unless the inner provider carries only less.
+  const auto frame = static_cast<std::uint32_t>(std::min(
+      config.eager + proto::kPrefixSize + proto::kEnvelopeSize, parts.inner.frame_limit()));
+  const stream::StreamLimits limits{.largest_frame = std::max(frame, proto::kSmallestFrame),
+                                    .window = config.window,
+                                    .receive_buffers = config.receive_buffers,
+                                    .quiet = config.quiet,
+                                    .peer_timeout = config.peer_timeout};
+  auto streams = stream::Streams::open(parts.inner, limits, parts.clock, parts.random, *endpoint);
+  if (!streams) return streams.error();
+  endpoint->streams_ = std::move(*streams);
+  stream::Streams& s = *endpoint->streams_;
+  endpoint->sender_ =
+      std::make_unique<Sender>(s, endpoint->peers_, endpoint->reporter_, config.eager);
+  const Receiver::Limits receiving{.eager = config.eager,
+                                   .unexpected = config.unexpected,
+                                   .directed = parts.directed,
+                                   .quiet = config.quiet};
+  endpoint->receiver_ = std::make_unique<Receiver>(s, endpoint->peers_, endpoint->reporter_,
+                                                   *endpoint->sender_, receiving);
+  endpoint->sender_->set_receiver(*endpoint->receiver_);
+  Peer* self = endpoint->peers_.at(s.name());
+  if (!self) return util::Error{ENOMEM, "no memory for an endpoint"};
+  self->self = true;
+  return endpoint;
+} catch (const std::bad_alloc&) {
+  return util::Error{ENOMEM, "no memory for an endpoint"};
+}
+
+Endpoint::~Endpoint() {
+  // The inner endpoint goes first: it lets go of everything, and what that ends is reported to
+  // nobody.
+  reporter_.mute();
+  peers_.for_each([](Peer& peer) { peer.session = nullptr; });
+  streams_.reset();
+}
+
+Status Endpoint::cancel(void* context) noexcept {
+  return receiver_->cancel(context) || sender_->cancel(context) ? Status::kOk : Status::kNoMessage;
+}
+
+void Endpoint::progress() noexcept {
+  streams_->progress();
+  sender_->retry_bulk();
+  if (receiver_->needs_tick()) receiver_->tick(streams_->now());
+  if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) streams_->retire(*stuck);
+}
+
+// ---- What comes from below ----
+
+bool Endpoint::frame_received(stream::Session& session, const proto::FrameView& frame) noexcept {
+  Peer& peer = *static_cast<Peer*>(session.owner);
+  switch (frame.prefix.kind) {
+    case Kind::kEager:
+      return receiver_->eager_received(peer, frame);
+    case Kind::kRts:
+      return receiver_->rts_received(peer, frame);
+    case Kind::kData:
+      return receiver_->data_received(peer, frame);
+    case Kind::kGoodbye:
+      return goodbye_received(peer);
+    case Kind::kCts: {
+      const auto cts = proto::decode_cts(frame.body);
+      return cts && sender_->cts_received(peer, *cts);
+    }
+    case Kind::kFin: {
+      const auto fin = proto::decode_fin(frame.body);
+      return fin && sender_->fin_received(peer, *fin);
+    }
+    case Kind::kSent: {
+      const auto sent = proto::decode_sent(frame.body);
+      return sent && receiver_->sent_received(peer, *sent);
+    }
+    default:
+      return false;
+  }
+}
+
+bool Endpoint::goodbye_received(Peer& peer) noexcept {
+  sender_->goodbye_taken(peer);
+  receiver_->peer_ended(peer, ECONNRESET);
+  return true;
+}
+
+void Endpoint::frame_released(std::uint64_t cookie, int error) noexcept {
+  sender_->frame_released(cookie, error);
+}
+
+void Endpoint::session_opened(stream::Session& session) noexcept {
+  Peer* peer = peers_.at(session.home());
+  if (!peer) return session.end(ENOMEM);
+  session.owner = peer;
+  peer->session = &session;
+  sender_->pump(*peer);
+}
+
+void Endpoint::window_opened(stream::Session& session) noexcept {
+  if (session.owner) sender_->pump(*static_cast<Peer*>(session.owner));
+}
+
+void Endpoint::session_ended(stream::Session& session, int error) noexcept {
+  Peer* peer = static_cast<Peer*>(session.owner);
+  if (!peer) return;
+  peer->replayed += session.counters().replayed;
+  if (peer->session != &session)
+    return;  // a newer one took its place after a goodbye: nothing of this one is open
+  peer->session = nullptr;
+  sender_->peer_ended(*peer, error);
+  receiver_->peer_ended(*peer, error);
+}
+
+void Endpoint::bulk_let_go(stream::BulkOperation& operation, std::size_t length,
+                           int error) noexcept {
+  if (!streams_) return;  // the endpoint is going, and the requests with it
+  auto& bulk = static_cast<Bulk&>(operation);
+  if (bulk.send)
+    sender_->bulk_let_go(*bulk.send, error);
+  else
+    receiver_->bulk_let_go(*bulk.receive, length, error);
+}
+
+// ---- Parting ----
+
+void Endpoint::part() noexcept {
+  streams_->begin_closing();
+  reporter_.mute();
+}
+
+bool Endpoint::parted() noexcept {
+  bool done = true;
+  bool doubtful = false;
+  peers_.for_each([&](Peer& peer) {
+    stream::Session* session = peer.session;
+    if (!session || peer.self) return;
+    if (!sender_->flushed(peer)) {
+      done = false;
+      return;
+    }
+    if (!session->open()) return;  // a greeting with nothing to say, or closed
+    session->say_goodbye();
+    if (!session->goodbye_sent() || !session->drained()) done = false;
+    doubtful = doubtful || (session->troubled() && !session->goodbye_taken());
+  });
+  if (!done) return false;
+  streams_->flush_owing();
+  // On a way that loses frames, the peer may ask again for an acknowledgement that we gave.
+  const util::Nanoseconds now = streams_->now();
+  if (leave_at_ == 0) leave_at_ = now + (doubtful ? parts_.config.quiet : 0);
+  return now >= leave_at_;
+}
+
+void Endpoint::close(std::span<Endpoint* const> others) noexcept {
+  part();
+  const util::Nanoseconds deadline = parts_.clock.now() + parts_.config.linger;
+  unsigned idle = 0;
+  while (!parted()) {
+    if (parts_.clock.now() >= deadline) {
+      util::log(
+          util::Level::kWarn,
+          "endpoint %s closes although not every peer has acknowledged everything (FI_XS_LINGER)",
+          name().text().c_str());
+      break;
+    }
+    progress();
+    for (Endpoint* other : others)
+      if (other != this) other->progress();
+    if (++idle > 1000) sched_yield();
+  }
+  write_statistics(*this, parts_.config.stats);
+}
+
+}  // namespace xs::core

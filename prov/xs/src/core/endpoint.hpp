@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/address_book.hpp"
+#include "core/bulk_watch.hpp"
+#include "core/config.hpp"
+#include "core/cq.hpp"
+#include "core/peers.hpp"
+#include "core/receiver.hpp"
+#include "core/reporter.hpp"
+#include "core/sender.hpp"
+#include "core/types.hpp"
+#include "proto/address.hpp"
+#include "stream/inner.hpp"
+#include "stream/streams.hpp"
+#include "stream/upper.hpp"
+#include "util/clock.hpp"
+#include "util/random.hpp"
+#include "util/result.hpp"
+
+namespace xs::core {
+
+// What an endpoint works with; everything outlives it. clock and random are the domain's or a
+// test's.
+struct EndpointParts {
+  const Config& config;
+  stream::InnerProvider& inner;
+  util::Clock& clock;
+  util::Random& random;
+  CompletionQueue* send_queue = nullptr;     // may be null: nothing reports sends
+  CompletionQueue* receive_queue = nullptr;  // may be null for a send-only endpoint
+  AddressBook* book = nullptr;               // may be null for a receive-only endpoint
+  bool directed = false;  // FI_DIRECTED_RECV: ReceiveOp::from counts; else it is ignored
+  bool source = false;    // FI_SOURCE: report where messages came from
+};
+
+// An enabled endpoint: matching above streams. Made by fi_enable, ended by fi_close. Thread rule:
+// the domain's.
+class Endpoint final : private stream::Upper {
+ public:
+  // Opens the inner endpoint: its address is known from here on. Errors are the inner provider's,
+  // ENOMEM.
+  static util::Result<std::unique_ptr<Endpoint>> open(const EndpointParts& parts) noexcept;
+  ~Endpoint();
+
+  const proto::Address& name() const noexcept { return streams_->name(); }
+
+  Status send(const SendOp& op) noexcept { return sender_->send(op); }
+  Status receive(const ReceiveOp& op) noexcept { return receiver_->receive(op); }
+  // Takes back an operation that has not begun: posted receives, sends that still wait for their
+  // stream. An error completion ECANCELED follows at once. kNoMessage if there is none such.
+  Status cancel(void* context) noexcept;
+  void set_min_multi_receive(std::size_t bytes) noexcept {
+    receiver_->set_min_multi_receive(bytes);
+  }
+
+  // Moves everything that can move. Called by every completion queue read.
+  void progress() noexcept;
+  // Says goodbye, waits for acknowledgements at most Config::linger, writes the statistics.
+  // Operations still open vanish without a completion. Blocks; called once, before destruction.
+  // Other endpoints of the thread go on meanwhile: one of them may be who has to acknowledge.
+  void close(std::span<Endpoint* const> others = {}) noexcept;
+  // The parts of close(), for callers with a clock of their own: after part(), call progress() and
+  // parted() until it is true or the time is up.
+  void part() noexcept;
+  bool parted() noexcept;
+
+  // The address book's news.
+  void address_inserted(PeerAddress number, const proto::Address& address) noexcept {
+    peers_.inserted(number, address);
+  }
+  void address_removed(PeerAddress number) noexcept { peers_.removed(number); }
+
+  const stream::Streams& streams() const noexcept { return *streams_; }
+  Peers& peers() noexcept { return peers_; }
+  std::size_t sends_under_way() const noexcept { return sender_->under_way(); }
+  const Receiver& receiver() const noexcept { return *receiver_; }
+
+ private:
+  explicit Endpoint(const EndpointParts& parts) noexcept;
+
+  bool frame_received(stream::Session& session, const proto::FrameView& frame) noexcept override;
+  void frame_released(std::uint64_t cookie, int error) noexcept override;
+  void session_opened(stream::Session& session) noexcept override;
+  void window_opened(stream::Session& session) noexcept override;
+  void session_ended(stream::Session& session, int error) noexcept override;
+  void bulk_let_go(stream::BulkOperation& operation, std::size_t length,
+                   int error) noexcept override;
+  bool goodbye_received(Peer& peer) noexcept;
+
+  EndpointParts parts_;
+  Reporter reporter_;
+  Peers peers_;
+  BulkWatch watch_;
+  util::Nanoseconds leave_at_ =
+      0;  // while parting: when lost acknowledgements have been waited for
+  std::unique_ptr<stream::Streams> streams_;
+  std::unique_ptr<Sender> sender_;
+  std::unique_ptr<Receiver> receiver_;
+};
+
+}  // namespace xs::core

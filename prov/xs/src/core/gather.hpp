@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/types.hpp"
+#include "util/bytes.hpp"
+
+namespace xs::core {
+
+// A user's buffer in up to kIovLimit pieces. Refers, never owns.
+class UserMemory {
+ public:
+  UserMemory() noexcept = default;
+  // iov: at most kIovLimit pieces; the sum of their lengths must not overflow (checked by the
+  // caller with sum()).
+  explicit UserMemory(std::span<const struct iovec> iov) noexcept;
+  static UserMemory of(void* at, std::size_t size) noexcept;
+  // Total bytes; false if there are too many pieces or the sum overflows.
+  static bool sum(std::span<const struct iovec> iov, std::size_t& total) noexcept;
+
+  std::size_t size() const noexcept { return size_; }
+  // Copies out of the pieces; size <= this->size() - offset.
+  void copy_to(std::byte* to, std::size_t offset, std::size_t size) const noexcept;
+  // Copies into the pieces as far as they reach; returns the bytes copied.
+  std::size_t copy_from(util::Bytes from, std::size_t offset) const noexcept;
+  // The longest contiguous run at that offset.
+  std::span<std::byte> run(std::size_t offset) const noexcept;
+  // The first `size` bytes as pieces; returns their number.
+  std::size_t pieces(std::size_t size, std::span<struct iovec, kIovLimit> out) const noexcept;
+  // Where the first byte is (multi-receives have one piece).
+  void* first() const noexcept { return count_ ? iov_[0].iov_base : nullptr; }
+
+ private:
+  std::array<struct iovec, kIovLimit> iov_{};
+  std::size_t count_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace xs::core

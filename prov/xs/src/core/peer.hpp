@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <array>
+#include <cstdint>
+#include <deque>
+
+#include "core/request.hpp"
+#include "proto/address.hpp"
+#include "proto/frame.hpp"
+#include "stream/session.hpp"
+
+namespace xs::core {
+
+struct PathCounters {
+  std::uint64_t sent_messages = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t received_messages = 0;
+  std::uint64_t received_bytes = 0;
+};
+
+// A protocol answer (CTS, FIN, SENT) that waits for room in the window. Answers go before messages:
+// taking never waits for giving.
+struct Reply {
+  proto::Kind kind;
+  std::array<std::byte, proto::Cts::kSize> body;
+  std::uint8_t size;
+};
+
+// Another endpoint, by the address that it is known by; outlives its sessions.
+//
+// Invariant: nothing overtakes. What the stream can't take waits in replies, streaming (DATA of
+// granted sends) and pending, and a send goes straight to the stream only if pending is empty.
+struct Peer {
+  proto::Address home;
+  PeerAddress number = kAnyPeer;       // in the address book, if it is there
+  PeerAddress last_number = kAnyPeer;  // the same, kept after removal for the statistics
+  stream::Session* session = nullptr;
+  bool self = false;
+  std::deque<Reply> replies;
+  util::IntrusiveList<SendRequest> pending;
+  util::IntrusiveList<SendRequest> announced;
+  util::IntrusiveList<ReceiveRequest> receiving;
+  std::uint32_t streaming = 0;  // sends in announced that still have DATA to give
+  PathCounters fabric;
+  std::uint64_t replayed = 0;  // of sessions that have ended
+
+  SourceId source() const noexcept { return reinterpret_cast<SourceId>(this); }
+};
+
+}  // namespace xs::core

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/receiver.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "core/sender.hpp"
+#include "util/log.hpp"
+
+namespace xs::core {
+
+Receiver::~Receiver() {
+  const auto drop_all = [this](Matcher& matcher) {
+    matcher.for_each_posted([&](PostedReceive& posted) {
+      matcher.remove(posted);
+      requests_.drop(&static_cast<ReceiveRequest&>(posted));
+    });
+    matcher.for_each_unexpected([&](UnexpectedMessage& message) {
+      matcher.remove(message);
+      unexpected_.drop(&static_cast<Unexpected&>(message));
+    });
+  };
+  drop_all(tagged_);
+  drop_all(message_);
+  for (auto& [context, message] : claimed_) unexpected_.drop(message);
+  peers_.for_each([this](Peer& peer) {
+    while (!peer.receiving.empty()) requests_.drop(&peer.receiving.pop_front());
+  });
+}
+
+Completion Receiver::completion(const ReceiveRequest& receive,
+                                const Arrival& arrival) const noexcept {
+  return {.context = receive.context,
+          .flags = arrival.has_data ? FI_REMOTE_CQ_DATA : 0,
+          .length = 0,
+          .buffer = receive.parent ? receive.memory.first() : nullptr,
+          .data = arrival.data,
+          .tag = arrival.tag,
+          .source = arrival.peer->number};
+}
+
+// The receive for an arriving message, taken out of the matcher (or a part of it, if it is a
+// multi-receive); nullptr if none.
+ReceiveRequest* Receiver::match(const Arrival& arrival, std::size_t length) noexcept {
+  const Envelope envelope{arrival.peer->source(), arrival.tag};
+  if (arrival.tagged) return static_cast<ReceiveRequest*>(tagged_.arrive(envelope));
+  PostedReceive* posted = message_.peek(envelope);
+  if (!posted) return nullptr;
+  auto& receive = static_cast<ReceiveRequest&>(*posted);
+  if (receive.flags & kOpMultiReceive) return part_of(receive, length);
+  message_.remove(receive);
+  return &receive;
+}
+
+// Borrows the next free bytes of a multi-receive; the posted buffer keeps its place until too
+// little is left of it.
+ReceiveRequest* Receiver::part_of(ReceiveRequest& parent, std::size_t length) noexcept {
+  ReceiveRequest* part = requests_.make();
+  if (!part) return nullptr;
+  const std::size_t left = parent.memory.size() - parent.used;
+  const std::size_t size = std::min(length, left);
+  part->memory = UserMemory::of(parent.memory.run(parent.used).data(), size);
+  part->context = parent.context;
+  part->flags = parent.flags;
+  part->parent = &parent;
+  parent.used += size;
+  ++parent.parts;
+  if (parent.memory.size() - parent.used < std::max<std::size_t>(min_multi_receive_, 1) &&
+      parent.queued())
+    message_.remove(parent);
+  return part;
+}
+
+bool Receiver::eager_received(Peer& peer, const proto::FrameView& frame) noexcept {
+  const auto envelope = proto::decode_envelope(frame.body);
+  if (!envelope) return false;
+  const util::Bytes payload = frame.body.subspan(proto::kEnvelopeSize);
+  const Arrival arrival{&peer, envelope->tag, envelope->data,
+                        (frame.prefix.flags & proto::kCqData) != 0,
+                        (frame.prefix.flags & proto::kTagged) != 0};
+  ++peer.fabric.received_messages;
+  peer.fabric.received_bytes += payload.size();
+  if (ReceiveRequest* receive = match(arrival, payload.size())) {
+    deliver(*receive, arrival, payload);
+    return true;
+  }
+  return buffer(arrival, payload);
+}
+
+void Receiver::deliver(ReceiveRequest& receive, const Arrival& arrival,
+                       util::Bytes payload) noexcept {
+  const std::size_t placed = receive.memory.copy_from(payload, 0);
+  finish(receive, arrival, placed, payload.size(), 0);
+}
+
+// Reports a receive and gives its request back.
+void Receiver::finish(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
+                      std::size_t total, int error) noexcept {
+  report(receive, arrival, placed, total, error);
+  requests_.drop(&receive);
+}
+
+void Receiver::report(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
+                      std::size_t total, int error) noexcept {
+  Completion done = completion(receive, arrival);
+  done.length = placed;
+  const std::size_t overflow = error == 0 ? total - placed : 0;
+  if (overflow > 0) error = kTruncated;
+  ReceiveRequest* parent = receive.parent;
+  if (parent) --parent->parts;
+  // A multi-receive goes back with its last message, and only when no earlier one is still being
+  // filled.
+  const bool last = parent && !parent->queued() && parent->parts == 0;
+  if (last) done.flags |= FI_MULTI_RECV;
+  if (error == 0)
+    reporter_.received(receive.flags, done);
+  else
+    reporter_.receive_failed(receive.flags, done, error, overflow);
+  if (last) requests_.drop(parent);
+  receive.parent = nullptr;
+}
+
+// ---- Too early ----
+
+void Receiver::count_unexpected(std::ptrdiff_t bytes) noexcept {
+  unexpected_bytes_ += static_cast<std::size_t>(bytes);
+  streams_.set_rts_only(unexpected_bytes_ > limits_.unexpected);
+}
+
+bool Receiver::buffer(const Arrival& arrival, util::Bytes payload) noexcept {
+  Unexpected* message = unexpected_.make();
+  if (message && !payload.empty())
+    message->payload.reset(new (std::nothrow) std::byte[payload.size()]);
+  if (!message || (!payload.empty() && !message->payload)) {
+    if (message) unexpected_.drop(message);
+    util::log(util::Level::kWarn, "no memory to buffer a message of %s: its session ends",
+              arrival.peer->home.text().c_str());
+    return false;
+  }
+  message->envelope = {arrival.peer->source(), arrival.tag};
+  message->peer = arrival.peer;
+  message->data = arrival.data;
+  message->has_data = arrival.has_data;
+  message->tagged = arrival.tagged;
+  message->length = payload.size();
+  if (!payload.empty()) std::memcpy(message->payload.get(), payload.data(), payload.size());
+  count_unexpected(static_cast<std::ptrdiff_t>(payload.size()));
+  matcher(arrival.tagged).add_unexpected(*message);
+  return true;
+}
+
+Unexpected* Receiver::buffer_announcement(const Arrival& arrival, std::uint64_t length,
+                                          std::uint64_t send_id) noexcept {
+  Unexpected* message = unexpected_.make();
+  if (!message) return nullptr;
+  message->envelope = {arrival.peer->source(), arrival.tag};
+  message->peer = arrival.peer;
+  message->data = arrival.data;
+  message->has_data = arrival.has_data;
+  message->tagged = arrival.tagged;
+  message->announced = true;
+  message->length = length;
+  message->send_id = send_id;
+  matcher(arrival.tagged).add_unexpected(*message);
+  return message;
+}
+
+void Receiver::drop_unexpected(Unexpected& message) noexcept {
+  if (!message.announced) count_unexpected(-static_cast<std::ptrdiff_t>(message.length));
+  unexpected_.drop(&message);
+}
+
+// A message that has waited meets its receive; both have left the matcher.
+void Receiver::take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept {
+  const Arrival arrival{message.peer, message.envelope.tag, message.data, message.has_data,
+                        message.tagged};
+  if (!message.announced) {
+    deliver(receive, arrival, {message.payload.get(), message.length});
+  } else if (message.own) {
+    take_own(receive, *message.own, arrival);
+  } else if (message.dead) {
+    finish(receive, arrival, 0, 0, ECONNRESET);
+  } else {
+    begin_rendezvous(receive, arrival, message.length, message.send_id);
+  }
+  drop_unexpected(message);
+}
+
+// ---- Messages to ourselves ----
+
+OwnResult Receiver::own_message(const OwnMessage& own) noexcept {
+  Peer* self = peers_.of(own.op.to);
+  const Arrival arrival{self, own.op.tag, own.op.data, (own.op.flags & kOpData) != 0,
+                        (own.op.flags & kOpTagged) != 0};
+  const UserMemory memory(own.op.iov);
+  self->fabric.sent_bytes += own.length;
+  self->fabric.received_bytes += own.length;
+  ++self->fabric.sent_messages;
+  ++self->fabric.received_messages;
+  if (ReceiveRequest* receive = match(arrival, own.length)) {
+    std::size_t placed = 0;
+    while (placed < own.length) {
+      const std::size_t part = receive->memory.copy_from(memory.run(placed), placed);
+      if (part == 0) break;
+      placed += part;
+    }
+    finish(*receive, arrival, placed, own.length, 0);
+    return OwnResult::kTaken;
+  }
+  if (own.length > limits_.eager) return OwnResult::kKeepsReference;
+  std::unique_ptr<std::byte[]> flat(own.length ? new (std::nothrow) std::byte[own.length]
+                                               : nullptr);
+  if (own.length && !flat) return OwnResult::kNoMemory;
+  memory.copy_to(flat.get(), 0, own.length);
+  return buffer(arrival, {flat.get(), own.length}) ? OwnResult::kTaken : OwnResult::kNoMemory;
+}
+
+bool Receiver::own_announcement(SendRequest& send) noexcept {
+  const Arrival arrival{send.peer, send.tag, send.data, (send.flags & kOpData) != 0,
+                        (send.flags & kOpTagged) != 0};
+  Unexpected* message = buffer_announcement(arrival, send.memory.size(), 0);
+  if (message) message->own = &send;
+  return message != nullptr;
+}
+
+void Receiver::take_own(ReceiveRequest& receive, SendRequest& send,
+                        const Arrival& arrival) noexcept {
+  std::size_t placed = 0;
+  while (placed < send.memory.size()) {
+    const std::size_t part = receive.memory.copy_from(send.memory.run(placed), placed);
+    if (part == 0) break;
+    placed += part;
+  }
+  finish(receive, arrival, placed, send.memory.size(), 0);
+  sender_.own_done(send);
+}
+
+}  // namespace xs::core

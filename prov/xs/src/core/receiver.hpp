@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The receiving half of an endpoint: matching, buffering what comes too early, and the receiver's
+// side of rendezvous.
+#pragma once
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "core/id_table.hpp"
+#include "core/matcher.hpp"
+#include "core/peers.hpp"
+#include "core/reporter.hpp"
+#include "core/request.hpp"
+#include "core/types.hpp"
+#include "stream/streams.hpp"
+#include "util/pool.hpp"
+
+namespace xs::core {
+
+class Sender;
+
+// A message from this endpoint to itself; op's memory is valid during the call only.
+struct OwnMessage {
+  const SendOp& op;
+  std::size_t length;
+};
+enum class OwnResult : std::uint8_t {
+  kTaken,           // copied into a receive or a buffer
+  kKeepsReference,  // too large to buffer: announce it
+  kNoMemory,
+};
+
+// A message that is matched now: where it is from and what it carries.
+struct Arrival {
+  Peer* peer;
+  std::uint64_t tag;
+  std::uint64_t data;
+  bool has_data;
+  bool tagged;
+};
+
+class Receiver {
+ public:
+  struct Limits {
+    std::size_t eager;       // bytes: larger messages to ourselves are not buffered
+    std::size_t unexpected;  // bytes buffered before peers are asked to announce only
+    bool directed;           // ReceiveOp::from counts
+    util::Nanoseconds quiet;
+  };
+  Receiver(stream::Streams& streams, Peers& peers, Reporter& reporter, Sender& sender,
+           const Limits& limits) noexcept
+      : streams_(streams), peers_(peers), reporter_(reporter), sender_(sender), limits_(limits) {}
+  ~Receiver();
+
+  Status receive(const ReceiveOp& op) noexcept;
+  bool cancel(void* context) noexcept;
+  void set_min_multi_receive(std::size_t bytes) noexcept { min_multi_receive_ = bytes; }
+  std::size_t min_multi_receive() const noexcept { return min_multi_receive_; }
+
+  // Frames of a stream. False: the peer lies (or memory is exhausted: its session can't go on).
+  bool eager_received(Peer& peer, const proto::FrameView& frame) noexcept;
+  bool rts_received(Peer& peer, const proto::FrameView& frame) noexcept;
+  bool data_received(Peer& peer, const proto::FrameView& frame) noexcept;
+  bool sent_received(Peer& peer, const proto::Sent& sent) noexcept;
+  void bulk_let_go(ReceiveRequest& receive, std::size_t length, int error) noexcept;
+
+  OwnResult own_message(const OwnMessage& message) noexcept;
+  bool own_announcement(SendRequest& send) noexcept;
+
+  // Matched rendezvous from the peer end in error; what is buffered whole stays, announcements end
+  // in error when matched.
+  void peer_ended(Peer& peer, int error) noexcept;
+  // Takes back bulk receives whose SENT came a quiet interval ago without the bytes.
+  void tick(util::Nanoseconds now) noexcept;
+  std::size_t posted() const noexcept { return tagged_.posted_count() + message_.posted_count(); }
+  std::size_t unexpected_bytes() const noexcept { return unexpected_bytes_; }
+  bool needs_tick() const noexcept { return !late_.empty(); }
+
+ private:
+  Matcher& matcher(bool tagged) noexcept { return tagged ? tagged_ : message_; }
+  Completion completion(const ReceiveRequest& receive, const Arrival& arrival) const noexcept;
+  ReceiveRequest* match(const Arrival& arrival, std::size_t length) noexcept;
+  ReceiveRequest* part_of(ReceiveRequest& parent, std::size_t length) noexcept;
+  void deliver(ReceiveRequest& receive, const Arrival& arrival, util::Bytes payload) noexcept;
+  void finish(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
+              std::size_t total, int error) noexcept;
+  void report(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
+              std::size_t total, int error) noexcept;
+  void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
+  bool buffer(const Arrival& arrival, util::Bytes payload) noexcept;
+  Unexpected* buffer_announcement(const Arrival& arrival, std::uint64_t length,
+                                  std::uint64_t send_id) noexcept;
+  void drop_unexpected(Unexpected& message) noexcept;
+  void count_unexpected(std::ptrdiff_t bytes) noexcept;
+
+  Status post(const ReceiveOp& op) noexcept;
+  Status peek(const ReceiveOp& op) noexcept;
+  Status claimed(const ReceiveOp& op) noexcept;
+  void discard(Unexpected& message) noexcept;
+  bool selector(const ReceiveOp& op, Selector& out) noexcept;
+  ReceiveRequest* make_request(const ReceiveOp& op, const Selector& selector) noexcept;
+
+  // Rendezvous
+  void begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival, std::uint64_t length,
+                        std::uint64_t send_id) noexcept;
+  bool ask_bulk(ReceiveRequest& receive) noexcept;
+  void ask_stream(ReceiveRequest& receive) noexcept;
+  void say_fin(Peer& peer, std::uint64_t send_id, int status) noexcept;
+  void complete_rendezvous(ReceiveRequest& receive) noexcept;
+  void fail_rendezvous(ReceiveRequest& receive, int error) noexcept;
+  void release_rendezvous(ReceiveRequest& receive) noexcept;
+  void bulk_failed(ReceiveRequest& receive) noexcept;
+  void take_own(ReceiveRequest& receive, SendRequest& send, const Arrival& arrival) noexcept;
+
+  stream::Streams& streams_;
+  Peers& peers_;
+  Reporter& reporter_;
+  Sender& sender_;
+  Limits limits_;
+  Matcher tagged_;
+  Matcher message_;
+  util::Pool<ReceiveRequest> requests_;
+  util::Pool<Unexpected> unexpected_;
+  IdTable<ReceiveRequest> ids_;
+  std::unordered_map<const void*, Unexpected*> claimed_;
+  std::vector<ReceiveRequest*> late_;  // SENT came, the bytes did not
+  std::size_t unexpected_bytes_ = 0;
+  std::size_t min_multi_receive_ = 64;
+};
+
+}  // namespace xs::core

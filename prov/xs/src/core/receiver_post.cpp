@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What an application asks of the receiver: post, peek, claim, discard, cancel.
+#include <cerrno>
+#include <new>
+
+#include "core/receiver.hpp"
+#include "core/sender.hpp"
+
+namespace xs::core {
+
+bool Receiver::selector(const ReceiveOp& op, Selector& out) noexcept {
+  out = {kAnySource, op.flags & kOpTagged ? op.tag : 0, op.flags & kOpTagged ? op.ignore : ~0ull};
+  if (!limits_.directed || op.from == kAnyPeer) return true;
+  Peer* peer = peers_.of(op.from);
+  if (!peer) return false;
+  out.source = peer->source();
+  return true;
+}
+
+Status Receiver::receive(const ReceiveOp& op) noexcept {
+  std::size_t total = 0;
+  if (!UserMemory::sum(op.iov, total)) return Status::kInvalid;
+  if (op.flags & kOpPeek) return peek(op);
+  if (op.flags & kOpClaim) return claimed(op);
+  if ((op.flags & kOpMultiReceive) && op.iov.size() != 1) return Status::kInvalid;
+  return post(op);
+}
+
+ReceiveRequest* Receiver::make_request(const ReceiveOp& op, const Selector& chosen) noexcept {
+  ReceiveRequest* receive = requests_.make();
+  if (!receive) return nullptr;
+  receive->memory = UserMemory(op.iov);
+  receive->flags = op.flags;
+  receive->context = op.context;
+  receive->selector = chosen;
+  receive->bulk.receive = receive;
+  return receive;
+}
+
+Status Receiver::post(const ReceiveOp& op) noexcept {
+  if (!reporter_.receive_room()) return Status::kAgain;
+  if (tagged_.posted_count() + message_.posted_count() >= kReceiveLimit) return Status::kAgain;
+  Selector chosen;
+  if (!selector(op, chosen)) return Status::kInvalid;
+  ReceiveRequest* receive = make_request(op, chosen);
+  if (!receive) return Status::kAgain;
+  const bool tagged = (op.flags & kOpTagged) != 0;
+  if (!(op.flags & kOpMultiReceive)) {
+    if (UnexpectedMessage* message = matcher(tagged).post(*receive))
+      take_unexpected(*receive, static_cast<Unexpected&>(*message));
+    return Status::kOk;
+  }
+  // One buffer for many: it takes all that waits before it is posted, as long as it has room. An
+  // extra part keeps it alive meanwhile.
+  ++receive->parts;
+  while (UnexpectedMessage* waiting = message_.post(*receive)) {
+    auto& message = static_cast<Unexpected&>(*waiting);
+    ReceiveRequest* part = part_of(*receive, message.length);
+    if (!part) {
+      message_.add_unexpected(message);
+      break;
+    }
+    take_unexpected(*part, message);
+    if (receive->memory.size() - receive->used < std::max<std::size_t>(min_multi_receive_, 1))
+      break;
+  }
+  --receive->parts;
+  if (!receive->queued() && receive->parts == 0) {
+    // Everything that filled it is reported already: say that it is free.
+    reporter_.received(receive->flags, {.context = receive->context, .flags = FI_MULTI_RECV});
+    requests_.drop(receive);
+  }
+  return Status::kOk;
+}
+
+// Looks, and perhaps takes aside. A miss is an error completion, never a return code: Open MPI's
+// probe waits for one.
+Status Receiver::peek(const ReceiveOp& op) noexcept {
+  Selector chosen;
+  if (!selector(op, chosen)) return Status::kInvalid;
+  const bool tagged = (op.flags & kOpTagged) != 0;
+  auto* message = static_cast<Unexpected*>(matcher(tagged).peek(chosen));
+  if (!message) {
+    reporter_.receive_failed(op.flags, {.context = op.context, .tag = op.tag}, ENOMSG);
+    return Status::kOk;
+  }
+  if (op.flags & kOpClaim) try {
+      if (!claimed_.emplace(op.context, message).second) return Status::kInvalid;
+    } catch (const std::bad_alloc&) {
+      return Status::kNoMemory;
+    }
+  reporter_.received(op.flags, {.context = op.context,
+                                .flags = message->has_data ? FI_REMOTE_CQ_DATA : 0,
+                                .length = message->length,
+                                .data = message->data,
+                                .tag = message->envelope.tag,
+                                .source = message->peer->number});
+  if (op.flags & (kOpClaim | kOpDiscard)) matcher(tagged).remove(*message);
+  if ((op.flags & kOpDiscard) && !(op.flags & kOpClaim)) discard(*message);
+  return Status::kOk;
+}
+
+// Receives, or throws away, what an earlier peek with the same context has claimed.
+Status Receiver::claimed(const ReceiveOp& op) noexcept {
+  const auto found = claimed_.find(op.context);
+  if (found == claimed_.end()) return Status::kInvalid;
+  Unexpected& message = *found->second;
+  if (op.flags & kOpDiscard) {
+    claimed_.erase(found);
+    reporter_.received(
+        op.flags,
+        {.context = op.context, .tag = message.envelope.tag, .source = message.peer->number});
+    discard(message);
+    return Status::kOk;
+  }
+  ReceiveRequest* receive = make_request(op, {});
+  if (!receive) return Status::kAgain;
+  claimed_.erase(found);
+  take_unexpected(*receive, message);
+  return Status::kOk;
+}
+
+// The sender of an announcement is told that it is done with.
+void Receiver::discard(Unexpected& message) noexcept {
+  if (message.own)
+    sender_.own_done(*message.own);
+  else if (message.announced && !message.dead)
+    say_fin(*message.peer, message.send_id, 0);
+  drop_unexpected(message);
+}
+
+bool Receiver::cancel(void* context) noexcept {
+  for (const bool tagged : {true, false}) {
+    PostedReceive* posted = matcher(tagged).find_posted(context);
+    if (!posted) continue;
+    auto& receive = static_cast<ReceiveRequest&>(*posted);
+    matcher(tagged).remove(receive);
+    Completion done{.context = context, .tag = receive.selector.tag};
+    if (receive.flags & kOpMultiReceive) done.flags = FI_MULTI_RECV;
+    // Parts of a multi-receive that are still being filled refer to its request: the last of them
+    // gives it back.
+    if (receive.parts > 0) done.flags = 0;
+    reporter_.receive_failed(receive.flags, done, ECANCELED);
+    if (receive.parts == 0) requests_.drop(&receive);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace xs::core

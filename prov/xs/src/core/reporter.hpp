@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <cerrno>
+
+#include "core/cq.hpp"
+#include "core/types.hpp"
+
+namespace xs::core {
+
+// Writes the completions of one endpoint to its queues; knows which operations want one.
+class Reporter {
+ public:
+  Reporter(CompletionQueue* sends, CompletionQueue* receives, bool source) noexcept
+      : sends_(sends), receives_(receives), source_(source) {}
+
+  // Nobody listens any more: the endpoint is closing.
+  void mute() noexcept { sends_ = receives_ = nullptr; }
+
+  // Resource management: an operation that would need an entry waits while its queue is full.
+  bool send_room(std::uint32_t flags) const noexcept {
+    return !(flags & kOpCompletion) || !sends_ || !sends_->full();
+  }
+  bool receive_room() const noexcept { return !receives_ || !receives_->full(); }
+
+  void sent(std::uint32_t flags, void* context) noexcept {
+    if (!(flags & kOpCompletion) || !sends_) return;
+    sends_->write({.context = context, .flags = FI_SEND | kind(flags)});
+  }
+
+  void send_failed(std::uint32_t flags, void* context, int error) noexcept {
+    // An injected message has no context that its owner could recognise; the log line and the
+    // counters speak for it.
+    if ((flags & kOpInject) && !(flags & kOpCompletion)) return;
+    if (!sends_) return;
+    sends_->write_error(
+        {.completion = {.context = context, .flags = FI_SEND | kind(flags)}, .error = error});
+  }
+
+  void received(std::uint32_t flags, Completion completion) noexcept {
+    if (!receives_) return;
+    completion.flags |= FI_RECV | kind(flags);
+    if (!source_) completion.source = kAnyPeer;
+    // The last of a multi-receive tells that its buffer is free: never withheld.
+    if ((flags & kOpCompletion) || (completion.flags & FI_MULTI_RECV)) receives_->write(completion);
+  }
+
+  void receive_failed(std::uint32_t flags, Completion completion, int error,
+                      std::size_t overflow = 0) noexcept {
+    if (!receives_) return;
+    completion.flags |= FI_RECV | kind(flags);
+    if (!source_) completion.source = kAnyPeer;
+    receives_->write_error({.completion = completion, .overflow = overflow, .error = error});
+  }
+
+ private:
+  static std::uint64_t kind(std::uint32_t flags) noexcept {
+    return flags & kOpTagged ? FI_TAGGED : FI_MSG;
+  }
+
+  CompletionQueue* sends_;
+  CompletionQueue* receives_;
+  bool source_;
+};
+
+}  // namespace xs::core

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/sender.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "core/receiver.hpp"
+#include "util/log.hpp"
+
+namespace xs::core {
+
+using proto::Kind;
+
+namespace {
+
+std::uint8_t frame_flags(std::uint32_t op_flags) noexcept {
+  std::uint8_t flags = 0;
+  if (op_flags & kOpTagged) flags |= proto::kTagged;
+  if (op_flags & kOpData) flags |= proto::kCqData;
+  if (op_flags & kOpDeliveryComplete) flags |= proto::kDelivery | proto::kAckNow;
+  if (op_flags & kOpTransmitComplete) flags |= proto::kAckNow;
+  return flags;
+}
+
+// Whether the user hears of it only when the peer has acknowledged.
+bool waits_for_ack(std::uint32_t flags) noexcept {
+  return (flags & (kOpTransmitComplete | kOpDeliveryComplete)) != 0;
+}
+
+}  // namespace
+
+Sender::~Sender() {
+  peers_.for_each([this](Peer& peer) {
+    while (!peer.pending.empty()) requests_.drop(&peer.pending.pop_front());
+    while (!peer.announced.empty()) requests_.drop(&peer.announced.pop_front());
+  });
+}
+
+bool Sender::fits_eager(const stream::Session& session, std::size_t length) const noexcept {
+  if (length == 0) return true;
+  return length <= eager_ && length + proto::kEnvelopeSize <= session.largest_body() &&
+         !session.peer_wants_rts_only();
+}
+
+// Whether an eager payload stays where it is until it is acknowledged: cheaper than a copy, and no
+// slower for the user than a rendezvous, which waits for the peer as well.
+bool Sender::stays_in_place(std::uint32_t flags, std::size_t length) const noexcept {
+  return length > eager_ / 4 && !(flags & kOpInject);
+}
+
+Status Sender::send(const SendOp& op) noexcept {
+  std::size_t length = 0;
+  if (!UserMemory::sum(op.iov, length)) return Status::kInvalid;
+  if (!reporter_.send_room(op.flags)) return Status::kAgain;
+  Peer* peer = peers_.of(op.to);
+  if (!peer) return Status::kInvalid;
+  if (peer->self) return send_own(op, length);
+  stream::Session* session = peer->session;
+  if (!session || !peer->pending.empty() || waits_for_ack(op.flags) || !session->can_send() ||
+      session->goodbye_taken() || !fits_eager(*session, length) || stays_in_place(op.flags, length))
+    return send_slow(*peer, op);
+  stream::FrameBuffer* frame = session->claim(Kind::kEager, proto::kEnvelopeSize + length);
+  if (!frame) return send_slow(*peer, op);
+  proto::encode(proto::Envelope{op.tag, op.data}, frame->body());
+  UserMemory(op.iov).copy_to(frame->body() + proto::kEnvelopeSize, 0, length);
+  session->commit(*frame, frame_flags(op.flags), 0);
+  ++peer->fabric.sent_messages;
+  peer->fabric.sent_bytes += length;
+  reporter_.sent(op.flags, op.context);
+  return Status::kOk;
+}
+
+SendRequest* Sender::make_request(Peer& peer, const SendOp& op) noexcept {
+  SendRequest* send = requests_.make();
+  if (!send) return nullptr;
+  send->peer = &peer;
+  send->memory = UserMemory(op.iov);
+  send->tag = op.tag;
+  send->data = op.data;
+  send->flags = op.flags;
+  send->context = op.context;
+  send->bulk.send = send;
+  if ((op.flags & kOpInject) && send->memory.size() > 0) {
+    const std::size_t size = send->memory.size();
+    send->copy.reset(new (std::nothrow) std::byte[size]);
+    if (!send->copy) {
+      requests_.drop(send);
+      return nullptr;
+    }
+    send->memory.copy_to(send->copy.get(), 0, size);
+    send->memory = UserMemory::of(send->copy.get(), size);
+  }
+  return send;
+}
+
+// Waits for its turn, or is more than one frame can tell.
+Status Sender::send_slow(Peer& peer, const SendOp& op) noexcept {
+  if (peer.pending.size() + peer.announced.size() >= kSendLimit) return Status::kAgain;
+  if (!greet(peer)) return Status::kAgain;
+  SendRequest* send = make_request(peer, op);
+  if (!send) return Status::kAgain;
+  peer.pending.push_back(*send);
+  pump(peer);
+  return Status::kOk;
+}
+
+Status Sender::send_own(const SendOp& op, std::size_t length) noexcept {
+  const OwnMessage message{op, length};
+  switch (receiver_->own_message(message)) {
+    case OwnResult::kTaken:
+      reporter_.sent(op.flags, op.context);
+      return Status::kOk;
+    case OwnResult::kNoMemory:
+      return Status::kAgain;
+    case OwnResult::kKeepsReference:
+      break;
+  }
+  SendRequest* send = make_request(*peers_.of(op.to), op);
+  if (!send) return Status::kAgain;
+  send->state = SendState::kAnnounced;
+  send->peer->announced.push_back(*send);
+  if (receiver_->own_announcement(*send)) return Status::kOk;
+  send->peer->announced.remove(*send);
+  requests_.drop(send);
+  return Status::kAgain;
+}
+
+void Sender::own_done(SendRequest& send) noexcept { settle(send, 0); }
+
+bool Sender::cancel(void* context) noexcept {
+  SendRequest* found = nullptr;
+  peers_.for_each([&](Peer& peer) {
+    for (SendRequest& send : peer.pending)
+      if (!found && send.context == context) found = &send;
+  });
+  if (!found) return false;
+  found->peer->pending.remove(*found);
+  reporter_.send_failed(found->flags, found->context, ECANCELED);
+  drop(*found);
+  return true;
+}
+
+// A session to send with: one that has ended, or whose peer said goodbye, gives way to a new one.
+bool Sender::greet(Peer& peer) noexcept {
+  if (peer.session && !peer.session->goodbye_taken()) return true;
+  stream::Session* session = streams_.greet(peer.home);
+  if (!session) return false;
+  session->owner = &peer;
+  peer.session = session;
+  return true;
+}
+
+// Answers first, then the payloads that were asked for, then new messages, in order.
+void Sender::pump(Peer& peer) noexcept {
+  if (!usable(peer) || !flush_replies(peer)) return;
+  if (peer.streaming > 0)
+    for (SendRequest& send : peer.announced)
+      if (send.streaming && !stream_data(send)) return;
+  while (!peer.pending.empty() && start(peer.pending.front())) {
+  }
+}
+
+bool Sender::start(SendRequest& send) noexcept {
+  return fits_eager(*send.peer->session, send.memory.size()) ? start_eager(send)
+                                                             : start_rendezvous(send);
+}
+
+bool Sender::start_eager(SendRequest& send) noexcept {
+  Peer& peer = *send.peer;
+  const std::size_t length = send.memory.size();
+  const bool in_place = stays_in_place(send.flags, length) && send.memory.run(0).size() == length;
+  const bool waits = waits_for_ack(send.flags) || in_place;
+  if (waits && send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
+  stream::FrameBuffer* frame =
+      peer.session->claim(Kind::kEager, proto::kEnvelopeSize + (in_place ? 0 : length));
+  if (!frame) return false;
+  proto::encode(proto::Envelope{send.tag, send.data}, frame->body());
+  peer.pending.remove(send);
+  send.state = SendState::kEager;
+  ++peer.fabric.sent_messages;
+  peer.fabric.sent_bytes += length;
+  stream::Session& session = *peer.session;
+  if (in_place) {
+    frame->tail = send.memory.first();
+    frame->tail_size = static_cast<std::uint32_t>(length);
+    send.frames_out = 1;
+    send.bulk.lane = session.route().lane;
+    peer.announced.push_back(send);
+    session.commit(*frame, frame_flags(send.flags) | proto::kAckNow, send.id);
+    return true;
+  }
+  send.memory.copy_to(frame->body() + proto::kEnvelopeSize, 0, length);
+  if (!waits) {
+    reporter_.sent(send.flags, send.context);
+    session.commit(*frame, frame_flags(send.flags), 0);
+    drop(send);
+    return true;
+  }
+  session.commit(*frame, frame_flags(send.flags), send.id);
+  return true;
+}
+
+bool Sender::start_rendezvous(SendRequest& send) noexcept {
+  Peer& peer = *send.peer;
+  if (send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
+  stream::FrameBuffer* frame = peer.session->claim(Kind::kRts, proto::Rts::kSize);
+  if (!frame) return false;
+  proto::encode(proto::Rts{{send.tag, send.data}, send.memory.size(), send.id}, frame->body());
+  peer.pending.remove(send);
+  peer.announced.push_back(send);
+  send.state = SendState::kAnnounced;
+  peer.session->await();
+  ++peer.fabric.sent_messages;
+  peer.fabric.sent_bytes += send.memory.size();
+  peer.session->commit(*frame,
+                       frame_flags(send.flags & ~(kOpTransmitComplete | kOpDeliveryComplete)), 0);
+  return true;
+}
+
+void Sender::reply(Peer& peer, Kind kind, std::span<const std::byte> body) noexcept try {
+  if (!usable(peer) || peer.session->goodbye_sent()) return;
+  if (peer.replies.empty()) {
+    if (stream::FrameBuffer* frame = peer.session->claim(kind, body.size())) {
+      std::memcpy(frame->body(), body.data(), body.size());
+      return peer.session->commit(*frame, 0, 0);
+    }
+  }
+  Reply reply{.kind = kind, .body = {}, .size = static_cast<std::uint8_t>(body.size())};
+  std::memcpy(reply.body.data(), body.data(), body.size());
+  peer.replies.push_back(reply);
+} catch (const std::bad_alloc&) {
+  // Without the answer the peer would wait for ever; without its session it ends in error.
+  util::log(util::Level::kWarn, "no memory for an answer to %s: its session ends",
+            peer.home.text().c_str());
+  peer.session->end(ENOMEM);
+}
+
+bool Sender::flush_replies(Peer& peer) noexcept {
+  while (!peer.replies.empty()) {
+    const Reply& reply = peer.replies.front();
+    stream::FrameBuffer* frame = peer.session->claim(reply.kind, reply.size);
+    if (!frame) return false;
+    std::memcpy(frame->body(), reply.body.data(), reply.size);
+    peer.session->commit(*frame, 0, 0);
+    peer.replies.pop_front();
+  }
+  return true;
+}
+
+void Sender::frame_released(std::uint64_t cookie, int error) noexcept {
+  SendRequest* send = ids_.find(cookie);
+  if (!send) return;
+  if (send->frames_out > 0) --send->frames_out;
+  if (send->state == SendState::kEager && !send->settled) return settle(*send, error);
+  finish_if_free(*send);
+}
+
+void Sender::settle(SendRequest& send, int error) noexcept {
+  if (send.settled) return;
+  send.settled = true;
+  send.error = error;
+  if (send.bulk_waits) {
+    send.bulk_waits = false;
+    --bulk_waiting_;
+  }
+  if (send.streaming) {
+    send.streaming = false;
+    --send.peer->streaming;
+  }
+  finish_if_free(send);
+}
+
+// The one place where a request ends and the user gets his memory back.
+void Sender::finish_if_free(SendRequest& send) noexcept {
+  if (!send.settled || send.bulk.under_way || send.frames_out > 0) return;
+  if (send.linked()) send.peer->announced.remove(send);
+  if (send.error == 0)
+    reporter_.sent(send.flags, send.context);
+  else
+    reporter_.send_failed(send.flags, send.context, send.error);
+  drop(send);
+}
+
+// Also a send that never went out may have its id: the window had no room for its RTS.
+void Sender::drop(SendRequest& send) noexcept {
+  if (send.id != 0) ids_.remove(send.id);
+  requests_.drop(&send);
+}
+
+void Sender::peer_ended(Peer& peer, int error) noexcept {
+  peer.replies.clear();
+  while (!peer.pending.empty()) {
+    SendRequest& send = peer.pending.pop_front();
+    settle(send, error);
+  }
+  peer.announced.for_each([&](SendRequest& send) {
+    send.orphaned = true;
+    settle(send, error);
+  });
+}
+
+void Sender::goodbye_taken(Peer& peer) noexcept {
+  peer.replies.clear();
+  peer.announced.for_each([&](SendRequest& send) {
+    if (send.state != SendState::kAnnounced) return;  // its frame is acknowledged or ends by itself
+    send.orphaned = true;
+    if (!send.settled) peer.session->await_done();
+    settle(send, ECONNRESET);
+  });
+  if (!peer.pending.empty()) greet(peer);
+}
+
+bool Sender::flushed(const Peer& peer) const noexcept {
+  if (!peer.pending.empty() || !peer.replies.empty() || peer.streaming > 0) return false;
+  for (const SendRequest& send : const_cast<Peer&>(peer).announced)
+    if (send.copy) return false;
+  return true;
+}
+
+}  // namespace xs::core

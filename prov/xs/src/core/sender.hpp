@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The sending half of an endpoint: from fi_send to the acknowledgement or the receiver's FIN.
+// docs/wire.md section 6.
+#pragma once
+#include <cstdint>
+
+#include "core/id_table.hpp"
+#include "core/peers.hpp"
+#include "core/reporter.hpp"
+#include "core/request.hpp"
+#include "core/types.hpp"
+#include "stream/streams.hpp"
+#include "util/pool.hpp"
+
+namespace xs::core {
+
+class Receiver;
+
+class Sender {
+ public:
+  Sender(stream::Streams& streams, Peers& peers, Reporter& reporter, std::size_t eager) noexcept
+      : streams_(streams), peers_(peers), reporter_(reporter), eager_(eager) {}
+  ~Sender();
+  void set_receiver(Receiver& receiver) noexcept { receiver_ = &receiver; }
+
+  Status send(const SendOp& op) noexcept;
+  // Takes back a send that still waits for its stream.
+  bool cancel(void* context) noexcept;
+
+  // A protocol answer, now or as soon as the window has room.
+  void reply(Peer& peer, proto::Kind kind, std::span<const std::byte> body) noexcept;
+  // Gives the stream what waits for it.
+  void pump(Peer& peer) noexcept;
+  // False: the peer lies.
+  bool cts_received(Peer& peer, const proto::Cts& cts) noexcept;
+  bool fin_received(Peer& peer, const proto::Fin& fin) noexcept;
+  void frame_released(std::uint64_t cookie, int error) noexcept;
+  void bulk_let_go(SendRequest& send, int error) noexcept;
+  // Everything towards the peer ends in error; what the inner provider still holds ends when it
+  // lets go.
+  void peer_ended(Peer& peer, int error) noexcept;
+  // Only rendezvous end: the peer said goodbye, its stream is whole.
+  void goodbye_taken(Peer& peer) noexcept;
+  // A send to this endpoint itself has been taken (or dropped) by the receiver.
+  void own_done(SendRequest& send) noexcept;
+  // Bulk sends that the inner provider had no room for.
+  void retry_bulk() noexcept;
+
+  std::size_t under_way() const noexcept { return requests_.live(); }
+  // Nothing waits above the stream that the user was told of, or whose buffer he has back.
+  bool flushed(const Peer& peer) const noexcept;
+
+ private:
+  Status send_slow(Peer& peer, const SendOp& op) noexcept;
+  Status send_own(const SendOp& op, std::size_t length) noexcept;
+  SendRequest* make_request(Peer& peer, const SendOp& op) noexcept;
+  bool fits_eager(const stream::Session& session, std::size_t length) const noexcept;
+  bool stays_in_place(std::uint32_t flags, std::size_t length) const noexcept;
+  bool usable(const Peer& peer) const noexcept {
+    return peer.session && peer.session->open() && !peer.session->goodbye_taken();
+  }
+  bool greet(Peer& peer) noexcept;
+  bool start(SendRequest& send) noexcept;
+  bool start_eager(SendRequest& send) noexcept;
+  bool start_rendezvous(SendRequest& send) noexcept;
+  bool flush_replies(Peer& peer) noexcept;
+  bool stream_data(SendRequest& send) noexcept;
+  void post_bulk(SendRequest& send) noexcept;
+  void say_sent(SendRequest& send, std::uint32_t status) noexcept;
+  void settle(SendRequest& send, int error) noexcept;
+  void finish_if_free(SendRequest& send) noexcept;
+  void drop(SendRequest& send) noexcept;
+
+  stream::Streams& streams_;
+  Peers& peers_;
+  Reporter& reporter_;
+  Receiver* receiver_ = nullptr;
+  std::size_t eager_;  // bytes
+  util::Pool<SendRequest> requests_;
+  IdTable<SendRequest> ids_;
+  std::uint32_t bulk_waiting_ = 0;
+};
+
+}  // namespace xs::core

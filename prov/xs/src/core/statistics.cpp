@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/statistics.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "core/endpoint.hpp"
+#include "util/log.hpp"
+
+namespace xs::core {
+
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+};
+
+void write_peer(std::FILE* out, const Peer& peer) {
+  const PathCounters& c = peer.fabric;
+  const std::uint64_t replayed =
+      peer.replayed + (peer.session ? peer.session->counters().replayed : 0);
+  std::fprintf(out,
+               "peer fi_addr=%lld addr=%s path=%s tx_msgs=%llu tx_bytes=%llu rx_msgs=%llu "
+               "rx_bytes=%llu replayed=%llu\n",
+               peer.last_number == kAnyPeer ? -1ll : static_cast<long long>(peer.last_number),
+               peer.home.text().c_str(), peer.self ? "self" : "fabric",
+               static_cast<unsigned long long>(c.sent_messages),
+               static_cast<unsigned long long>(c.sent_bytes),
+               static_cast<unsigned long long>(c.received_messages),
+               static_cast<unsigned long long>(c.received_bytes),
+               static_cast<unsigned long long>(replayed));
+}
+
+}  // namespace
+
+void write_statistics(Endpoint& endpoint, const std::string& prefix) noexcept try {
+  if (prefix.empty()) return;
+  const std::string path = prefix + "." + std::to_string(getpid());
+  const std::unique_ptr<std::FILE, CloseFile> out(std::fopen(path.c_str(), "ae"));
+  if (!out) {
+    util::log(util::Level::kWarn, "FI_XS_STATS: %s can't be written", path.c_str());
+    return;
+  }
+  std::vector<const Peer*> peers;
+  endpoint.peers().for_each([&](Peer& peer) {
+    if (peer.fabric.sent_messages + peer.fabric.received_messages > 0) peers.push_back(&peer);
+  });
+  std::sort(peers.begin(), peers.end(),
+            [](const Peer* a, const Peer* b) { return a->last_number < b->last_number; });
+  for (const Peer* peer : peers) write_peer(out.get(), *peer);
+} catch (const std::bad_alloc&) {
+  util::log(util::Level::kWarn, "FI_XS_STATS: no memory for the report");
+}
+
+}  // namespace xs::core

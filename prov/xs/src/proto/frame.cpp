@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "proto/frame.hpp"
+
+#include <limits>
+
+namespace xs::proto {
+
+std::uint64_t claimed_token(util::Bytes frame) noexcept {
+  if (frame.size() < kPrefixSize || util::load<std::uint16_t>(frame.data() + 2) != kMagic) return 0;
+  return util::load<std::uint64_t>(frame.data() + 8);
+}
+
+void encode(const Rts& body, std::byte* to) noexcept {
+  encode(body.envelope, to);
+  util::store(to + 16, body.length);
+  util::store(to + 24, body.send_id);
+}
+
+void encode(const Cts& body, std::byte* to) noexcept {
+  util::store(to, body.send_id);
+  util::store(to + 8, body.receive_id);
+  util::store(to + 16, body.bulk_tag);
+  util::store(to + 24, body.length);
+  util::store(to + 32, body.mode);
+  util::store(to + 36, body.attempt);
+  util::store(to + 40, body.lane);
+  util::store<std::uint32_t>(to + 44, 0);
+}
+
+void encode(const DataHead& body, std::byte* to) noexcept {
+  util::store(to, body.receive_id);
+  util::store(to + 8, body.offset);
+}
+
+void encode(const Fin& body, std::byte* to) noexcept {
+  util::store(to, body.send_id);
+  util::store(to + 8, body.status);
+  util::store<std::uint32_t>(to + 12, 0);
+}
+
+void encode(const Sent& body, std::byte* to) noexcept {
+  util::store(to, body.receive_id);
+  util::store(to + 8, body.attempt);
+  util::store(to + 12, body.status);
+}
+
+std::optional<Rts> decode_rts(util::Bytes body) noexcept {
+  if (body.size() != Rts::kSize) return std::nullopt;
+  const std::byte* from = body.data();
+  return Rts{.envelope = {.tag = util::load<std::uint64_t>(from),
+                          .data = util::load<std::uint64_t>(from + 8)},
+             .length = util::load<std::uint64_t>(from + 16),
+             .send_id = util::load<std::uint64_t>(from + 24)};
+}
+
+std::optional<Cts> decode_cts(util::Bytes body) noexcept {
+  if (body.size() != Cts::kSize) return std::nullopt;
+  const std::byte* from = body.data();
+  const Cts cts{.send_id = util::load<std::uint64_t>(from),
+                .receive_id = util::load<std::uint64_t>(from + 8),
+                .bulk_tag = util::load<std::uint64_t>(from + 16),
+                .length = util::load<std::uint64_t>(from + 24),
+                .mode = util::load<BulkMode>(from + 32),
+                .attempt = util::load<std::uint32_t>(from + 36),
+                .lane = util::load<std::uint32_t>(from + 40)};
+  if (util::load<std::uint32_t>(from + 44) != 0) return std::nullopt;
+  if (cts.mode != BulkMode::kStream && cts.mode != BulkMode::kBulk) return std::nullopt;
+  return cts;
+}
+
+std::optional<DataHead> decode_data(util::Bytes body) noexcept {
+  if (body.size() < DataHead::kSize) return std::nullopt;
+  const DataHead head{.receive_id = util::load<std::uint64_t>(body.data()),
+                      .offset = util::load<std::uint64_t>(body.data() + 8)};
+  const std::uint64_t bytes = body.size() - DataHead::kSize;
+  if (head.offset > std::numeric_limits<std::uint64_t>::max() - bytes) return std::nullopt;
+  return head;
+}
+
+std::optional<Fin> decode_fin(util::Bytes body) noexcept {
+  if (body.size() != Fin::kSize || util::load<std::uint32_t>(body.data() + 12) != 0)
+    return std::nullopt;
+  const Fin fin{.send_id = util::load<std::uint64_t>(body.data()),
+                .status = util::load<std::uint32_t>(body.data() + 8)};
+  if (fin.status > kLargestStatus) return std::nullopt;
+  return fin;
+}
+
+std::optional<Sent> decode_sent(util::Bytes body) noexcept {
+  if (body.size() != Sent::kSize) return std::nullopt;
+  const Sent sent{.receive_id = util::load<std::uint64_t>(body.data()),
+                  .attempt = util::load<std::uint32_t>(body.data() + 8),
+                  .status = util::load<std::uint32_t>(body.data() + 12)};
+  if (sent.status > kLargestStatus) return std::nullopt;
+  return sent;
+}
+
+}  // namespace xs::proto

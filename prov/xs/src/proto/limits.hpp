@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace xs::proto {
+
+inline constexpr std::uint16_t kVersionLow = 1;
+inline constexpr std::uint16_t kVersionHigh = 1;
+inline constexpr std::size_t kPrefixSize = 32;
+inline constexpr std::size_t kGreetingSize = 144;
+inline constexpr std::size_t kAddressSize = 32;
+inline constexpr std::size_t kRefuseSize = 8 + kGreetingSize;
+inline constexpr std::size_t kResetSize = 24;
+inline constexpr std::size_t kPingSize = 24 + 2 * kAddressSize;
+inline constexpr std::size_t kEnvelopeSize = 16;  // tag and CQ data, in EAGER and RTS
+inline constexpr std::size_t kProviderNameSize = 24;
+// A peer that takes less could not even be sent an RTS or a CTS with room to spare; refused in the
+// greeting.
+inline constexpr std::uint32_t kSmallestFrame = 256;
+inline constexpr std::uint32_t kLargestFrame = 1u << 20;
+inline constexpr std::uint32_t kSmallestWindow = 8;
+inline constexpr std::uint32_t kLargestWindow = 1u << 14;
+
+}  // namespace xs::proto

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "stream/evidence.hpp"
+
+#include <algorithm>
+
+namespace xs::stream {
+
+namespace {
+constexpr util::Nanoseconds kProbeTime = 2 * util::kSecond;
+constexpr util::Nanoseconds kHeldLongest = 120 * util::kSecond;
+}  // namespace
+
+void Evidence::life() noexcept {
+  refusals_ = 0;
+  silent_ = 0;
+  alive_ = false;
+  counted_from_ = 0;
+  held_since_ = 0;
+  probe_.reset();
+}
+
+void Evidence::look(carrier::InnerProvider& inner, const proto::Address& home,
+                    util::Nanoseconds now, util::Nanoseconds spacing) noexcept {
+  if (probe_ || (ended_at_ != 0 && now - ended_at_ < spacing)) return;
+  if (counted_from_ == 0) counted_from_ = now;
+  auto probe = inner.probe(home, kProbeTime);
+  if (probe) probe_ = std::move(*probe);
+  ended_at_ = now;  // without a probe (out of descriptors, say) nothing is learnt about the peer
+}
+
+Verdict Evidence::judge(util::Nanoseconds now, util::Nanoseconds timeout) noexcept {
+  if (!probe_) return Verdict::kUnknown;
+  const carrier::ProbeState state = probe_->poll();
+  if (state == carrier::ProbeState::kWaiting) return Verdict::kUnknown;
+  alive_ = state == carrier::ProbeState::kAlive;
+  // Time that passed without anybody looking (this process was stopped, its VM saved) convicts
+  // nobody.
+  const util::Nanoseconds watched = std::min(now - counted_from_, 2 * kProbeTime);
+  counted_from_ = now;
+  if (alive_) {
+    refusals_ = 0;
+    silent_ = 0;
+    if (held_since_ == 0) held_since_ = now;
+    // An endpoint that closed while its process lives on may have left our connection open.
+    if (now - held_since_ >= kHeldLongest) {
+      probe_.reset();
+      held_since_ = 0;
+    }
+    return Verdict::kUnknown;
+  }
+  probe_.reset();
+  held_since_ = 0;
+  ended_at_ = now;
+  if (state == carrier::ProbeState::kClosed) return Verdict::kUnknown;
+  if (state == carrier::ProbeState::kRefused) {
+    silent_ = 0;
+    return ++refusals_ >= kRefusals ? Verdict::kRefused : Verdict::kUnknown;
+  }
+  refusals_ = 0;
+  silent_ += watched;
+  return silent_ >= timeout ? Verdict::kUnreachable : Verdict::kUnknown;
+}
+
+}  // namespace xs::stream

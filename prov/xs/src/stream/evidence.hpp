@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Is a silent peer dead? Silence of the process proves nothing; only its kernel's word does.
+// docs/wire.md section 8.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "carrier/inner.hpp"
+#include "util/clock.hpp"
+
+namespace xs::stream {
+
+enum class Verdict : std::uint8_t { kUnknown, kRefused, kUnreachable };
+
+class Evidence {
+ public:
+  // A sign of life: everything gathered before is void.
+  void life() noexcept;
+  // Starts a probe of the home address unless one is held or running, or one ended less than
+  // `spacing` ago.
+  void look(carrier::InnerProvider& inner, const proto::Address& home, util::Nanoseconds now,
+            util::Nanoseconds spacing) noexcept;
+  // Takes the result of a running probe; says what all of them amount to. timeout: how long without
+  // even the kernel's answer makes a dead peer. Only time that was spent probing counts, so a
+  // stopped process or VM convicts nobody when it wakes.
+  Verdict judge(util::Nanoseconds now, util::Nanoseconds timeout) noexcept;
+  // The kernel at the home address answers right now.
+  bool alive() const noexcept { return alive_; }
+  // Since when it does so without a break (a held probe is renewed now and then); 0: it does not.
+  util::Nanoseconds alive_since() const noexcept { return alive_ ? held_since_ : 0; }
+
+ private:
+  static constexpr unsigned kRefusals = 3;
+  std::unique_ptr<carrier::Probe> probe_;
+  util::Nanoseconds ended_at_ = 0;
+  util::Nanoseconds counted_from_ = 0;  // silence before this has been counted
+  util::Nanoseconds held_since_ = 0;
+  bool alive_ = false;
+  util::Nanoseconds silent_ = 0;
+  unsigned refusals_ = 0;
+};
+
+}  // namespace xs::stream

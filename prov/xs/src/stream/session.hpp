@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// One session: two endpoint incarnations and the acknowledged stream in either direction.
+// docs/wire.md sections 4, 5, 8.
+//
+// Invariants
+//  1. una_ <= cursor_ <= tail_, cursor_ <= highest_ <= tail_, tail_ - una_ <= window_.
+//  2. Every frame in [una_, tail_) is kept in slots_; no other one is.
+//  3. Frames leave in order of their number; a frame whose inner send is under way is not posted
+//  again.
+//  4. next_ only grows; exactly the frames below next_ have been handed up, each once.
+//  5. Nothing sequenced is sent before state_ is kOpen, and nothing after the GOODBYE.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "carrier/fabric_carrier.hpp"
+#include "proto/greeting.hpp"
+#include "stream/evidence.hpp"
+#include "stream/upper.hpp"
+#include "util/clock.hpp"
+
+namespace xs::stream {
+
+class Streams;
+
+enum class SessionState : std::uint8_t { kGreeting, kCandidate, kOpen, kClosed, kDead };
+
+struct SessionCounters {
+  std::uint64_t replayed = 0;    // frames posted again
+  std::uint64_t duplicates = 0;  // frames taken before
+  std::uint64_t gaps = 0;        // frames ahead of their turn
+  std::uint64_t pings = 0;
+  std::uint64_t greetings = 0;  // HELLOs sent
+};
+
+class Session {
+ public:
+  Session(Streams& streams, const proto::Address& home, std::uint64_t nonce) noexcept;
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // ---- For the layer above ----
+  void* owner = nullptr;
+
+  const proto::Address& home() const noexcept { return home_; }
+  SessionState state() const noexcept { return state_; }
+  bool open() const noexcept { return state_ == SessionState::kOpen; }
+  // Whether claim() would give a frame, memory permitting.
+  bool can_send() const noexcept { return open() && tail_ - una_ < window_ && !goodbye_sent_; }
+  // A frame of that kind with room for body bytes to fill; nullptr: no room in the window, not
+  // open, or no memory. After nullptr window_opened() will be called. The frame must be committed
+  // before anything else is claimed.
+  FrameBuffer* claim(proto::Kind kind, std::size_t body) noexcept;
+  // Gives the frame its number and sends it as soon as possible. flags: proto::Flag. cookie: see
+  // Upper::frame_released.
+  void commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cookie) noexcept;
+  // Largest body of one frame that both sides take.
+  std::size_t largest_body() const noexcept { return largest_frame_ - proto::kPrefixSize; }
+  bool peer_wants_rts_only() const noexcept { return peer_rts_only_; }
+  // Operations that wait for the peer although everything may be acknowledged: they keep PING
+  // going.
+  void await() noexcept;
+  void await_done() noexcept { --waits_; }
+  void say_goodbye() noexcept;
+  bool goodbye_sent() const noexcept { return goodbye_sent_; }
+  bool goodbye_taken() const noexcept { return goodbye_taken_; }
+  // Frames were lost or repeated on the way at some time.
+  bool troubled() const noexcept {
+    return counters_.replayed + counters_.duplicates + counters_.gaps > 0;
+  }
+  // Nothing of ours is unacknowledged.
+  bool drained() const noexcept { return una_ == tail_; }
+  // Numbers of the routes in use: ours, told in greetings and CTS, and the newest one heard of the
+  // peer.
+  std::uint32_t our_route() const noexcept { return our_route_; }
+  // 0: we send to its home of our own accord, where its newest route may not end.
+  std::uint32_t peer_route() const noexcept { return strayed_ ? 0 : peer_route_; }
+  const carrier::Route& route() const noexcept { return route_; }
+  const SessionCounters& counters() const noexcept { return counters_; }
+
+  // ---- For Streams ----
+  void greet(util::Nanoseconds now) noexcept;
+  // False: what it offers can't be told from another session.
+  bool become_candidate(const proto::Greeting& hello, util::Nanoseconds now) noexcept;
+  void send_welcome(const proto::Address& to, std::uint64_t token, std::uint32_t lane) noexcept;
+  void welcome_received(const proto::Greeting& welcome, util::Nanoseconds now) noexcept;
+  // The peer's HELLO again: token is the one in its prefix, 0 if it knows none yet.
+  void regreeted(const proto::Greeting& hello, std::uint64_t token, util::Nanoseconds now) noexcept;
+  void prove(
+      util::Nanoseconds now) noexcept;  // a valid frame came under our token: a candidate opens
+  bool take(const proto::FrameView& frame, util::Nanoseconds now) noexcept;  // false: a lie
+  void ping_received(const proto::FrameView& frame, const proto::Ping& ping,
+                     util::Nanoseconds now) noexcept;
+  void reset_received(const proto::Reset& reset) noexcept;
+  void let_go(FrameBuffer& frame, int error, util::Nanoseconds now) noexcept;
+  void pump(util::Nanoseconds now) noexcept;
+  void flush_ack() noexcept;
+  void lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept;
+  void forget_frames(int error) noexcept;
+  // Runs what is due; returns when to be called next.
+  util::Nanoseconds tick(util::Nanoseconds now) noexcept;
+  void end(int error) noexcept;
+  bool greets() const noexcept {
+    return state_ == SessionState::kGreeting || (state_ == SessionState::kCandidate && wanted_);
+  }
+  void want() noexcept;  // the layer above has something to send
+  // Our number in greetings, and the one that the peer offered (0: not known yet).
+  std::uint64_t nonce() const noexcept { return nonce_; }
+  std::uint64_t peer_nonce() const noexcept { return peer_nonce_; }
+  // What frames carry, made of both nonces: so no token ever names two incarnations of a peer.
+  std::uint64_t receive_token() const noexcept { return receive_token_; }
+  std::uint64_t send_token() const noexcept { return send_token_; }
+  const proto::Incarnation& peer() const noexcept { return peer_; }
+  bool unsent() const noexcept { return cursor_ < tail_; }
+  bool owes_ack() const noexcept { return owed_ > 0 || ack_now_; }
+  bool untouched() const noexcept { return una_ == 1 && next_ == 1; }
+
+ private:
+  friend class Streams;
+
+  FrameBuffer*& slot(std::uint64_t seq) noexcept { return slots_[seq & (slots_.size() - 1)]; }
+  bool wants_peer() const noexcept { return una_ < tail_ || waits_ > 0; }
+  bool pair_with(const proto::Greeting& greeting) noexcept;
+  void take_route(std::uint32_t number, const proto::Address& answer) noexcept;
+  proto::Greeting greeting() const noexcept;
+  void send_hello(util::Nanoseconds now) noexcept;
+  bool acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept;
+  void drop_slot(std::uint64_t seq, int error) noexcept;
+  void rewind(std::uint64_t to) noexcept;
+  void refused(util::Nanoseconds now, bool for_good) noexcept;
+  void heard(util::Nanoseconds now) noexcept;
+  void answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanoseconds now) noexcept;
+  void gap_reported(std::uint64_t ack, util::Nanoseconds now) noexcept;
+  bool send_ack(std::uint8_t flags, std::uint64_t echo) noexcept;
+  void send_ping(util::Nanoseconds now) noexcept;
+  void consult_evidence(util::Nanoseconds now) noexcept;
+  void take_other_path() noexcept;
+  void go_home() noexcept;
+  bool other_path_due() noexcept;
+  bool take_sequenced(const proto::FrameView& frame, util::Nanoseconds now) noexcept;
+  void close_if_done() noexcept;
+  util::Nanoseconds tick_greeting(util::Nanoseconds now) noexcept;
+  util::Nanoseconds tick_open(util::Nanoseconds now) noexcept;
+
+  Streams& streams_;
+  proto::Address home_;
+  proto::Incarnation peer_;
+  std::uint64_t nonce_;
+  std::uint64_t peer_nonce_ = 0;
+  std::uint64_t receive_token_;  // the nonce itself until the peer's is known
+  std::uint64_t send_token_ = 0;
+  SessionState state_ = SessionState::kGreeting;
+  bool goodbye_sent_ = false;
+  bool goodbye_taken_ = false;
+  bool peer_rts_only_ = false;
+  bool window_wanted_ = false;
+  bool ack_now_ = false;
+  bool due_listed_ = false;  // on the lists of Streams
+  bool owing_listed_ = false;
+  std::uint32_t largest_frame_ = 0;
+  std::uint32_t window_ = 0;
+
+  carrier::Route route_;
+  std::uint32_t our_route_ = 1;    // grows each time we greet over another lane
+  std::uint32_t hello_route_ = 0;  // a candidate: newest number in its HELLOs
+  std::uint32_t peer_route_ = 0;   // newest number heard of the peer
+  proto::Address peer_answer_;     // where that route ends
+  bool strayed_ = false;           // ours goes to the peer's home instead
+  std::uint32_t left_lane_ = 0;    // the last one besides home that led nowhere
+  bool wanted_ = false;            // a candidate that we have something to send to: it greets too
+
+  // Sending
+  std::vector<FrameBuffer*> slots_;  // a power of two >= window_
+  std::uint64_t una_ = 1;            // first unacknowledged number
+  std::uint64_t cursor_ = 1;         // next to post
+  std::uint64_t tail_ = 1;           // next to be given
+  std::uint64_t highest_ = 1;        // first never posted
+  unsigned again_ = 0;               // posts refused in a row
+  util::Nanoseconds pump_at_ = 0;    // not before; refused posts back off
+  util::Nanoseconds gap_replayed_at_ = 0;
+  std::uint64_t gap_replayed_from_ = 0;
+
+  // Receiving
+  std::uint64_t next_ = 1;
+  std::uint32_t owed_ = 0;  // frames taken since the last acknowledgement left
+  std::uint64_t echo_ = 0;  // number of a PING to answer, 0: none
+  std::uint64_t gap_said_for_ = 0;
+  util::Nanoseconds gap_said_at_ = 0;
+  bool gap_ = false;
+
+  // Quiet and evidence
+  std::uint32_t waits_ = 0;
+  util::Nanoseconds moved_at_ = 0;  // una_ advanced, or a wait began
+  util::Nanoseconds heard_at_ = 0;
+  util::Nanoseconds trouble_at_ = 0;  // next PING or HELLO
+  std::uint32_t unanswered_ = 0;      // PINGs or HELLOs since the peer was last heard
+  std::uint32_t path_left_at_ = 0;    // unanswered_ when another lane was last tried
+  bool suspected_ = false;            // the log was told of greetings without an answer
+  bool ping_open_ = false;            // a PING may still cause its one replay
+  unsigned held_up_ = 0;              // PINGs answered while our first frame could not be replayed
+  Evidence evidence_;
+  SessionCounters counters_;
+};
+
+}  // namespace xs::stream

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// How a session comes to be, finds another way, and ends.
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "stream/session.hpp"
+#include "stream/streams.hpp"
+#include "util/log.hpp"
+
+namespace xs::stream {
+
+using proto::Kind;
+using util::Level;
+using util::log;
+
+namespace {
+constexpr util::Nanoseconds kHelloAgain = 50 * util::kMillisecond;  // doubles while unanswered
+constexpr util::Nanoseconds kHelloLongest = 2 * util::kSecond;
+constexpr util::Nanoseconds kRetry = util::kMillisecond;  // the inner provider was not ready
+constexpr util::Nanoseconds kRetryLongest = 256 * util::kMillisecond;
+}  // namespace
+
+Session::Session(Streams& streams, const proto::Address& home, std::uint64_t nonce) noexcept
+    : streams_(streams), home_(home), nonce_(nonce), receive_token_(nonce), peer_answer_(home) {}
+
+Session::~Session() { forget_frames(ECONNRESET); }
+
+proto::Greeting Session::greeting() const noexcept {
+  proto::Greeting g;
+  g.largest_frame = streams_.limits_.largest_frame;
+  g.window = streams_.limits_.window;
+  g.lane = our_route_;
+  g.sender = streams_.incarnation_;
+  g.token = nonce_;
+  g.addressee = peer_;
+  g.home = streams_.name();
+  g.answer = streams_.carrier_->address(route_.lane);
+  g.provider = streams_.provider_;
+  return g;
+}
+
+void Session::greet(util::Nanoseconds now) noexcept {
+  state_ = SessionState::kGreeting;
+  wanted_ = true;
+  heard_at_ = moved_at_ = now;
+  trouble_at_ = now;
+  streams_.due_at(now);
+}
+
+void Session::want() noexcept {
+  wanted_ = true;
+  if (state_ == SessionState::kCandidate) streams_.due_at(trouble_at_);
+}
+
+void Session::send_hello(util::Nanoseconds now) noexcept {
+  const util::Nanoseconds pause =
+      std::min(kHelloAgain << std::min(unanswered_, 10u), kHelloLongest);
+  trouble_at_ = now + kRetry;
+  if (route_.lane == 0) {
+    auto route = streams_.carrier_->route(carrier::kHomeLane, peer_answer_);
+    if (!route) {
+      trouble_at_ = now + pause;
+      ++unanswered_;
+      return;
+    }
+    route_ = *route;
+  }
+  FrameBuffer* frame = streams_.make_control(Kind::kHello, proto::kGreetingSize);
+  if (!frame) return;
+  // A candidate's token is not known to the peer if its WELCOME was lost: it greets as if first.
+  const bool known = state_ == SessionState::kOpen || state_ == SessionState::kClosed;
+  frame->prefix.token = known ? send_token_ : 0;
+  frame->prefix.ack = known ? next_ : 0;
+  proto::encode(greeting(), frame->body());
+  if (!streams_.post_control(route_, *frame)) {
+    // Not connected yet, most often; each try may start a connection anew, so tries get rarer.
+    trouble_at_ = now + std::min(kRetry << std::min(again_, 11u), kRetryLongest);
+    if (++again_ % 8 == 0) ++unanswered_;
+    return;
+  }
+  ++counters_.greetings;
+  ++unanswered_;
+  trouble_at_ = now + pause;
+}
+
+// Both nonces are known now: tokens, limits and the other incarnation follow from them.
+bool Session::pair_with(const proto::Greeting& g) noexcept {
+  if (!streams_.rekey(*this, proto::mix_token(nonce_, g.token))) return false;
+  peer_ = g.sender;
+  peer_nonce_ = g.token;
+  send_token_ = proto::mix_token(g.token, nonce_);
+  largest_frame_ = std::min(g.largest_frame, streams_.limits_.largest_frame);
+  window_ = std::min(g.window, proto::kLargestWindow);
+  return true;
+}
+
+bool Session::become_candidate(const proto::Greeting& hello, util::Nanoseconds now) noexcept {
+  if (!pair_with(hello)) return false;
+  state_ = SessionState::kCandidate;
+  hello_route_ = hello.lane;
+  // Only the home address is trusted so far: whoever wrote this HELLO must be able to read there.
+  if (!wanted_) trouble_at_ = now + kHelloAgain;
+  heard_at_ = moved_at_ = now;
+  return true;
+}
+
+// to: home as long as nothing is proven, else where the greeting wants its answer. token: by which
+// the peer finds its session: the nonce of its HELLO, or our token towards it if it re-greeted.
+void Session::send_welcome(const proto::Address& to, std::uint64_t token,
+                           std::uint32_t lane) noexcept {
+  FrameBuffer* frame = streams_.make_control(Kind::kWelcome, proto::kGreetingSize);
+  if (!frame) return;
+  frame->prefix.token = token;
+  frame->prefix.ack = next_;
+  proto::encode(greeting(), frame->body());
+  streams_.send_stray(lane, to, *frame);
+}
+
+void Session::welcome_received(const proto::Greeting& g, util::Nanoseconds now) noexcept {
+  if (g.addressee && g.addressee != streams_.incarnation_) return;  // for an earlier life of ours
+  switch (state_) {
+    case SessionState::kGreeting:
+      if (g.home != home_)
+        log(Level::kWarn, "%s answers as %s: use one address per endpoint", home_.text().c_str(),
+            g.home.text().c_str());
+      [[fallthrough]];
+    case SessionState::kCandidate:
+      if (!greets()) return;  // an answer to nothing
+      // A candidate that greets may find that the peer has given up what it offered: nothing was
+      // taken or sent yet, so the new offer is as good.
+      if (!pair_with(g)) return end(EPROTO);
+      take_route(g.lane, g.answer);
+      heard(now);
+      again_ = 0;
+      streams_.opened(*this);
+      send_ack(0, 0);  // proves us to the other side, which may have something to send
+      return;
+    case SessionState::kOpen:
+    case SessionState::kClosed:
+      // Answer to a re-greeting: what was on the old way may be lost.
+      if (g.sender != peer_ || g.token != peer_nonce_) return;
+      take_route(g.lane, g.answer);
+      heard(now);
+      again_ = 0;
+      pump_at_ = 0;
+      rewind(una_);
+      pump(now);
+      return;
+    case SessionState::kDead:
+      return;
+  }
+}
+
+void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
+                        util::Nanoseconds now) noexcept {
+  if (state_ == SessionState::kCandidate) {
+    // It greets over another lane because nothing came back: our own way home may be dead as well.
+    const bool other = g.lane > hello_route_;
+    hello_route_ = std::max(hello_route_, g.lane);
+    return send_welcome(home_, g.token,
+                        other ? streams_.new_lane_for(carrier::kHomeLane) : carrier::kHomeLane);
+  }
+  // A repetition of the first HELLO, late or after a lost WELCOME, proves nothing and moves
+  // nothing.
+  if (token != receive_token_) return send_welcome(home_, g.token, carrier::kHomeLane);
+  heard(now);
+  const bool moved = g.lane > peer_route_;
+  take_route(g.lane, g.answer);
+  send_welcome(g.answer, send_token_, carrier::kHomeLane);
+  if (moved) {
+    again_ = 0;
+    pump_at_ = 0;
+    rewind(una_);
+    pump(now);
+  }
+}
+
+void Session::prove(util::Nanoseconds now) noexcept {
+  if (state_ != SessionState::kCandidate) return;
+  heard(now);
+  if (route_.lane == 0) take_route(1, home_);
+  streams_.opened(*this);
+}
+
+void Session::take_route(std::uint32_t number, const proto::Address& answer) noexcept {
+  if (number <= peer_route_ && route_.lane != 0) return;
+  auto route = streams_.carrier_->route(route_.lane ? route_.lane : carrier::kHomeLane, answer);
+  if (!route) return;
+  peer_route_ = std::max(number, peer_route_);
+  if (answer == home_ && peer_answer_ != home_) ++our_route_;
+  peer_answer_ = answer;
+  route_ = *route;
+  strayed_ = false;
+}
+
+// The peer's kernel answers, yet nothing comes back this way: the connection may be dead without
+// knowing it. Alternates between a fresh lane and home; the caller greets over it. A process that
+// is merely busy finds the greetings when it looks.
+void Session::take_other_path() noexcept {
+  const bool from_home = route_.lane == carrier::kHomeLane;
+  if (!from_home) left_lane_ = route_.lane;
+  // Never the lane that this session has just left: the peer may hold on to its dead connection.
+  const std::uint32_t lane = from_home ? streams_.new_lane_for(left_lane_) : carrier::kHomeLane;
+  auto route = streams_.carrier_->route(lane, from_home ? peer_answer_ : home_);
+  path_left_at_ = unanswered_;
+  if (!route) return;
+  route_ = *route;
+  strayed_ = !from_home && peer_answer_ != home_;
+  ++our_route_;
+}
+
+// What goes there gets a number of its own, so that answers to what went elsewhere can be told.
+void Session::go_home() noexcept {
+  auto route = streams_.carrier_->route(route_.lane ? route_.lane : carrier::kHomeLane, home_);
+  if (!route) return;
+  route_ = *route;
+  peer_answer_ = home_;
+  strayed_ = true;
+  ++our_route_;
+}
+
+void Session::lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept {
+  if (route_.lane != lane || state_ == SessionState::kDead) return;
+  // Even if it is home that came back: what was posted on its earlier life is gone.
+  ++our_route_;
+  route_ = {};
+  auto route = streams_.carrier_->route(carrier::kHomeLane, peer_answer_);
+  if (route) route_ = *route;
+  strayed_ = strayed_ && peer_answer_ == home_;
+  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return;
+  send_hello(now);
+  trouble_at_ = now + streams_.limits_.quiet;
+  rewind(una_);
+  pump(now);
+}
+
+void Session::reset_received(const proto::Reset& reset) noexcept {
+  if (state_ == SessionState::kClosed) return;
+  if (reset.sender != peer_ && (peer_answer_ != home_ || reset.route != our_route_)) {
+    // Somebody else has the port that a lane of the peer had: only who answers at home would know.
+    if (peer_answer_ != home_) go_home();
+    return;
+  }
+  // Another incarnation can't say what the one before it took of what we sent.
+  const bool knows = reset.sender == peer_ || highest_ == 1;
+  if (reset.reason == proto::ResetReason::kUnknown && knows && untouched() &&
+      state_ == SessionState::kOpen && !goodbye_taken_) {
+    // The other side forgot a candidate before our first frame came: nothing can have been taken,
+    // so begin again.
+    nonce_ = streams_.random_.next();
+    streams_.rekey(*this, nonce_);
+    peer_nonce_ = send_token_ = 0;
+    peer_ = {};
+    peer_route_ = 0;
+    unanswered_ = 0;
+    rewind(1);
+    greet(streams_.now());
+    return;
+  }
+  log(Level::kInfo, "%s does not know this session any more", home_.text().c_str());
+  streams_.counters_.resets++;
+  end(ECONNRESET);
+}
+
+void Session::close_if_done() noexcept {
+  if (state_ == SessionState::kOpen && goodbye_sent_ && goodbye_taken_ && drained())
+    state_ = SessionState::kClosed;
+}
+
+void Session::end(int error) noexcept {
+  if (state_ == SessionState::kDead) return;
+  state_ = SessionState::kDead;
+  forget_frames(error);
+  streams_.dead_.push_back(receive_token_);
+  if (owner) streams_.upper_.session_ended(*this, error);
+  owner = nullptr;
+}
+
+void Session::forget_frames(int error) noexcept {
+  while (una_ < tail_) drop_slot(una_++, error);
+  cursor_ = highest_ = tail_;
+}
+
+}  // namespace xs::stream

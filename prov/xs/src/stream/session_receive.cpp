@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The receiving side of a stream: order, acknowledgement, gaps.
+#include "stream/session.hpp"
+#include "stream/streams.hpp"
+
+namespace xs::stream {
+
+using proto::Kind;
+
+namespace {
+constexpr util::Nanoseconds kGapPause = util::kMillisecond;
+}
+
+void Session::heard(util::Nanoseconds now) noexcept {
+  heard_at_ = now;
+  if (unanswered_ == 0) return;
+  unanswered_ = 0;
+  evidence_.life();
+}
+
+// A checked frame under our token. False: the peer lies.
+bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
+  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return true;
+  heard(now);
+  peer_rts_only_ = (frame.prefix.flags & proto::kRtsOnly) != 0;
+  if (!acknowledged(frame.prefix.ack, now)) return false;
+  if (proto::is_sequenced(frame.prefix.kind)) return take_sequenced(frame, now);
+  if (frame.prefix.kind == Kind::kAck) {
+    if (frame.prefix.seq != 0) answered_echo(frame.prefix.seq, frame.prefix.ack, now);
+    if (frame.prefix.flags & proto::kGap) gap_reported(frame.prefix.ack, now);
+  }
+  return true;
+}
+
+bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
+  if (frame.prefix.seq != next_) {
+    if (frame.prefix.seq < next_) {
+      ++counters_.duplicates;
+    } else {
+      ++counters_.gaps;
+      if (gap_said_for_ == next_ && now - gap_said_at_ < kGapPause) return true;
+      gap_said_for_ = next_;
+      gap_said_at_ = now;
+      gap_ = true;
+    }
+    ack_now_ = true;
+    streams_.list_due(*this);
+    return true;
+  }
+  if (goodbye_taken_) return false;  // nothing follows a GOODBYE
+  ++next_;
+  if (++owed_ == 1) streams_.list_owing(*this);
+  if ((frame.prefix.flags & proto::kAckNow) != 0 || owed_ >= streams_.limits_.window / 4) {
+    ack_now_ = true;
+    streams_.list_due(*this);
+  }
+  if (frame.prefix.kind == Kind::kGoodbye) goodbye_taken_ = true;
+  const bool honest = streams_.upper_.frame_received(*this, frame);
+  close_if_done();
+  return honest;
+}
+
+void Session::ping_received(const proto::FrameView& frame, const proto::Ping& ping,
+                            util::Nanoseconds now) noexcept {
+  if (ping.sender != peer_) return;
+  const bool moved = ping.lane > peer_route_;
+  take_route(ping.lane, ping.answer);
+  if (moved) {
+    rewind(una_);
+    pump(now);
+  }
+  echo_ = frame.prefix.seq;
+  ack_now_ = true;
+  streams_.list_due(*this);
+}
+
+bool Session::send_ack(std::uint8_t flags, std::uint64_t echo) noexcept {
+  FrameBuffer* frame = streams_.make_control(Kind::kAck, 0);
+  if (!frame) return false;
+  frame->prefix.flags = flags;
+  if (streams_.rts_only_) frame->prefix.flags |= proto::kRtsOnly;
+  frame->prefix.token = send_token_;
+  frame->prefix.seq = echo;
+  frame->prefix.ack = next_;
+  return streams_.post_control(route_, *frame);
+}
+
+// Says what is owed; stays owed if it can't be said now.
+void Session::flush_ack() noexcept {
+  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) {
+    owed_ = 0;
+    ack_now_ = false;
+    return;
+  }
+  if (streams_.now() < pump_at_) return;
+  if (!send_ack(gap_ ? proto::kGap : 0, echo_)) return refused(streams_.now(), false);
+  again_ = 0;
+  owed_ = 0;
+  ack_now_ = false;
+  gap_ = false;
+  echo_ = 0;
+}
+
+}  // namespace xs::stream

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The sending side of a stream: window, posting, acknowledgement, replay.
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "stream/session.hpp"
+#include "stream/streams.hpp"
+
+namespace xs::stream {
+
+using proto::Kind;
+
+namespace {
+constexpr unsigned kPatience = 64;  // refused posts in a row before retries wait for the clock
+constexpr util::Nanoseconds kRetry = util::kMillisecond;
+constexpr util::Nanoseconds kRetryLongest = 100 * util::kMillisecond;
+constexpr util::Nanoseconds kGapReplayPause = 10 * util::kMillisecond;
+}  // namespace
+
+FrameBuffer* Session::claim(Kind kind, std::size_t body) noexcept {
+  if (!can_send()) {
+    window_wanted_ = true;
+    return nullptr;
+  }
+  FrameBuffer* frame = streams_.frames_.make(body);
+  if (!frame) {
+    window_wanted_ = true;
+    streams_.list_due(*this);
+    return nullptr;
+  }
+  frame->prefix.kind = kind;
+  return frame;
+}
+
+void Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cookie) noexcept {
+  frame.prefix.flags = flags;
+  frame.prefix.seq = tail_;
+  frame.cookie = cookie;
+  frame.owner = this;
+  frame.kept = true;
+  if (una_ == tail_) moved_at_ = streams_.now();
+  slot(tail_) = &frame;
+  ++tail_;
+  if (cursor_ + 1 == tail_) pump(streams_.now());
+  streams_.due_at(streams_.now() + streams_.limits_.quiet);
+}
+
+void Session::say_goodbye() noexcept {
+  if (goodbye_sent_) return;
+  FrameBuffer* frame = claim(Kind::kGoodbye, 0);
+  if (!frame) return;
+  commit(*frame, proto::kAckNow, 0);
+  goodbye_sent_ = true;
+}
+
+// Posts what has not been posted, in order.
+void Session::pump(util::Nanoseconds now) noexcept {
+  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return;
+  while (cursor_ < tail_) {
+    FrameBuffer& frame = *slot(cursor_);
+    if (frame.under_way) return;  // its completion calls again
+    if (now < pump_at_) break;
+    frame.prefix.token = send_token_;
+    frame.prefix.ack = next_;
+    const std::uint8_t own = frame.prefix.flags & static_cast<std::uint8_t>(~proto::kRtsOnly);
+    frame.prefix.flags = streams_.rts_only_ ? own | proto::kRtsOnly : own;
+    const carrier::Posted posted = streams_.carrier_->post(route_, frame);
+    if (posted != carrier::Posted::kOk) {
+      refused(now, posted == carrier::Posted::kFailed);
+      break;
+    }
+    again_ = 0;
+    owed_ = 0;
+    // It carries the acknowledgement, but neither the answer to a PING nor the report of a gap.
+    ack_now_ = gap_ || echo_ != 0;
+    if (cursor_ < highest_) ++counters_.replayed;
+    highest_ = std::max(highest_, ++cursor_);
+  }
+  if (cursor_ < tail_) streams_.list_due(*this);
+}
+
+// A post found no room. Each try may begin a connection anew: after some they get ever rarer.
+void Session::refused(util::Nanoseconds now, bool for_good) noexcept {
+  if (++again_ <= kPatience && !for_good) return;
+  const unsigned doublings = std::min(again_ / kPatience, 7u) + 1;
+  pump_at_ = now + std::min(kRetry << doublings, kRetryLongest);
+}
+
+// False: the number was never sent.
+bool Session::acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept {
+  if (ack <= una_) return true;  // old news, perhaps from an older connection
+  if (ack > highest_) return false;
+  while (una_ < ack) drop_slot(una_++, 0);
+  cursor_ = std::max(cursor_, una_);
+  moved_at_ = now;
+  unanswered_ = 0;
+  trouble_at_ = 0;
+  if (window_wanted_ && can_send()) {
+    window_wanted_ = false;
+    streams_.upper_.window_opened(*this);
+  }
+  close_if_done();
+  return true;
+}
+
+// The stream does not need the frame any more; the inner provider may.
+void Session::drop_slot(std::uint64_t seq, int error) noexcept {
+  FrameBuffer& frame = *slot(seq);
+  slot(seq) = nullptr;
+  frame.kept = false;
+  frame.outcome = error;
+  if (!frame.under_way) return streams_.release(frame);
+  // Its bytes are a copy: who waits for the acknowledgement need not wait for the inner provider.
+  if (!frame.tail) streams_.report(frame);
+}
+
+// Go-back-N: everything from there on is posted again.
+void Session::rewind(std::uint64_t to) noexcept {
+  cursor_ = std::min(cursor_, std::max(to, una_));
+  if (cursor_ < tail_) streams_.list_due(*this);
+}
+
+void Session::let_go(FrameBuffer& frame, int error, util::Nanoseconds now) noexcept {
+  if (error != 0) {
+    // The connection broke. A pause, or a connection that breaks at once would be hammered.
+    pump_at_ = std::max(pump_at_, now + kRetry);
+    rewind(frame.prefix.seq);
+  } else if (cursor_ == frame.prefix.seq) {
+    pump(now);
+  }
+}
+
+void Session::answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanoseconds now) noexcept {
+  if (!ping_open_) return;
+  ping_open_ = false;
+  const bool held_up = una_ < tail_ && ack < echo && slot(una_)->under_way;
+  held_up_ = held_up ? held_up_ + 1 : 0;
+  if (ack < echo) {
+    // What was posted before the PING and has not come is lost, or on an older connection: then the
+    // replay is a duplicate.
+    rewind(ack);
+    pump(now);
+  }
+}
+
+void Session::gap_reported(std::uint64_t ack, util::Nanoseconds now) noexcept {
+  if (ack < una_) return;
+  if (ack == gap_replayed_from_ && now - gap_replayed_at_ < kGapReplayPause) return;
+  gap_replayed_from_ = ack;
+  gap_replayed_at_ = now;
+  rewind(ack);
+  pump(now);
+}
+
+}  // namespace xs::stream

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What a session does when nothing happens: PING, evidence, another path.
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "stream/session.hpp"
+#include "stream/streams.hpp"
+#include "util/log.hpp"
+
+namespace xs::stream {
+
+using proto::Kind;
+using util::Level;
+using util::log;
+
+namespace {
+constexpr unsigned kProbeAfter = 2;      // unanswered tries before the peer's kernel is asked
+constexpr unsigned kOtherPathAfter = 4;  // ... before another lane is tried
+constexpr unsigned kHeldUpLongest =
+    4;  // answered PINGs until a lane that holds our frame is closed
+constexpr unsigned kLongestDoubling = 8;
+// In quiet intervals: a greeting without an answer is worth a line; a refused one is believed (the
+// processes of a job may start in any order).
+constexpr unsigned kSuspicionAfter = 25;
+constexpr unsigned kGreetingPatience = 50;
+constexpr util::Nanoseconds kLongestPause = 30 * util::kSecond;
+}  // namespace
+
+void Session::await() noexcept {
+  if (waits_++ == 0 && una_ == tail_) moved_at_ = streams_.now();
+  streams_.due_at(streams_.now() + streams_.limits_.quiet);
+}
+
+util::Nanoseconds Session::tick(util::Nanoseconds now) noexcept {
+  switch (state_) {
+    case SessionState::kGreeting:
+      return tick_greeting(now);
+    case SessionState::kCandidate:
+      return wanted_ ? tick_greeting(now) : util::kNever;
+    case SessionState::kOpen:
+      return tick_open(now);
+    default:
+      return util::kNever;
+  }
+}
+
+// At every 4th unanswered try; tries themselves get rarer.
+bool Session::other_path_due() noexcept {
+  if (unanswered_ < path_left_at_) path_left_at_ = 0;  // the peer was heard since
+  return unanswered_ >= path_left_at_ + kOtherPathAfter && evidence_.alive();
+}
+
+util::Nanoseconds Session::tick_greeting(util::Nanoseconds now) noexcept {
+  if (now >= trouble_at_) {
+    if (other_path_due()) take_other_path();
+    send_hello(now);
+  }
+  const util::Nanoseconds alive = evidence_.alive_since();
+  if (!suspected_ && alive != 0 && now - alive >= kSuspicionAfter * streams_.limits_.quiet) {
+    suspected_ = true;
+    log(Level::kWarn,
+        "%s accepts connections but answers no greeting: a busy process, or no xs endpoint, or "
+        "another inner provider (FI_XS_FALLBACK)",
+        home_.text().c_str());
+  }
+  // Also when not even a HELLO could be posted for a while: a refused port shows so.
+  const bool look = unanswered_ >= kProbeAfter || now - heard_at_ >= 2 * streams_.limits_.quiet;
+  if (look) consult_evidence(now);
+  if (state_ == SessionState::kDead) return util::kNever;
+  return look ? std::min(trouble_at_, now + streams_.limits_.quiet / 4) : trouble_at_;
+}
+
+util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
+  if (!wants_peer()) return util::kNever;
+  // Unacknowledged frames: quiet since the acknowledgement moved, whatever was heard. Waits: quiet
+  // since anything was heard.
+  const util::Nanoseconds since = una_ < tail_ ? moved_at_ : std::max(moved_at_, heard_at_);
+  const util::Nanoseconds first = since + streams_.limits_.quiet;
+  if (now < first) return first;
+  if (held_up_ >= kHeldUpLongest && una_ < tail_ && slot(una_)->under_way) {
+    // The peer answers, but the inner provider keeps a frame on a way that leads nowhere.
+    held_up_ = 0;
+    streams_.carrier_->retire(slot(una_)->lane);
+  }
+  if (now >= trouble_at_) {
+    send_ping(now);
+    if (other_path_due()) {
+      take_other_path();
+      const util::Nanoseconds next_ping = trouble_at_;
+      send_hello(now);
+      trouble_at_ = next_ping;
+    }
+  }
+  if (unanswered_ >= kProbeAfter) consult_evidence(now);
+  if (state_ == SessionState::kDead) return util::kNever;
+  return unanswered_ >= kProbeAfter ? std::min(trouble_at_, now + streams_.limits_.quiet / 4)
+                                    : trouble_at_;
+}
+
+void Session::send_ping(util::Nanoseconds now) noexcept {
+  const util::Nanoseconds quiet = streams_.limits_.quiet;
+  trouble_at_ = now + std::min(quiet << std::min(unanswered_, kLongestDoubling),
+                               std::max(kLongestPause, quiet));
+  ++unanswered_;
+  if (route_.lane == 0) {
+    lane_gone(0, now);
+    return;
+  }
+  FrameBuffer* frame = streams_.make_control(Kind::kPing, proto::kPingSize);
+  if (!frame) return;
+  frame->prefix.token = send_token_;
+  frame->prefix.seq = highest_;
+  frame->prefix.ack = next_;
+  const proto::Greeting g = greeting();
+  proto::encode(proto::Ping{g.sender, g.home, g.lane, g.answer}, frame->body());
+  ++counters_.pings;
+  if (streams_.post_control(route_, *frame)) ping_open_ = true;
+}
+
+// The home address is asked, never a lane: lanes come and go.
+void Session::consult_evidence(util::Nanoseconds now) noexcept {
+  evidence_.look(streams_.inner_, home_, now, streams_.limits_.quiet);
+  const Verdict verdict = evidence_.judge(now, streams_.limits_.peer_timeout);
+  if (verdict == Verdict::kUnknown) return;
+  const bool refused = verdict == Verdict::kRefused;
+  if (refused && greets() && now - moved_at_ < kGreetingPatience * streams_.limits_.quiet) return;
+  if (goodbye_taken_ && refused) {
+    // It had said goodbye and is gone: what it did not acknowledge it did not want.
+    log(Level::kInfo, "%s has parted", home_.text().c_str());
+  } else {
+    log(Level::kWarn, "peer %s is dead: %s", home_.text().c_str(),
+        refused ? "its port refuses connections" : "not even its host answers");
+  }
+  streams_.counters_.dead++;
+  end(refused ? (state_ == SessionState::kOpen ? ECONNRESET : ECONNREFUSED) : EHOSTUNREACH);
+}
+
+}  // namespace xs::stream

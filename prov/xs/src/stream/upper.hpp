@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "carrier/frame_buffer.hpp"
+#include "proto/frame.hpp"
+
+namespace xs::stream {
+
+class Session;
+using carrier::BulkOperation;
+using carrier::FrameBuffer;
+
+// The narrow interface through which three things travel upwards: frames received, frames released,
+// events of a session. Calls come from inside Streams::progress() and Streams::retire paths; all
+// may send, none may destroy the Streams.
+class Upper {
+ public:
+  // A sequenced frame, exactly once, in order. Its body is valid during the call. False: the peer
+  // lies (logged by the one who saw it), the session ends.
+  virtual bool frame_received(Session& session, const proto::FrameView& frame) noexcept = 0;
+  // A frame committed with a cookie is acknowledged (error 0), or its session has ended so. If it
+  // has a tail, the inner provider has let go of that too.
+  virtual void frame_released(std::uint64_t cookie, int error) noexcept = 0;
+  // A session with this home address is usable now: the one the upper layer asked for, or one that
+  // a peer began. The upper layer sets session.owner. Called once per session, before any of its
+  // frames.
+  virtual void session_opened(Session& session) noexcept = 0;
+  // Room in the window after claim() had none.
+  virtual void window_opened(Session& session) noexcept = 0;
+  // The session is over: error is a positive errno. It is destroyed soon after; session.owner must
+  // forget it.
+  virtual void session_ended(Session& session, int error) noexcept = 0;
+  virtual void bulk_let_go(BulkOperation& operation, std::size_t length, int error) noexcept = 0;
+
+ protected:
+  ~Upper() = default;
+};
+
+}  // namespace xs::stream

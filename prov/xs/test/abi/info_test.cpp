@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// fi_getinfo: what is granted, what is refused, and with which errno.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "face/face.hpp"
+
+namespace xs::abi::test {
+namespace {
+
+const struct sockaddr_in& source_of(const InfoPtr& info) {
+  return *static_cast<const struct sockaddr_in*>(info->src_addr);
+}
+const struct sockaddr_in& destination_of(const InfoPtr& info) {
+  return *static_cast<const struct sockaddr_in*>(info->dest_addr);
+}
+
+TEST(InfoTest, offers_one_info_without_hints) {
+  InfoPtr info;
+  ASSERT_EQ(ask(nullptr, &info, nullptr, nullptr, 0), 0);
+  EXPECT_EQ(info->ep_attr->type, FI_EP_RDM);
+  EXPECT_EQ(info->fabric_attr->prov_name, nullptr);
+  EXPECT_NE(info->fabric_attr->name, nullptr);
+  EXPECT_NE(info->domain_attr->name, nullptr);
+  EXPECT_NE(info->src_addr, nullptr);
+  EXPECT_EQ(info->dest_addr, nullptr);
+  EXPECT_EQ(info->mode, 0u);
+  EXPECT_EQ(info->domain_attr->mr_mode, 0);
+  EXPECT_EQ(info->fabric_attr->api_version, kVersion);
+}
+
+TEST(InfoTest, echoes_the_api_version) {
+  struct fi_info* found = nullptr;
+  ASSERT_EQ(provider().getinfo(FI_VERSION(1, 5), kLoopback, nullptr, FI_SOURCE, nullptr, &found),
+            0);
+  const InfoPtr info(found);
+  EXPECT_EQ(info->fabric_attr->api_version, FI_VERSION(1, 5));
+}
+
+TEST(InfoTest, source_is_bound_to_node_and_service) {
+  InfoPtr info;
+  ASSERT_EQ(ask(nullptr, &info, kLoopback, "9228"), 0);
+  ASSERT_EQ(info->addr_format, FI_SOCKADDR_IN);
+  EXPECT_EQ(source_of(info).sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+  EXPECT_EQ(ntohs(source_of(info).sin_port), 9228);
+}
+
+TEST(InfoTest, destination_is_node_and_service) {
+  InfoPtr info;
+  ASSERT_EQ(ask(nullptr, &info, kLoopback, "9228", 0), 0);
+  ASSERT_NE(info->dest_addr, nullptr);
+  ASSERT_NE(info->src_addr, nullptr);
+  EXPECT_EQ(ntohs(destination_of(info).sin_port), 9228);
+  EXPECT_EQ(source_of(info).sin_port, 0);
+}
+
+TEST(InfoTest, source_of_the_hints_stands) {
+  InfoPtr hints, info;
+  ASSERT_EQ(ask(nullptr, &hints, kLoopback, "9229"), 0);
+  ASSERT_EQ(ask(hints.get(), &info, nullptr, nullptr, 0), 0);
+  EXPECT_EQ(ntohs(source_of(info).sin_port), 9229);
+}
+
+TEST(InfoTest, unresolvable_node_is_no_data) {
+  EXPECT_EQ(ask(nullptr, nullptr, "g00n13s", nullptr, 0), -FI_ENODATA);
+}
+
+TEST(InfoTest, grants_capabilities_as_hinted) {
+  InfoPtr hints = make_hints(), info;
+  hints->caps = FI_TAGGED;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->caps, FI_TAGGED | FI_SEND | FI_RECV | FI_MULTI_RECV | FI_SOURCE | FI_LOCAL_COMM |
+                            FI_REMOTE_COMM);
+  EXPECT_EQ(info->tx_attr->caps, FI_TAGGED | FI_SEND);
+  EXPECT_EQ(info->rx_attr->caps, FI_TAGGED | FI_RECV | FI_MULTI_RECV | FI_SOURCE);
+}
+
+TEST(InfoTest, grants_directed_receive_only_where_asked) {
+  InfoPtr hints = make_hints(), info;
+  hints->caps = FI_MSG | FI_DIRECTED_RECV;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_TRUE(info->caps & FI_DIRECTED_RECV);
+  EXPECT_TRUE(info->rx_attr->caps & FI_DIRECTED_RECV);
+  hints->caps = FI_MSG;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_FALSE(info->caps & FI_DIRECTED_RECV);
+}
+
+TEST(InfoTest, grants_one_direction_alone) {
+  InfoPtr hints = make_hints(), info;
+  hints->caps = FI_MSG | FI_SEND;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_FALSE(info->caps & (FI_RECV | FI_SOURCE | FI_MULTI_RECV));
+  EXPECT_EQ(info->rx_attr->caps, FI_MSG);
+}
+
+TEST(InfoTest, refuses_capabilities_that_are_not_there) {
+  for (const std::uint64_t cap :
+       {FI_RMA, FI_ATOMIC, FI_MULTICAST, FI_NAMED_RX_CTX, FI_HMEM, FI_COLLECTIVE, FI_VARIABLE_MSG,
+        FI_SHARED_AV, FI_PEER, FI_RMA_EVENT, FI_FENCE, FI_TRIGGER, FI_SOURCE_ERR}) {
+    InfoPtr hints = make_hints();
+    hints->caps = FI_MSG | cap;
+    EXPECT_EQ(ask(hints.get()), -FI_ENODATA) << fi_tostr(&cap, FI_TYPE_CAPS);
+  }
+}
+
+TEST(InfoTest, refuses_other_endpoint_types) {
+  for (const auto type : {FI_EP_MSG, FI_EP_DGRAM, FI_EP_SOCK_STREAM}) {
+    InfoPtr hints = make_hints();
+    hints->ep_attr->type = type;
+    EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+  }
+}
+
+TEST(InfoTest, refuses_who_looks_for_a_provider_to_build_on) {
+  EXPECT_EQ(ask(nullptr, nullptr, kLoopback, nullptr, 1ull << 59), -FI_ENODATA);
+}
+
+TEST(InfoTest, asks_no_mode_whatever_is_hinted) {
+  for (const std::uint64_t mode : {std::uint64_t{0}, ~std::uint64_t{0}}) {
+    InfoPtr hints = make_hints(), info;
+    hints->mode = mode;
+    hints->domain_attr->mode = mode;
+    hints->domain_attr->mr_mode = static_cast<int>(mode);
+    ASSERT_EQ(ask(hints.get(), &info), 0);
+    EXPECT_EQ(info->mode, 0u);
+    EXPECT_EQ(info->domain_attr->mr_mode, 0);
+  }
+}
+
+TEST(InfoTest, progress_is_manual) {
+  InfoPtr hints = make_hints(), info;
+  hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
+  hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->domain_attr->data_progress, FI_PROGRESS_MANUAL);
+  hints->domain_attr->control_progress = FI_PROGRESS_AUTO;
+  EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+  hints->domain_attr->control_progress = FI_PROGRESS_UNSPEC;
+  hints->domain_attr->data_progress = FI_PROGRESS_AUTO;
+  EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+}
+
+TEST(InfoTest, echoes_threading_address_vector_and_sizes) {
+  InfoPtr hints = make_hints(), info;
+  hints->domain_attr->threading = FI_THREAD_DOMAIN;
+  hints->domain_attr->av_type = FI_AV_TABLE;
+  hints->tx_attr->op_flags = FI_DELIVERY_COMPLETE;
+  hints->rx_attr->op_flags = FI_MULTI_RECV;
+  hints->tx_attr->size = 17;
+  hints->tx_attr->inject_size = 64;
+  hints->rx_attr->iov_limit = 2;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->domain_attr->threading, FI_THREAD_DOMAIN);
+  EXPECT_EQ(info->domain_attr->av_type, FI_AV_TABLE);
+  EXPECT_EQ(info->tx_attr->op_flags, FI_DELIVERY_COMPLETE);
+  EXPECT_EQ(info->rx_attr->op_flags, FI_MULTI_RECV);
+  EXPECT_EQ(info->tx_attr->size, 17u);
+  EXPECT_EQ(info->tx_attr->inject_size, 64u);
+  EXPECT_EQ(info->rx_attr->iov_limit, 2u);
+}
+
+TEST(InfoTest, address_vector_type_stays_open) {
+  InfoPtr info;
+  ASSERT_EQ(ask(make_hints().get(), &info), 0);
+  EXPECT_EQ(info->domain_attr->av_type, FI_AV_UNSPEC);
+}
+
+TEST(InfoTest, refuses_other_names) {
+  InfoPtr hints = make_hints(), info;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  hints->domain_attr->name = strdup(info->domain_attr->name);
+  hints->fabric_attr->name = strdup(info->fabric_attr->name);
+  EXPECT_EQ(ask(hints.get()), 0);
+  std::free(std::exchange(hints->domain_attr->name, strdup("invalid_domain")));
+  EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+  std::free(std::exchange(hints->domain_attr->name, nullptr));
+  std::free(std::exchange(hints->fabric_attr->name, strdup("invalid_fabric")));
+  EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+}
+
+// One attribute beyond what is announced: the info as it was announced is granted, one more isn't.
+class BeyondTest : public testing::Test {
+ protected:
+  template <class Change>
+  void expect_refused(Change change) {
+    InfoPtr hints;
+    ASSERT_EQ(ask(make_hints().get(), &hints), 0);
+    ASSERT_EQ(ask(hints.get()), 0);
+    change(*hints);
+    EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+  }
+};
+
+TEST_F(BeyondTest, transmit) {
+  expect_refused([](auto& i) { ++i.tx_attr->inject_size; });
+  expect_refused([](auto& i) { ++i.tx_attr->size; });
+  expect_refused([](auto& i) { ++i.tx_attr->iov_limit; });
+  expect_refused([](auto& i) { ++i.tx_attr->rma_iov_limit; });
+  expect_refused([](auto& i) { i.tx_attr->caps |= FI_RECV; });
+  expect_refused([](auto& i) { i.tx_attr->op_flags |= FI_COMMIT_COMPLETE; });
+  expect_refused([](auto& i) { i.tx_attr->msg_order |= FI_ORDER_RAR; });
+  expect_refused([](auto& i) { i.tx_attr->comp_order |= FI_ORDER_SAS; });
+}
+
+TEST_F(BeyondTest, receive) {
+  expect_refused([](auto& i) { ++i.rx_attr->size; });
+  expect_refused([](auto& i) { ++i.rx_attr->iov_limit; });
+  expect_refused([](auto& i) { ++i.rx_attr->total_buffered_recv; });
+  expect_refused([](auto& i) { i.rx_attr->caps |= FI_SEND; });
+  expect_refused([](auto& i) { i.rx_attr->op_flags |= FI_INJECT; });
+  expect_refused([](auto& i) { i.rx_attr->msg_order |= FI_ORDER_RAR; });
+  expect_refused([](auto& i) { i.rx_attr->comp_order |= FI_ORDER_SAS; });
+}
+
+TEST_F(BeyondTest, endpoint) {
+  expect_refused([](auto& i) { ++i.ep_attr->max_msg_size; });
+  expect_refused([](auto& i) { ++i.ep_attr->protocol; });
+  expect_refused([](auto& i) { ++i.ep_attr->protocol_version; });
+  expect_refused([](auto& i) { ++i.ep_attr->tx_ctx_cnt; });
+  expect_refused([](auto& i) { i.ep_attr->rx_ctx_cnt = FI_SHARED_CONTEXT; });
+  expect_refused([](auto& i) {
+    i.ep_attr->auth_key_size = 1;
+    i.ep_attr->auth_key = static_cast<std::uint8_t*>(std::calloc(1, 1));
+  });
+}
+
+TEST_F(BeyondTest, domain) {
+  expect_refused([](auto& i) { ++i.domain_attr->cq_data_size; });
+  expect_refused([](auto& i) { ++i.domain_attr->cntr_cnt; });
+  expect_refused([](auto& i) { ++i.domain_attr->cq_cnt; });
+  expect_refused([](auto& i) { ++i.domain_attr->max_ep_stx_ctx; });
+  expect_refused([](auto& i) { i.domain_attr->caps |= FI_SHARED_AV; });
+}
+
+TEST_F(BeyondTest, addresses) {
+  expect_refused([](auto& i) { i.addr_format = FI_ADDR_STR; });
+  expect_refused([](auto& i) { i.src_addrlen = 3; });
+  expect_refused([](auto& i) { static_cast<struct sockaddr*>(i.src_addr)->sa_family = AF_UNIX; });
+}
+
+class VariableTest : public testing::Test {
+ protected:
+  void set(const char* name, const char* value) {
+    setenv(name, value, 1);
+    name_ = name;
+  }
+  void TearDown() override { unsetenv(name_); }
+  const char* name_ = nullptr;
+};
+
+TEST_F(VariableTest, unusable_number) {
+  for (const char* value : {"", "many", "12x", "-1", "255", "1000001", "99999999999999999999"}) {
+    set("FI_XS_EAGER", value);
+    EXPECT_EQ(ask(nullptr), -FI_EINVAL) << value;
+  }
+  set("FI_XS_EAGER", "256");
+  EXPECT_EQ(ask(nullptr), 0);
+}
+
+TEST_F(VariableTest, window_is_a_power_of_two) {
+  set("FI_XS_WINDOW", "100");
+  EXPECT_EQ(ask(nullptr), -FI_EINVAL);
+  set("FI_XS_WINDOW", "128");
+  EXPECT_EQ(ask(nullptr), 0);
+}
+
+TEST_F(VariableTest, unknown_inner_provider) {
+  set("FI_XS_FALLBACK", "pigeons");
+  EXPECT_EQ(ask(nullptr), -FI_ENODATA);
+}
+
+TEST_F(VariableTest, unknown_interface) {
+  set("FI_XS_IFACE", "nosuch0");
+  EXPECT_EQ(ask(nullptr), -FI_ENODATA);
+}
+
+TEST_F(VariableTest, a_variable_that_does_not_exist_only_warns) {
+  set("FI_XS_EAGR", "1");
+  EXPECT_EQ(ask(nullptr), 0);
+}
+
+}  // namespace
+}  // namespace xs::abi::test

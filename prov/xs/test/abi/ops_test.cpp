@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Every pointer of every op table: libfabric calls most of them unchecked.
+#include <rdma/fi_atomic.h>
+#include <rdma/fi_collective.h>
+#include <rdma/fi_rma.h>
+
+#include <cstring>
+
+#include "face/face.hpp"
+
+namespace xs::abi::test {
+namespace {
+
+// A table is a size and then nothing but functions.
+template <class Table>
+void expect_full(const Table* table, const char* name) {
+  ASSERT_NE(table, nullptr) << name;
+  EXPECT_EQ(table->size, sizeof(Table)) << name;
+  const auto* words = reinterpret_cast<const unsigned char*>(table);
+  for (std::size_t at = sizeof table->size; at < sizeof(Table); at += sizeof(void*)) {
+    void* function;
+    std::memcpy(&function, words + at, sizeof function);
+    EXPECT_NE(function, nullptr) << name << ": operation " << at / sizeof(void*);
+  }
+}
+
+TEST(OpsTest, provider) {
+  const struct fi_provider& xs = provider();
+  EXPECT_STREQ(xs.name, "xs");
+  EXPECT_EQ(xs.fi_version, fi_version());
+  EXPECT_NE(xs.getinfo, nullptr);
+  EXPECT_NE(xs.fabric, nullptr);
+  EXPECT_NE(xs.cleanup, nullptr);
+}
+
+TEST(OpsTest, no_table_has_a_hole) {
+  Loop loop;
+  expect_full(loop.fabric->fid.ops, "fabric fid");
+  expect_full(loop.fabric->ops, "fabric");
+  expect_full(loop.domain->fid.ops, "domain fid");
+  expect_full(loop.domain->ops, "domain");
+  expect_full(loop.domain->mr, "mr");
+  expect_full(loop.eq->fid.ops, "eq fid");
+  expect_full(loop.eq->ops, "eq");
+  expect_full(loop.cq->fid.ops, "cq fid");
+  expect_full(loop.cq->ops, "cq");
+  expect_full(loop.av->fid.ops, "av fid");
+  expect_full(loop.av->ops, "av");
+}
+
+TEST(OpsTest, no_table_of_an_endpoint_has_a_hole) {
+  Loop loop;
+  const struct fid_ep* ep = loop.ep.get();
+  expect_full(ep->fid.ops, "ep fid");
+  expect_full(ep->ops, "ep");
+  expect_full(ep->cm, "cm");
+  expect_full(ep->msg, "msg");
+  expect_full(ep->tagged, "tagged");
+  expect_full(ep->rma, "rma");
+  expect_full(ep->atomic, "atomic");
+  expect_full(ep->collective, "collective");
+}
+
+TEST(OpsTest, what_is_not_offered_says_so) {
+  Loop loop;
+  struct fid_cntr* counter = nullptr;
+  struct fi_cntr_attr counter_attr {};
+  EXPECT_EQ(fi_cntr_open(loop.domain.get(), &counter_attr, &counter, nullptr), -FI_ENOSYS);
+  struct fid_poll* poll = nullptr;
+  struct fi_poll_attr poll_attr {};
+  EXPECT_EQ(fi_poll_open(loop.domain.get(), &poll_attr, &poll), -FI_ENOSYS);
+  struct fid_wait* wait = nullptr;
+  struct fi_wait_attr wait_attr {};
+  EXPECT_EQ(fi_wait_open(loop.fabric.get(), &wait_attr, &wait), -FI_ENOSYS);
+  struct fid_pep* passive = nullptr;
+  EXPECT_EQ(fi_passive_ep(loop.fabric.get(), loop.info.get(), &passive, nullptr), -FI_ENOSYS);
+  struct fid_ep* other = nullptr;
+  EXPECT_EQ(fi_scalable_ep(loop.domain.get(), loop.info.get(), &other, nullptr), -FI_ENOSYS);
+  EXPECT_EQ(fi_srx_context(loop.domain.get(), loop.info->rx_attr, &other, nullptr), -FI_ENOSYS);
+  EXPECT_EQ(fi_read(loop.ep.get(), nullptr, 0, nullptr, loop.self, 0, 0, nullptr), -FI_ENOSYS);
+  EXPECT_EQ(fi_shutdown(loop.ep.get(), 0), -FI_ENOSYS);
+  void* ops = nullptr;
+  EXPECT_EQ(fi_open_ops(&loop.domain->fid, "nothing", 0, &ops, nullptr), -FI_ENOSYS);
+}
+
+}  // namespace
+}  // namespace xs::abi::test

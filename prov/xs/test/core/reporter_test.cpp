@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/reporter.hpp"
+
+#include <gtest/gtest.h>
+
+namespace xs::core {
+namespace {
+
+struct ReporterTest : testing::Test {
+  ssize_t read() { return queue.read(&entry, 1, &source); }
+
+  CompletionQueue queue{FI_CQ_FORMAT_TAGGED, 1};
+  Reporter reporter{&queue, &queue, true};
+  struct fi_cq_tagged_entry entry {};
+  fi_addr_t source = 0;
+};
+
+TEST_F(ReporterTest, success_is_told_to_who_asked) {
+  reporter.sent(kOpTagged, this);
+  EXPECT_EQ(read(), -FI_EAGAIN);
+  reporter.sent(kOpTagged | kOpCompletion, this);
+  ASSERT_EQ(read(), 1);
+  EXPECT_EQ(entry.op_context, this);
+  EXPECT_EQ(entry.flags, static_cast<std::uint64_t>(FI_SEND | FI_TAGGED));
+}
+
+TEST_F(ReporterTest, failure_is_told_always) {
+  reporter.send_failed(0, this, EIO);
+  EXPECT_EQ(read(), -FI_EAVAIL);
+}
+
+TEST_F(ReporterTest, failed_inject_has_nobody_to_tell) {
+  reporter.send_failed(kOpInject, this, EIO);
+  EXPECT_EQ(read(), -FI_EAGAIN);
+}
+
+TEST_F(ReporterTest, failed_inject_with_a_completion_is_told) {
+  reporter.send_failed(kOpInject | kOpCompletion, this, EIO);
+  EXPECT_EQ(read(), -FI_EAVAIL);
+}
+
+TEST_F(ReporterTest, last_of_a_multi_receive_is_never_withheld) {
+  reporter.received(kOpMultiReceive, {.context = this});
+  EXPECT_EQ(read(), -FI_EAGAIN);
+  reporter.received(kOpMultiReceive, {.context = this, .flags = FI_MULTI_RECV});
+  EXPECT_EQ(read(), 1);
+}
+
+TEST_F(ReporterTest, source_is_told_if_it_was_asked_for) {
+  reporter.received(kOpCompletion, {.source = 3});
+  ASSERT_EQ(read(), 1);
+  EXPECT_EQ(source, 3u);
+  Reporter silent(&queue, &queue, false);
+  silent.received(kOpCompletion, {.source = 3});
+  ASSERT_EQ(read(), 1);
+  EXPECT_EQ(source, FI_ADDR_NOTAVAIL);
+}
+
+TEST_F(ReporterTest, full_queue_has_no_room) {
+  reporter.sent(kOpCompletion, this);
+  EXPECT_FALSE(reporter.send_room(kOpCompletion));
+  EXPECT_TRUE(reporter.send_room(0)) << "it needs no entry";
+  EXPECT_FALSE(reporter.receive_room());
+}
+
+TEST_F(ReporterTest, mute_tells_nothing) {
+  reporter.mute();
+  reporter.sent(kOpCompletion, this);
+  reporter.send_failed(0, this, EIO);
+  reporter.received(kOpCompletion, {});
+  reporter.receive_failed(0, {}, EIO);
+  EXPECT_EQ(read(), -FI_EAGAIN);
+}
+
+}  // namespace
+}  // namespace xs::core

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/statistics.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "core/rig.hpp"
+
+namespace xs::core::test {
+namespace {
+
+struct StatisticsTest : testing::Test {
+  ~StatisticsTest() override { std::remove(path.c_str()); }
+  std::string written() {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  std::string prefix = testing::TempDir() + "xs-statistics-test";
+  std::string path = prefix + "." + std::to_string(getpid());
+  Rig rig;
+};
+
+TEST_F(StatisticsTest, one_line_for_each_peer_that_was_heard) {
+  Stranger peer{2000};
+  Stranger silent{2001, 0x6161};
+  rig.meet(peer);
+  rig.meet(silent);
+  rig.hear(peer.next(proto::Kind::kEager, eager(1, text("hello"))));
+  write_statistics(*rig.endpoint, prefix);
+  EXPECT_EQ(written(),
+            "peer fi_addr=-1 addr=10.0.0.1:2000 path=fabric tx_msgs=0 tx_bytes=0 rx_msgs=1 "
+            "rx_bytes=5 replayed=0\n");
+}
+
+TEST_F(StatisticsTest, no_prefix_writes_nothing) {
+  write_statistics(*rig.endpoint, "");
+  EXPECT_EQ(access(path.c_str(), F_OK), -1);
+}
+
+TEST_F(StatisticsTest, place_that_cannot_be_written_is_no_failure) {
+  write_statistics(*rig.endpoint, "/nowhere/at/all");
+}
+
+}  // namespace
+}  // namespace xs::core::test

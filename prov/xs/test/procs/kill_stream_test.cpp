@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The receiver of a stream is killed (-9) again and again and replaced at the same address. Each
+// message that its sender was told of is in one life, and nothing of one life shows in the next.
+#include <rdma/fi_errno.h>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <iostream>
+#include <thread>
+
+#include "procs/failure.hpp"
+#include "procs/procs.hpp"
+
+namespace xs::test {
+
+namespace {
+
+constexpr std::uint64_t kMost = 1 << 20;  // messages
+constexpr std::uint64_t kTag = 5;
+constexpr int kLives = 4;
+
+// What the processes saw, by message; outlives them.
+struct Ledger {
+  std::array<std::atomic<std::uint8_t>, kMost> life;  // in which it was received; 0: in none
+  std::array<std::atomic<std::int8_t>, kMost> end;    // of its send: 1 good, -1 in error
+  std::atomic<std::uint64_t> sent;
+  std::atomic<int> disorder;
+};
+
+class KilledReceiver : public Procs {
+ protected:
+  void stream(Worker& me) {
+    Node node(me, host(0).address());
+    const fi_addr_t peer = node.insert(host(1).address());
+    me.say("ready");
+    std::array<Transfer, 24> window;
+    std::array<std::uint64_t, 24> numbers{};
+    const auto take = [&](std::size_t i) {
+      if (window[i].bytes.empty() || !window[i].done) return;
+      ledger_->end[numbers[i]] = window[i].error == 0 ? 1 : -1;
+      window[i].bytes.clear();
+    };
+    me.at("streaming");
+    while (!me.heard() && ledger_->sent + window.size() < kMost) {
+      node.poll();
+      for (std::size_t i = 0; i < window.size(); ++i) {
+        take(i);
+        if (!window[i].done) continue;
+        numbers[i] = ledger_->sent++;
+        window[i].bytes = pattern(1000, numbers[i]);
+        std::memcpy(window[i].bytes.data(), &numbers[i], sizeof numbers[i]);
+        node.send(window[i], peer, kTag, FI_DELIVERY_COMPLETE);
+      }
+    }
+    for (std::size_t i = 0; i < window.size(); ++i) {
+      node.until([&] { return window[i].done; }, "the end of the last sends");
+      take(i);
+    }
+    me.say("stopped");
+    node.hear();
+  }
+
+  void receive(Worker& me, std::uint8_t life) {
+    Node node(me, host(1).address());
+    me.say("ready");
+    std::array<Transfer, 16> ring;
+    for (Transfer& each : ring) {
+      each.bytes.resize(1000);
+      node.receive(each, kTag);
+    }
+    std::int64_t last = -1;
+    me.at("receiving");
+    for (std::uint64_t i = 0; !me.heard(); ++i) {
+      Transfer& oldest = ring[i % ring.size()];
+      std::optional<std::string> told;
+      node.until([&] { return oldest.done || (told = me.heard()); }, "a message", seconds(120));
+      if (told) break;
+      if (!oldest.good()) throw Failure("a receive ended in error");
+      std::uint64_t number;
+      std::memcpy(&number, oldest.bytes.data(), sizeof number);
+      if (static_cast<std::int64_t>(number) <= last || ledger_->life.at(number) != 0)
+        ++ledger_->disorder;
+      last = static_cast<std::int64_t>(number);
+      ledger_->life[number] = life;
+      node.receive(oldest, kTag);
+    }
+    me.say("stopped");
+  }
+
+  std::uint64_t good_sends() const {
+    std::uint64_t count = 0;
+    for (std::uint64_t i = 0; i < ledger_->sent; ++i) count += ledger_->end[i] == 1;
+    return count;
+  }
+
+  Shared<Ledger> ledger_;
+};
+
+TEST_F(KilledReceiver, EachMessageInOneLife) {
+  expect_log("is dead: its port refuses connections", false);
+  Process* receiver = nullptr;
+  const auto bear = [&](int life) {
+    receiver = &start("life " + std::to_string(life), host(1),
+                      [this, life](Worker& me) { receive(me, static_cast<std::uint8_t>(life)); });
+    receiver->expect("ready");
+  };
+  bear(1);
+  Process& sender = start("sender", host(0), [this](Worker& me) { stream(me); });
+  sender.expect("ready");
+  for (int life = 2; life <= kLives + 1; ++life) {
+    sender.expect_sent(sender.sent() + 500);
+    receiver->kill();
+    if (life % 2 == 0) std::this_thread::sleep_for(10 * kQuiet);  // or nobody notices the gap
+    bear(life);
+  }
+  sender.expect_sent(sender.sent() + 500);
+  sender.tell("stop");
+  sender.expect("stopped");
+  receiver->tell("stop");
+  receiver->expect("stopped");
+  receiver->expect_end();
+  sender.tell("close");
+  sender.expect_end();
+
+  EXPECT_EQ(ledger_->disorder, 0);
+  std::uint64_t failed = 0, lost = 0;
+  int newest = 1;  // life of the newest message received so far
+  for (std::uint64_t i = 0; i < ledger_->sent; ++i) {
+    const int life = ledger_->life[i];
+    failed += ledger_->end[i] == -1;
+    // A success without a receive was in the hands of a life that ended, so of no later one.
+    lost += ledger_->end[i] == 1 && life == 0;
+    EXPECT_TRUE(life == 0 || life >= newest) << "message " << i;
+    if (life > newest) newest = life;
+    // An error and a receive: the life ended before its acknowledgement arrived.
+    EXPECT_FALSE(ledger_->end[i] == -1 && life == kLives + 1) << "message " << i;
+  }
+  EXPECT_EQ(newest, kLives + 1);
+  EXPECT_GT(failed, 0u);
+  // The last life was never killed: nothing may be missing after its first message.
+  std::uint64_t first = ledger_->sent;
+  while (first > 0 && ledger_->life[first - 1] == kLives + 1) --first;
+  for (std::uint64_t i = 0; i < first; ++i)
+    EXPECT_NE(ledger_->life[i], kLives + 1) << "message " << i;
+  std::cout << ledger_->sent << " messages, " << failed << " ended in error, " << lost
+            << " died unread\n";
+}
+
+}  // namespace
+
+}  // namespace xs::test

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "procs/node.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <rdma/fi_errno.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <exception>
+#include <thread>
+
+#include "procs/failure.hpp"
+
+namespace xs::test {
+
+namespace {
+
+void must(ssize_t result, const char* what) {
+  if (result < 0)
+    throw Failure(std::string(what) + ": " + fi_strerror(static_cast<int>(-result)));
+}
+
+struct sockaddr_in socket_address(const std::string& address, std::uint16_t port) {
+  struct sockaddr_in name {};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(port);
+  if (inet_pton(AF_INET, address.c_str(), &name.sin_addr) != 1) throw Failure("bad " + address);
+  return name;
+}
+
+struct fi_info* find(const std::string& address, std::uint16_t port) {
+  struct fi_info* hints = fi_allocinfo();
+  hints->caps = FI_MSG | FI_TAGGED;
+  hints->ep_attr->type = FI_EP_RDM;
+  hints->tx_attr->msg_order = hints->rx_attr->msg_order = FI_ORDER_SAS;
+  hints->domain_attr->threading = FI_THREAD_DOMAIN;
+  hints->fabric_attr->prov_name = strdup("xs");
+  struct fi_info* info = nullptr;
+  const int error = fi_getinfo(FI_VERSION(1, 9), address.c_str(), std::to_string(port).c_str(),
+                               FI_SOURCE, hints, &info);
+  fi_freeinfo(hints);
+  must(error, "fi_getinfo");
+  return info;
+}
+
+}  // namespace
+
+Bytes pattern(std::size_t size, std::uint64_t message) {
+  Bytes bytes(size);
+  std::uint64_t state = message * 0x9e3779b97f4a7c15u + 1;
+  for (std::size_t i = 0; i < size; i += sizeof state) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    std::memcpy(&bytes[i], &state, std::min(sizeof state, size - i));
+  }
+  return bytes;
+}
+
+void Node::Closer::operator()(void* fid) const {
+  must(fi_close(static_cast<struct fid*>(fid)), "fi_close");
+}
+
+Node::Node(const Worker& worker, const std::string& address, std::uint16_t port)
+    : worker_(worker) {
+  worker_.at("opening an endpoint");
+  info_.reset(find(address, port));
+  struct fid_fabric* fabric;
+  must(fi_fabric(info_->fabric_attr, &fabric, nullptr), "fi_fabric");
+  fabric_.reset(fabric);
+  struct fid_domain* domain;
+  must(fi_domain(fabric, info_.get(), &domain, nullptr), "fi_domain");
+  domain_.reset(domain);
+  struct fi_av_attr av_attr {};
+  struct fid_av* av;
+  must(fi_av_open(domain, &av_attr, &av, nullptr), "fi_av_open");
+  av_.reset(av);
+  struct fi_cq_attr cq_attr {};
+  cq_attr.format = FI_CQ_FORMAT_TAGGED;
+  struct fid_cq* cq;
+  must(fi_cq_open(domain, &cq_attr, &cq, nullptr), "fi_cq_open");
+  cq_.reset(cq);
+  struct fid_ep* endpoint;
+  must(fi_endpoint(domain, info_.get(), &endpoint, nullptr), "fi_endpoint");
+  endpoint_.reset(endpoint);
+  must(fi_ep_bind(endpoint, &av->fid, 0), "fi_ep_bind");
+  must(fi_ep_bind(endpoint, &cq->fid, FI_TRANSMIT | FI_RECV), "fi_ep_bind");
+  must(fi_enable(endpoint), "fi_enable");
+}
+
+Node::~Node() {
+  // After a failure, the memory of operations under way may be gone already: closing would use it.
+  if (std::uncaught_exceptions() == 0) return;
+  (void)endpoint_.release();
+  (void)cq_.release();
+  (void)av_.release();
+  (void)domain_.release();
+  (void)fabric_.release();
+}
+
+void Node::close() {
+  worker_.at("closing the endpoint");
+  endpoint_.reset();
+}
+
+fi_addr_t Node::insert(const std::string& address, std::uint16_t port) {
+  const struct sockaddr_in name = socket_address(address, port);
+  fi_addr_t number = FI_ADDR_NOTAVAIL;
+  if (insert(reinterpret_cast<const struct sockaddr*>(&name), &number) != 1)
+    throw Failure("fi_av_insert takes no " + address);
+  return number;
+}
+
+int Node::insert(const struct sockaddr* address, fi_addr_t* number) {
+  return fi_av_insert(av_.get(), address, 1, number, 0, nullptr);
+}
+
+ssize_t Node::try_send(Transfer& transfer, fi_addr_t to, std::uint64_t tag, std::uint64_t flags) {
+  const struct iovec iov {
+    transfer.bytes.data(), transfer.bytes.size()
+  };
+  struct fi_msg_tagged message {};
+  message.msg_iov = &iov;
+  message.iov_count = 1;
+  message.addr = to;
+  message.tag = tag;
+  message.context = &transfer.context;
+  transfer.done = false;
+  transfer.error = 0;
+  const ssize_t result =
+      flags == kNoFlags ? fi_tsend(endpoint_.get(), transfer.bytes.data(), transfer.bytes.size(),
+                                   nullptr, to, tag, &transfer.context)
+                        : fi_tsendmsg(endpoint_.get(), &message, flags);
+  transfer.done = result < 0;
+  return result;
+}
+
+void Node::send(Transfer& transfer, fi_addr_t to, std::uint64_t tag, std::uint64_t flags) {
+  ssize_t result = -FI_EAGAIN;
+  until([&] { return (result = try_send(transfer, to, tag, flags)) != -FI_EAGAIN; },
+        "a send to be taken");
+  must(result, "fi_tsend");
+}
+
+void Node::inject(const Bytes& bytes, fi_addr_t to, std::uint64_t tag) {
+  ssize_t result = -FI_EAGAIN;
+  until(
+      [&] {
+        result = fi_tinject(endpoint_.get(), bytes.data(), bytes.size(), to, tag);
+        return result != -FI_EAGAIN;
+      },
+      "an inject to be taken");
+  must(result, "fi_tinject");
+}
+
+void Node::receive(Transfer& transfer, std::uint64_t tag, std::uint64_t ignore, fi_addr_t from) {
+  transfer.done = false;
+  transfer.error = 0;
+  must(fi_trecv(endpoint_.get(), transfer.bytes.data(), transfer.bytes.size(), nullptr, from, tag,
+                ignore, &transfer.context),
+       "fi_trecv");
+}
+
+void Node::cancel(Transfer& transfer) {
+  must(fi_cancel(&endpoint_->fid, &transfer.context), "fi_cancel");
+}
+
+bool Node::peek(std::uint64_t tag, std::uint64_t ignore) {
+  Transfer look;
+  look.done = false;
+  struct fi_msg_tagged message {};
+  message.addr = FI_ADDR_UNSPEC;
+  message.tag = tag;
+  message.ignore = ignore;
+  message.context = &look.context;
+  must(fi_trecvmsg(endpoint_.get(), &message, FI_PEEK), "fi_trecvmsg(FI_PEEK)");
+  until([&] { return look.done; }, "the answer to a peek");
+  if (look.error != 0 && look.error != FI_ENOMSG)
+    throw Failure(std::string("a peek ended with ") + fi_strerror(look.error));
+  return look.error == 0;
+}
+
+void Node::shake_hands(fi_addr_t peer) {
+  constexpr std::uint64_t kTag = 0x4a4d;
+  Transfer out, in;
+  receive(in, kTag);
+  send(out, peer, kTag, FI_DELIVERY_COMPLETE);
+  finish(out, "the first message to the peer");
+  finish(in, "the first message of the peer");
+}
+
+bool Node::poll() {
+  std::array<struct fi_cq_tagged_entry, 16> entries;
+  const ssize_t got = fi_cq_read(cq_.get(), entries.data(), entries.size());
+  if (got == -FI_EAGAIN) return false;
+  if (got == -FI_EAVAIL) {
+    read_error();
+    return true;
+  }
+  must(got, "fi_cq_read");
+  for (ssize_t i = 0; i < got; ++i) end(entries[static_cast<std::size_t>(i)], 0);
+  return got > 0;
+}
+
+void Node::read_error() {
+  struct fi_cq_err_entry error {};
+  if (fi_cq_readerr(cq_.get(), &error, 0) != 1) throw Failure("fi_cq_readerr has no error");
+  struct fi_cq_tagged_entry entry {};
+  entry.op_context = error.op_context;
+  entry.flags = error.flags;
+  entry.len = error.len;
+  entry.tag = error.tag;
+  if (error.err == 0) throw Failure("an error entry without an error");
+  end(entry, error.err);
+}
+
+void Node::end(const struct fi_cq_tagged_entry& entry, int error) {
+  if (!entry.op_context) throw Failure("a completion without a context");
+  // The context is the first member.
+  auto& transfer = *static_cast<Transfer*>(entry.op_context);
+  if (transfer.done) throw Failure("an operation completed twice");
+  transfer.done = true;
+  transfer.error = error;
+  transfer.length = entry.len;
+  transfer.tag = entry.tag;
+  if (error == 0) ++(entry.flags & FI_RECV ? worker_.board().received : worker_.board().sent);
+}
+
+void Node::until(const std::function<bool()>& holds, const char* what, milliseconds within) {
+  if (holds()) return;
+  worker_.at(what);
+  const auto deadline = Clock::now() + within;
+  unsigned idle = 0;
+  do {
+    if (poll())
+      idle = 0;
+    else if (++idle > 100)
+      sched_yield();
+    if (idle % 64 == 63 && Clock::now() >= deadline)
+      throw Failure(std::string("waited in vain for ") + what);
+  } while (!holds());
+}
+
+void Node::pass(milliseconds time) {
+  worker_.at("letting time pass");
+  for (const auto end = Clock::now() + time; Clock::now() < end;)
+    if (!poll()) std::this_thread::sleep_for(std::chrono::microseconds(200));
+}
+
+std::string Node::hear() {
+  std::optional<std::string> line;
+  until([&] { return (line = worker_.heard()).has_value(); }, "the driver, with progress",
+        seconds(120));
+  return *line;
+}
+
+void Node::finish(const Transfer& transfer, const char* what, milliseconds within) {
+  until([&] { return transfer.done; }, what, within);
+  if (transfer.error != 0) throw Failure(std::string(what) + ": " + fi_strerror(transfer.error));
+}
+
+}  // namespace xs::test

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Seeds of xs-sim that once found something; run before all others.
+#pragma once
+#include <cstdint>
+
+namespace xs::sim {
+
+struct RegressionSeed {
+  std::uint64_t seed;
+  const char* found;
+};
+
+inline constexpr RegressionSeed kRegressionSeeds[] = {
+    {16, "a bulk receive under way when its endpoint was destroyed asked for a sink"},
+    {30, "crossing greetings: a session that only one side knew"},
+    {45, "a frame that the inner provider never let go of blocked its stream"},
+    {134, "a greeting over a dead connection was never answered"},
+    {278, "a candidate greeted under a token that nobody knew"},
+    {488, "a session went to and fro between two dead lanes"},
+    {3051, "a RESET from the new owner of a port ended a session"},
+    {4869, "an acknowledged send waited for a dead connection"},
+    {7153, "a message was delivered to two incarnations"},
+    {13315, "late RESETs of a port's new owner ended a session"},
+    {173493, "an acknowledgement that found no room began connection after connection"},
+    {9888, "lanes were changed before they could be tried"},
+};
+
+}  // namespace xs::sim

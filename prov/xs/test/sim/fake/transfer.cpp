@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// How bytes move between user memory and kernels.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "sim/fake/inner.hpp"
+
+namespace xs::sim {
+
+using carrier::InnerCompletion;
+using carrier::InnerOperation;
+using carrier::Posted;
+
+namespace {
+constexpr std::size_t kHead = 16;  // what a message takes of a socket beside its bytes
+constexpr int kTruncated = 265;    // FI_ETRUNC
+}
+
+Posted FakeEndpoint::receive(void* buffer, std::size_t size, InnerOperation& operation) noexcept {
+  const struct iovec iov { buffer, size };
+  untagged_.push_back({&operation, Pieces({&iov, 1}), 0});
+  return Posted::kOk;
+}
+
+Posted FakeEndpoint::tagged_receive(std::uint64_t tag, std::span<const struct iovec> iov,
+                                    InnerOperation& operation) noexcept {
+  if (iov.size() > network_.habits().iov_limit) network_.observer().misused("iov limit");
+  if (tagged_.size() >= network_.habits().tagged_depth) return Posted::kAgain;
+  network_.observer().carried("awaits", name_, name_, true, {});
+  tagged_.push_back({&operation, Pieces(iov), tag});
+  return Posted::kOk;
+}
+
+// What a message has begun to fill goes on: it ends by its data or with its connection.
+void FakeEndpoint::cancel_receive(InnerOperation& operation) noexcept {
+  for (auto* receives : {&untagged_, &tagged_}) {
+    const auto found = std::find_if(receives->begin(), receives->end(), [&](const Receive& each) {
+      return each.operation == &operation;
+    });
+    if (found == receives->end()) continue;
+    receives->erase(found);
+    network_.observer().carried("takes back", name_, name_, true, {});
+    return end(&operation, 0, ECANCELED);
+  }
+}
+
+std::size_t FakeEndpoint::poll(std::span<InnerCompletion> out) noexcept {
+  if (!asked_.empty()) take_requests();
+  for (FakeProbe* probe : probes_) probe->accepted();
+  // Sockets are read in no particular order: an older connection perhaps after its successor.
+  const std::size_t count = lines_.size();
+  const std::size_t first = count > 1 ? network_.dice().below(count) : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Line& line = lines_[(first + i) % count];
+    if (line.own().state == EndState::kConnecting) take_answer(line);
+    if (line.own().state != EndState::kUp) continue;
+    if (!line.own().queue.empty()) write(line);
+    read(line);
+  }
+  std::erase_if(lines_, [](const Line& line) { return line.own().state == EndState::kGone; });
+  const std::size_t taken = std::min(out.size(), ended_.size());
+  std::copy_n(ended_.begin(), taken, out.begin());
+  ended_.erase(ended_.begin(), ended_.begin() + static_cast<std::ptrdiff_t>(taken));
+  return taken;
+}
+
+// Hands to the kernel what it has room for.
+void FakeEndpoint::write(Line& line) noexcept {
+  const Habits& habits = network_.habits();
+  End& own = line.own();
+  while (!own.queue.empty() && line.far().unread < habits.socket_bytes) {
+    Outgoing& message = own.queue.front();
+    const std::size_t size = std::min({message.label.total - message.written, habits.piece,
+                                       habits.socket_bytes - line.far().unread});
+    write_piece(line, message, size);
+    message.written += size;
+    if (message.written < message.label.total) continue;
+    if (message.operation && message.label.total <= habits.rendezvous_over) {
+      --sends_;
+      end(message.operation, 0, 0);
+    }
+    own.queue.pop_front();
+  }
+}
+
+void FakeEndpoint::write_piece(Line& line, Outgoing& message, std::size_t size) noexcept {
+  Connection& connection = *line.connection;
+  End& own = line.own();
+  End& far = line.far();
+  Stretch stretch{0, message.label, message.written, {}, nullptr};
+  if (!message.operation) {
+    const auto from = message.copy.begin() + static_cast<std::ptrdiff_t>(message.written);
+    stretch.bytes.assign(from, from + static_cast<std::ptrdiff_t>(size));
+  } else {
+    message.memory.each(message.written, size, [&](const std::byte* at, std::size_t part) {
+      network_.observer().touches(at, part, false);
+      stretch.bytes.insert(stretch.bytes.end(), at, at + part);
+    });
+    if (message.label.total > network_.habits().rendezvous_over)
+      stretch.rendezvous = message.operation;
+  }
+  const Nanoseconds there = network_.arrival(host(), FakeNetwork::host_of(far.name));
+  if (there == util::kNever) connection.broken = connection.dark = true;
+  if (stretch.offset == 0)
+    network_.observer().carried(connection.broken ? "loses" : "sends", name_, far.name,
+                                stretch.label.tagged, stretch.bytes);
+  if (connection.broken) {
+    // Reported as written all the same.
+    if (connection.dark) far.unread += size + kHead;
+    const Nanoseconds learns =
+        network_.now() + (connection.dark ? network_.habits().tcp_timeout
+                                          : 2 * network_.habits().latency_high);
+    own.ends_at = std::min(own.ends_at, learns);
+    network_.observer().arrives(process_, own.ends_at);
+    return;
+  }
+  far.last_arrival = stretch.arrives = std::max(far.last_arrival, there);
+  far.unread += size + kHead;
+  network_.observer().arrives(far.process, stretch.arrives);
+  far.arriving.push_back(std::move(stretch));
+}
+
+void FakeEndpoint::read(Line& line) noexcept {
+  End& own = line.own();
+  while (!own.arriving.empty() && own.arriving.front().arrives <= network_.now()) {
+    Stretch& stretch = own.arriving.front();
+    if (stretch.offset == 0 && !begin_receive(line, stretch.label))
+      return;  // stopped, or torn down; a stopped one does not even notice its end
+    if (stretch.offset == 0)
+      network_.observer().carried("reads", name_, line.far().name, stretch.label.tagged,
+                                  stretch.bytes);
+    fill(own.active, stretch);
+    own.unread -= std::min(own.unread, stretch.bytes.size() + kHead);
+    if (stretch.last()) {
+      end(own.active.operation, stretch.label.total, 0);
+      own.active.operation = nullptr;
+      if (stretch.rendezvous && line.far().endpoint)
+        line.far().endpoint->read_out(*stretch.rendezvous);
+    }
+    own.arriving.pop_front();
+  }
+  if (own.arriving.empty() && own.ends_at <= network_.now()) lose(line);
+}
+
+// False: no receive stands for it, or it is too long for the one that does.
+bool FakeEndpoint::begin_receive(Line& line, const Label& label) noexcept {
+  Receive& active = line.own().active;
+  if (!find_receive(label, active)) {
+    if (label.tagged) network_.observer().stopped(name_);
+    return false;
+  }
+  if (label.total <= active.memory.size()) return true;
+  end(active.operation, 0, kTruncated);
+  active.operation = nullptr;
+  lose(line);
+  return false;
+}
+
+bool FakeEndpoint::find_receive(const Label& label, Receive& found) noexcept {
+  auto& receives = label.tagged ? tagged_ : untagged_;
+  const auto at = std::find_if(receives.begin(), receives.end(),
+                               [&](const Receive& each) { return each.tag == label.tag; });
+  if (at == receives.end()) return false;
+  found = *at;
+  receives.erase(at);
+  return true;
+}
+
+void FakeEndpoint::fill(Receive& receive, const Stretch& stretch) noexcept {
+  const std::byte* from = stretch.bytes.data();
+  receive.memory.each(stretch.offset, stretch.bytes.size(),
+                      [&](std::byte* at, std::size_t part) {
+                        network_.observer().touches(at, part, true);
+                        std::memcpy(at, from, part);
+                        from += part;
+                      });
+}
+
+}  // namespace xs::sim

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// xs-sim: endpoints over the fake inner provider, in simulated time.
+//
+//   xs-sim --seeds COUNT [--from N] [--stop]
+//       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
+//   xs-sim --seed N [--trace]
+//       one run again, perhaps with a line for all that happens
+//
+// A failing seed is printed with its reason. The last line is `N passed, N failed`.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "regress/sim/seeds.hpp"
+#include "sim/world.hpp"
+
+namespace {
+
+using xs::sim::Tally;
+using xs::sim::World;
+
+struct Options {
+  std::optional<std::uint64_t> seed;
+  std::uint64_t seeds = 0;
+  std::uint64_t from = 1;
+  bool trace = false;
+  bool stop = false;
+};
+
+std::optional<Options> options_of(int count, char** words) {
+  Options options;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view word = words[i];
+    if (word == "--trace" || word == "--stop") {
+      (word == "--stop" ? options.stop : options.trace) = true;
+      continue;
+    }
+    if (++i == count) return std::nullopt;
+    const std::uint64_t number = std::strtoull(words[i], nullptr, 10);
+    if (word == "--seed")
+      options.seed = number;
+    else if (word == "--seeds")
+      options.seeds = number;
+    else if (word == "--from")
+      options.from = number;
+    else
+      return std::nullopt;
+  }
+  if (!options.seed && options.seeds == 0) return std::nullopt;
+  return options;
+}
+
+class Runs {
+ public:
+  Runs(bool trace, bool stop) : trace_(trace), stop_(stop) {}
+
+  void run(std::uint64_t seed) {
+    if (stop_ && failed_ > 0) return;
+    World world(seed, trace_);
+    const std::string reason = world.run(tally_);
+    ++(reason.empty() ? passed_ : failed_);
+    if (reason.empty()) return;
+    std::printf("seed %lu: %s\n", seed, reason.c_str());
+    std::fflush(stdout);
+  }
+
+  int report() const {
+    std::printf("%lu messages, %lu received, %lu steps, %lu faults, %lu deaths, %lu replayed\n",
+                tally_.messages, tally_.deliveries, tally_.steps, tally_.faults, tally_.deaths,
+                tally_.replayed);
+    std::printf("%lu passed, %lu failed\n", passed_, failed_);
+    return failed_ == 0 ? 0 : 1;
+  }
+
+ private:
+  bool trace_;
+  bool stop_;
+  Tally tally_;
+  std::uint64_t passed_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+}  // namespace
+
+int main(int count, char** words) {
+  const auto options = options_of(count, words);
+  if (!options) {
+    std::fprintf(stderr, "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]\n");
+    return 2;
+  }
+  Runs runs(options->trace, options->stop);
+  if (options->seed) {
+    runs.run(*options->seed);
+    return runs.report();
+  }
+  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed);
+  for (std::uint64_t i = 0; i < options->seeds; ++i) runs.run(options->from + i);
+  return runs.report();
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The life of a process: when it runs, how it ends. What it does is in act.cpp, what it hears in
+// hear.cpp.
+#include "sim/process.hpp"
+
+#include <algorithm>
+
+namespace xs::sim {
+
+namespace {
+constexpr Nanoseconds kShortestPause = 1'000;
+constexpr Nanoseconds kPause = 200'000;  // between looks of an idle process, at first
+constexpr Nanoseconds kLongestPause = 20 * util::kMillisecond;
+constexpr std::size_t kLanes = 4;
+constexpr std::size_t kControlFrames = 16;  // per session
+constexpr unsigned kSoonIdle = 200;  // looks
+constexpr Nanoseconds kPatience = 3 * util::kSecond;  // for messages that may not come
+}  // namespace
+
+Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed)
+    : around_(around),
+      scenario_(around.scenario),
+      judge_(around.judge),
+      dice_(seed),
+      member_(member),
+      life_(around.ledger.born(member)),
+      id_(life_.number),
+      clock_(around.network, scenario_.grain),
+      secrets_(dice_.next()),
+      provider_(std::make_unique<FakeProvider>(around.network, id_, scenario_.members[member].host,
+                                               scenario_.members[member].port)),
+      send_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
+      receive_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
+      numbers_(scenario_.members.size()),
+      operations_left_(static_cast<unsigned>(dice_.between(0, 2ull * scenario_.operations))),
+      next_step_(around.network.now() + dice_.below(100'000)),
+      next_act_(next_step_) {
+  const core::EndpointParts parts{
+      .config = scenario_.members[member].config,
+      .inner = *provider_,
+      .clock = clock_,
+      .random = secrets_,
+      .send_queue = &send_queue_,
+      .receive_queue = scenario_.one_queue ? &send_queue_ : &receive_queue_,
+      .book = &book_,
+      .directed = scenario_.directed,
+      .source = scenario_.source};
+  auto opened = core::Endpoint::open(parts);
+  if (!opened) {
+    judge_.fail("member %u can't open its endpoint", member);
+    return;
+  }
+  endpoint_ = std::move(*opened);
+  if (endpoint_->name() != address_of(member)) judge_.fail("member %u got another address", member);
+  book_.attach(*endpoint_);
+  for (unsigned i = 0; i < numbers_.size(); ++i) numbers_[i] = book_.insert(address_of(i));
+  judge_.trace("life %lu: member %u, generation %u", life_.number, member, life_.generation);
+}
+
+Process::~Process() {
+  if (endpoint_) book_.detach(*endpoint_);
+}
+
+proto::Address Process::address_of(unsigned member) const {
+  return FakeNetwork::address(scenario_.members[member].host, scenario_.members[member].port);
+}
+
+void Process::kill(bool process_too) noexcept {
+  judge_.trace("life %lu ends: %s", life_.number, process_too ? "killed" : "endpoint closed");
+  if (process_too) around_.network.died(id_);
+  close();
+  for (Action* action : open_) around_.arena.retire(action->buffer);
+  open_.clear();
+  around_.ledger.died(life_);
+  phase_ = Phase::kOver;
+  next_step_ = util::kNever;
+}
+
+void Process::close() {
+  endpoint_->peers().for_each([&](core::Peer& peer) {
+    replayed_ += peer.replayed + (peer.session ? peer.session->counters().replayed : 0);
+  });
+  book_.detach(*endpoint_);
+  endpoint_.reset();
+}
+
+void Process::step() {
+  if (now() < busy_until_) {
+    next_step_ = busy_until_;
+    return;
+  }
+  const std::size_t before = open_.size();
+  bool moved = false;
+  if (phase_ == Phase::kWorking && now() >= next_act_) {
+    act();
+    moved = true;
+  } else if (phase_ == Phase::kDraining) {
+    drain();
+  }
+  endpoint_->progress();
+  read_queues();
+  check_memory();
+  moved |= open_.size() != before;
+  if (phase_ == Phase::kWorking && (stopped_ || operations_left_ == 0)) phase_ = Phase::kDraining;
+  if (phase_ == Phase::kParting) part();
+  if (phase_ != Phase::kOver) plan_next(moved);
+}
+
+void Process::plan_next(bool moved) {
+  if (moved) {
+    idle_ = 0;
+    pause_ = kShortestPause;
+  } else if (++idle_ < kSoonIdle) {
+    pause_ = std::min(2 * pause_, kPause);
+  } else {
+    pause_ = std::min(pause_ + pause_ / 8, kLongestPause);
+  }
+  next_step_ = now() + dice_.between(pause_ / 2, pause_);
+  if (phase_ == Phase::kWorking) next_step_ = std::min(next_step_, std::max(next_act_, now() + 1));
+}
+
+void Process::wake(Nanoseconds at) noexcept {
+  if (phase_ == Phase::kOver) return;
+  next_step_ = std::min(next_step_, std::max({at + dice_.below(2'000), now() + 1, busy_until_}));
+}
+
+// Everything that must come has come: gives back what is still posted, then parts.
+void Process::drain() {
+  drain_kind(true);
+  drain_kind(false);
+  if (!claims_.empty()) resolve_claim();
+  if (!settling_) return;
+  const Outstanding tagged = around_.ledger.outstanding(life_, true);
+  const Outstanding untagged = around_.ledger.outstanding(life_, false);
+  if (tagged.certain + untagged.certain > 0) {
+    uncertain_since_ = 0;
+    return;
+  }
+  if (tagged.uncertain + untagged.uncertain > 0) {
+    if (uncertain_since_ == 0) uncertain_since_ = now();
+    if (now() - uncertain_since_ < kPatience) return;
+  }
+  if (!took_back_) take_back_receives();
+  if (!everything_ended() || !claims_.empty()) return;
+  phase_ = Phase::kParting;
+  parting_since_ = now();
+  judge_.trace("life %lu parts", life_.number);
+  endpoint_->part();
+}
+
+void Process::take_back_receives() {
+  took_back_ = true;
+  for (Action* action : std::vector<Action*>(open_)) {
+    if (action->kind != Kind::kReceive && action->kind != Kind::kMulti) continue;
+    if (endpoint_->cancel(action) == core::Status::kOk) action->cancelled = true;
+  }
+}
+
+bool Process::everything_ended() const { return open_.empty(); }
+
+void Process::part() {
+  const bool expired =
+      scenario_.severity == Severity::kDeadly &&
+      now() - parting_since_ >= scenario_.members[member_].config.linger;
+  if (!endpoint_->parted() && !expired) return;
+  judge_.trace("life %lu has parted%s", life_.number, expired ? ", or lost its patience" : "");
+  close();
+  if (expired) around_.ledger.died(life_);
+  life_.over = true;
+  if (dice_.percent(50)) around_.network.died(id_);  // else the process does other things
+  phase_ = Phase::kOver;
+  next_step_ = util::kNever;
+}
+
+std::string Process::state() const {
+  static constexpr const char* kNames[] = {"working", "draining", "parting", "over"};
+  unsigned sends = 0;
+  unsigned receives = 0;
+  for (const Action* action : open_) ++(action->kind == Kind::kSend ? sends : receives);
+  std::string text = "member " + std::to_string(member_) + " is " +
+                     kNames[static_cast<unsigned>(phase_)] + " with " + std::to_string(sends) +
+                     " sends and " + std::to_string(receives) + " receives open";
+  for (const Action* action : open_)
+    if (action->kind == Kind::kSend)
+      return text + ", first message " + std::to_string(action->message->id) + " to member " +
+             std::to_string(action->message->to);
+  if (const Message* message = around_.ledger.first_outstanding(life_))
+    text += ", waits for message " + std::to_string(message->id) + " of member " +
+            std::to_string(message->sender->member);
+  return text;
+}
+
+std::uint64_t Process::taken_from(const proto::Address& address) {
+  std::uint64_t taken = 0;
+  if (endpoint_)
+    endpoint_->peers().for_each([&](core::Peer& peer) {
+      if (peer.home == address) taken = peer.fabric.received_messages;
+    });
+  return taken;
+}
+
+// Every live session keeps at most a window for replay; as much may still be with the inner provider
+// on each lane that it left. Control frames are few beside it.
+void Process::check_memory() {
+  std::size_t window = 0;
+  for (const Member& member : scenario_.members)
+    window = std::max<std::size_t>(window, member.config.window);
+  const std::size_t most = scenario_.members.size() * (kLanes * window + kControlFrames);
+  if (endpoint_->streams().frames() > most)
+    judge_.fail("member %u holds %zu frames, more than %zu", member_,
+                endpoint_->streams().frames(), most);
+}
+
+}  // namespace xs::sim

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// A simulated process: one real endpoint, and an application that asks everything of it.
+#pragma once
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/cq.hpp"
+#include "core/endpoint.hpp"
+#include "sim/arena.hpp"
+#include "sim/dice.hpp"
+#include "sim/fake/inner.hpp"
+#include "sim/ledger.hpp"
+#include "sim/scenario.hpp"
+
+namespace xs::sim {
+
+// What processes share.
+struct Surroundings {
+  const Scenario& scenario;
+  FakeNetwork& network;
+  Judge& judge;
+  Ledger& ledger;
+  Arena& arena;
+};
+
+enum class Phase : std::uint8_t { kWorking, kDraining, kParting, kOver };
+
+class Process {
+ public:
+  Process(const Surroundings& around, unsigned member, std::uint64_t seed);
+  ~Process();
+
+  // Lets the application and its endpoint move on, at next_step().
+  void step();
+  Nanoseconds next_step() const noexcept { return next_step_; }
+  // Something arrives: an idle process looks then.
+  void wake(Nanoseconds at) noexcept;
+  // Computes: nothing moves until then.
+  void compute(Nanoseconds until) noexcept { busy_until_ = std::max(busy_until_, until); }
+
+  // No new work from here on.
+  void stop_working() noexcept { stopped_ = true; }
+  // All processes have stopped: the messages still to come are those that exist.
+  void settle() noexcept { settling_ = true; }
+  // kill -9, or (process_too: false) an endpoint closed in the middle of everything.
+  void kill(bool process_too) noexcept;
+
+  Phase phase() const noexcept { return phase_; }
+  bool has_endpoint() const noexcept { return endpoint_ != nullptr; }
+  Life& life() noexcept { return life_; }
+  ProcessId id() const noexcept { return id_; }
+  std::string state() const;
+  // Messages that the endpoint has taken from that address, whoever lived there.
+  std::uint64_t taken_from(const proto::Address& address);
+  // Who asks others how far they are.
+  void set_others(const std::vector<std::unique_ptr<Process>>& all) noexcept { others_ = &all; }
+  // Frames posted again, so far.
+  std::uint64_t replayed() const noexcept { return replayed_; }
+
+ private:
+  enum class Kind : std::uint8_t { kSend, kReceive, kMulti, kPeek, kPeekClaim, kPeekDiscard,
+                                   kClaimed, kClaimDiscard };
+  struct Action {
+    Kind kind;
+    Message* message = nullptr;  // sends
+    Buffer buffer;
+    Request request{};
+    std::uint32_t flags = 0;
+    bool ended = false;
+    bool cancelled = false;
+    std::uint64_t suspect = 0;  // a message that this receive should have had, if it is cancelled
+  };
+
+  // What the application does
+  void act();
+  void send();
+  bool post_send(Action& action, unsigned to);
+  std::size_t some_length();
+  std::size_t some_room();
+  void label(Message& message);
+  void receive(Kind kind);
+  Request some_request(bool tagged);
+  bool post(Action& action);
+  void peek();
+  void resolve_claim();
+  void cancel_something();
+  void shuffle_book();
+  void drain();
+  void drain_kind(bool tagged);
+  void take_back_receives();
+  bool everything_ended() const;
+  void part();
+  Action& add(Kind kind);
+
+  // What it hears
+  void read_queues();
+  bool read_one(core::CompletionQueue& queue);
+  void completed(const struct fi_cq_tagged_entry& entry, fi_addr_t source);
+  void failed(const struct fi_cq_err_entry& entry);
+  void sent(Action& action, int error);
+  void received(Action& action, const struct fi_cq_tagged_entry& entry, std::size_t overflow,
+                fi_addr_t source);
+  void peeked(Action& action, const struct fi_cq_tagged_entry& entry);
+  void receive_failed(Action& action, const struct fi_cq_err_entry& entry);
+  Message* identify(const struct fi_cq_tagged_entry& entry, const Action& action,
+                    std::size_t placed);
+  void check_taken(const Action& action, const Message& message,
+                   const struct fi_cq_tagged_entry& entry, std::size_t overflow);
+  void check_source(const Message& message, fi_addr_t source);
+  void suspect_older(const Action& action, const Message& message);
+  void end(Action& action);
+
+  void check_memory();
+  void plan_next(bool moved);
+  proto::Address address_of(unsigned member) const;
+  void close();
+  Nanoseconds now() { return around_.network.now(); }
+
+  Surroundings around_;
+  const Scenario& scenario_;
+  Judge& judge_;
+  Dice dice_;
+  unsigned member_;
+  Life& life_;
+  ProcessId id_;
+
+  // A clock of the grain that the run has.
+  struct GrainClock final : util::Clock {
+    GrainClock(FakeNetwork& network, Nanoseconds grain) : network_(network), grain_(grain) {}
+    Nanoseconds now() noexcept override { return network_.now() / grain_ * grain_; }
+    FakeNetwork& network_;
+    Nanoseconds grain_;
+  };
+
+  GrainClock clock_;
+  Dice secrets_;
+  std::unique_ptr<FakeProvider> provider_;
+  core::AddressBook book_;
+  core::CompletionQueue send_queue_;
+  core::CompletionQueue receive_queue_;
+  std::unique_ptr<core::Endpoint> endpoint_;
+  std::vector<std::optional<core::PeerAddress>> numbers_;  // of members, in the book
+  const std::vector<std::unique_ptr<Process>>* others_ = nullptr;
+
+  Phase phase_ = Phase::kWorking;
+  bool stopped_ = false;
+  bool settling_ = false;
+  unsigned operations_left_;
+  std::deque<Action> actions_;
+  std::vector<Action*> open_;    // not ended
+  std::vector<Action*> claims_;  // messages taken aside
+  std::uint64_t posts_ = 0;
+  bool took_back_ = false;
+  Nanoseconds parting_since_ = 0;
+  Nanoseconds uncertain_since_ = 0;
+
+  Nanoseconds next_step_;
+  Nanoseconds next_act_;
+  Nanoseconds busy_until_ = 0;
+  Nanoseconds pause_ = 1000;
+  unsigned idle_ = 0;
+  std::uint64_t replayed_ = 0;
+};
+
+}  // namespace xs::sim

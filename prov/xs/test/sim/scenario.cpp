@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "sim/scenario.hpp"
+
+#include "sim/dice.hpp"
+
+namespace xs::sim {
+
+namespace {
+
+using util::kMillisecond;
+using util::kSecond;
+
+Habits habits_of(Dice& dice) {
+  Habits habits;
+  habits.latency_low = dice.pick({1'000ull, 10'000ull, 100'000ull});
+  habits.latency_high = habits.latency_low * dice.pick({2ull, 10ull, 40ull});
+  habits.socket_bytes = dice.pick({2000u, 9000u, 65536u, 1u << 20});
+  habits.piece = dice.pick({300u, 1460u, 16384u});
+  habits.inject_limit = dice.pick({32u, 64u, 128u, 128u, 128u, 1024u});
+  habits.iov_limit = dice.pick({2u, 4u, 4u});
+  habits.tcp_timeout = dice.between(3, 30) * kSecond;
+  habits.connect_timeout = dice.between(1, 5) * kSecond;
+  if (dice.percent(25)) {  // like ofi_rxm
+    habits.rendezvous_over = dice.pick({600u, 2000u, 16384u});
+    habits.send_depth = dice.pick({8u, 64u});
+    habits.holds_on = false;
+  }
+  if (dice.percent(20)) habits.tagged_depth = dice.pick({1u, 4u, 64u});
+  return habits;
+}
+
+core::Config config_of(Dice& dice) {
+  core::Config config;
+  config.eager = dice.pick({256u, 256u, 1000u, 4096u});
+  config.window = dice.pick({8u, 8u, 16u, 64u});
+  config.receive_buffers = dice.pick({2u, 4u, 16u});
+  config.unexpected = dice.pick<std::size_t>({0, 600, 5000, 256u << 20});
+  config.quiet = dice.pick({5ull, 20ull, 200ull}) * kMillisecond;
+  config.peer_timeout = dice.between(3, 8) * kSecond;
+  config.linger = dice.pick({100ull, 1000ull, 5000ull}) * kMillisecond;
+  return config;
+}
+
+std::vector<Member> members_of(Dice& dice) {
+  std::vector<Member> members;
+  const auto count = static_cast<unsigned>(dice.between(2, 4));
+  const auto hosts = static_cast<unsigned>(dice.between(1, count));
+  const bool alike = dice.percent(60);
+  for (unsigned i = 0; i < count; ++i) {
+    Member member{1 + i % hosts, static_cast<std::uint16_t>(5000 + i), config_of(dice),
+                  dice.pick<std::size_t>({4, 16, 256})};
+    if (alike && i > 0) member.config = members[0].config;
+    members.push_back(member);
+  }
+  return members;
+}
+
+}  // namespace
+
+Scenario scenario_of(std::uint64_t seed) {
+  Dice dice(seed * 0x9e3779b97f4a7c15u + 1);
+  Scenario made{};
+  made.severity = dice.pick({Severity::kCalm, Severity::kRough, Severity::kRough, Severity::kRough,
+                             Severity::kDeadly, Severity::kDeadly});
+  made.members = members_of(dice);
+  made.habits = habits_of(dice);
+  made.grain = dice.pick<Nanoseconds>({1, 1, kMillisecond, 4 * kMillisecond});
+  made.stormy = dice.pick({5ull, 50ull, 500ull, 3000ull}) * kMillisecond;
+  made.events = made.severity == Severity::kCalm
+                    ? 0
+                    : static_cast<unsigned>(dice.pick({2u, 6u, 15u, 40u}));
+  made.operations = static_cast<unsigned>(dice.pick({6u, 20u, 60u, 60u, 150u}));
+  made.tags = static_cast<unsigned>(dice.pick({1u, 2u, 4u, 30u}));
+  made.big_percent = dice.pick({0u, 10u, 30u, 70u});
+  made.exotic_percent = dice.pick({0u, 10u, 30u});
+  made.directed = dice.percent(70);
+  made.source = dice.percent(70);
+  made.one_queue = dice.percent(50);
+  made.labelled = dice.percent(50);
+  made.wide_tags = dice.percent(30);
+  made.reuses_ports = dice.percent(50);
+  made.habits.ports = made.reuses_ports ? 24 : 20000;
+  made.limit = 600 * kSecond;
+  return made;
+}
+
+}  // namespace xs::sim

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What a seed stands for: who takes part, how they are set up, what befalls them.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "core/config.hpp"
+#include "sim/fake/network.hpp"
+
+namespace xs::sim {
+
+enum class Severity : std::uint8_t {
+  kCalm,    // delays only
+  kRough,   // connections break in every way, processes compute
+  kDeadly,  // processes and hosts die, and come back
+};
+
+struct Member {
+  unsigned host;
+  std::uint16_t port;
+  core::Config config;
+  std::size_t queue_size;
+};
+
+struct Scenario {
+  Severity severity;
+  std::vector<Member> members;
+  Habits habits;
+  util::Nanoseconds grain;   // of the clock that endpoints read
+  util::Nanoseconds stormy;  // how long work, and faults, go on
+  unsigned events;           // of the weather
+  unsigned operations;       // per process
+  unsigned tags;             // how many different ones, besides the unique parts
+  unsigned big_percent;      // messages of many frames
+  unsigned exotic_percent;   // peek, cancel, address book, ...
+  bool directed;
+  bool source;
+  bool one_queue;       // sends and receives report to the same
+  bool labelled;        // every message carries its number as CQ data
+  bool reuses_ports;  // those of closed lanes are soon somebody else's
+  bool wide_tags;       // tags carry the message's number above kClassBits
+  util::Nanoseconds limit;  // after the storm everything must have ended by then
+};
+
+Scenario scenario_of(std::uint64_t seed);
+
+}  // namespace xs::sim

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "sim/world.hpp"
+
+#include <algorithm>
+
+namespace xs::sim {
+
+namespace {
+constexpr std::uint64_t kMostSteps = 3'000'000;
+
+// For the trace: what the sender claims, unchecked.
+std::optional<proto::Prefix> prefix_of(std::span<const std::byte> bytes) noexcept {
+  const std::byte* from = bytes.data();
+  return proto::Prefix{.kind = util::load<proto::Kind>(from),
+                       .flags = util::load<std::uint8_t>(from + 1),
+                       .length = util::load<std::uint32_t>(from + 4),
+                       .token = util::load<std::uint64_t>(from + 8),
+                       .seq = util::load<std::uint64_t>(from + 16),
+                       .ack = util::load<std::uint64_t>(from + 24)};
+}
+}
+
+World::World(std::uint64_t seed, bool tracing)
+    : scenario_(scenario_of(seed)),
+      dice_(seed ^ 0x5ca1ab1e),
+      network_(scenario_.habits, dice_.next(), *this),
+      judge_(network_, tracing),
+      ledger_(judge_, static_cast<unsigned>(scenario_.members.size())),
+      arena_(judge_),
+      around_{scenario_, network_, judge_, ledger_, arena_},
+      began_(network_.now()),
+      next_event_(began_ + dice_.below(scenario_.stormy / (scenario_.events + 1) + 1)) {
+  for (unsigned i = 0; i < scenario_.members.size(); ++i)
+    processes_.push_back(std::make_unique<Process>(around_, i, dice_.next()));
+  for (const auto& process : processes_) process->set_others(processes_);
+}
+
+std::string World::run(Tally& tally) {
+  while (!judge_.failed() && !over()) {
+    if (++tally_.steps > kMostSteps || network_.now() - began_ > scenario_.stormy + scenario_.limit)
+      judge_.fail("no end: %s", who_hangs().c_str());
+    else
+      turn();
+  }
+  for (const auto& process : processes_)
+    if (process->has_endpoint()) process->kill(true);
+  for (const auto* all : {&processes_, &graveyard_})
+    for (const auto& process : *all) tally_.replayed += process->replayed();
+  if (!judge_.failed()) ledger_.check_order();
+  if (!judge_.failed()) arena_.inspect();
+  tally.messages += ledger_.messages();
+  tally.deliveries += ledger_.deliveries();
+  tally.steps += tally_.steps;
+  tally.faults += tally_.faults;
+  tally.deaths += tally_.deaths;
+  tally.replayed += tally_.replayed;
+  return judge_.reason();
+}
+
+// Whoever is next: a process, or the weather.
+void World::turn() {
+  Process* next = nullptr;
+  for (const auto& process : processes_)
+    if (!next || process->next_step() < next->next_step()) next = process.get();
+  if (stormy_ && next_event_ < next->next_step()) {
+    network_.set_time(std::max(network_.now(), next_event_));
+    return blow();
+  }
+  if (next->next_step() == util::kNever) return judge_.fail("nobody has anything to do");
+  network_.set_time(std::max(network_.now(), next->next_step()));
+  next->step();
+  look_at_phases();
+}
+
+bool World::over() const noexcept {
+  return !stormy_ && std::all_of(processes_.begin(), processes_.end(), [](const auto& process) {
+    return process->phase() == Phase::kOver;
+  });
+}
+
+// The storm ends when its time is up; then work stops, and when it has, what exists is to come.
+void World::look_at_phases() {
+  if (stormy_ && network_.now() - began_ > scenario_.stormy) still();
+  if (stormy_) return;
+  const bool working = std::any_of(processes_.begin(), processes_.end(), [](const auto& process) {
+    return process->phase() == Phase::kWorking;
+  });
+  if (working) return;
+  for (const auto& process : processes_) process->settle();
+}
+
+std::string World::who_hangs() const {
+  std::string text;
+  for (const auto& process : processes_)
+    if (process->phase() != Phase::kOver) text += (text.empty() ? "" : "; ") + process->state();
+  return text;
+}
+
+void World::arrives(ProcessId process, Nanoseconds at) noexcept {
+  if (at == util::kNever) return;
+  for (const auto& each : processes_)
+    if (each && each->id() == process) each->wake(at);
+}
+
+void World::touches(const void* at, std::size_t size, bool writes) noexcept {
+  arena_.touched(at, size, writes);
+}
+
+void World::carried(const char* what, const proto::Address& at, const proto::Address& far,
+                    bool tagged, std::span<const std::byte> bytes) noexcept {
+  if (!judge_.tracing()) return;
+  const auto frame = bytes.size() < proto::kPrefixSize ? std::nullopt : prefix_of(bytes);
+  if (tagged || !frame)
+    return judge_.trace("  %u %s %s %u", at.port, what, tagged ? "bulk" : "bytes", far.port);
+  judge_.trace("  %u %s kind %u seq %lu ack %lu flags %x token %lx, %u: %u bytes", at.port, what,
+               static_cast<unsigned>(frame->kind), frame->seq, frame->ack, frame->flags,
+               frame->token >> 48, far.port, frame->length);
+}
+
+// A transfer for somebody dead may reach his successor, or whoever has the port of a lane now.
+void World::stopped(const proto::Address& at) noexcept {
+  if (tally_.deaths > 0 || scenario_.reuses_ports) return;
+  judge_.fail("a bulk message stops what comes to %s", at.text().c_str());
+}
+
+void World::misused(const char* what) noexcept {
+  judge_.fail("the inner provider is misused: %s", what);
+}
+
+}  // namespace xs::sim

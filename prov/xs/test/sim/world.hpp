@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// One run: the processes of a scenario, and the weather that they live in.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/process.hpp"
+#include "sim/scenario.hpp"
+
+namespace xs::sim {
+
+// What runs came to, so that somebody can see that a simulation did something.
+struct Tally {
+  std::uint64_t messages = 0;
+  std::uint64_t deliveries = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t faults = 0;
+  std::uint64_t deaths = 0;
+  std::uint64_t replayed = 0;
+};
+
+class World final : private NetworkObserver {
+ public:
+  World(std::uint64_t seed, bool tracing);
+
+  // Runs to the end, or to the first thing that is wrong: then the reason, else an empty text.
+  std::string run(Tally& tally);
+
+ private:
+  void arrives(ProcessId process, Nanoseconds at) noexcept override;
+  void touches(const void* at, std::size_t size, bool writes) noexcept override;
+  void carried(const char* what, const proto::Address& at, const proto::Address& far, bool tagged,
+               std::span<const std::byte> bytes) noexcept override;
+  void stopped(const proto::Address& at) noexcept override;
+  void misused(const char* what) noexcept override;
+
+  void turn();
+  bool over() const noexcept;
+  void look_at_phases();
+  std::string who_hangs() const;
+
+  // ---- Weather ----
+  void blow();
+  void still() noexcept;
+  void hurt_connection();
+  void hurt_process();
+  void hurt_network();
+  void death();
+  void vanish_host(unsigned host);
+  void restart();
+  Process& some_process() { return *processes_[dice_.below(processes_.size())]; }
+
+  Scenario scenario_;
+  Dice dice_;
+  FakeNetwork network_;
+  Judge judge_;
+  Ledger ledger_;
+  Arena arena_;
+  Surroundings around_;
+  std::vector<std::unique_ptr<Process>> processes_;  // by member
+  std::vector<std::unique_ptr<Process>> graveyard_;  // processes outlive their endpoints, perhaps
+  Nanoseconds began_;
+  Nanoseconds next_event_;
+  bool stormy_ = true;
+  Tally tally_;
+};
+
+}  // namespace xs::sim

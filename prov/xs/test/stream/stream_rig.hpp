@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Streams over a scripted inner provider, with an upper layer that only writes down what it is
+// told.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "sim/dice.hpp"
+#include "stream/scripted_inner.hpp"
+#include "stream/stranger.hpp"
+#include "stream/streams.hpp"
+
+namespace xs::stream::test {
+
+using namespace xs::test;
+
+inline constexpr std::uint32_t kLargestFrame = 4096;
+inline constexpr util::Nanoseconds kQuiet = 200 * util::kMillisecond;
+
+struct Scribe final : Upper {
+  bool frame_received(Session& session, const proto::FrameView& frame) noexcept override {
+    frames.push_back(frame.prefix.kind);
+    if (on_frame) on_frame(session);
+    return true;
+  }
+  void frame_released(std::uint64_t cookie, int error) noexcept override {
+    released.push_back({cookie, error});
+  }
+  void session_opened(Session& session) noexcept override { opened.push_back(&session); }
+  void window_opened(Session&) noexcept override { ++windows; }
+  void session_ended(Session&, int error) noexcept override { ended.push_back(error); }
+  void bulk_let_go(BulkOperation&, std::size_t, int) noexcept override {}
+
+  struct Released {
+    std::uint64_t cookie;
+    int error;
+    bool operator==(const Released&) const = default;
+  };
+  std::vector<proto::Kind> frames;
+  std::vector<Released> released;
+  std::vector<Session*> opened;
+  std::vector<int> ended;
+  unsigned windows = 0;
+  std::function<void(Session&)> on_frame;
+};
+
+struct StreamRig {
+  StreamRig() {
+    auto made =
+        Streams::open(inner, {kLargestFrame, 8, 8, kQuiet, util::kSecond}, clock, random, upper);
+    EXPECT_TRUE(made);
+    streams = std::move(*made);
+  }
+
+  void settle() {
+    for (int i = 0; i < 4; ++i) streams->progress();
+  }
+  void pass(util::Nanoseconds time) {
+    clock.time += time;
+    settle();
+  }
+  void hear(const Frame& frame) {
+    inner.endpoints.front()->arrives(frame);
+    settle();
+  }
+  // The stranger greets and is proven.
+  Session& meet(Stranger& stranger) {
+    hear(stranger.hello());
+    EXPECT_TRUE(stranger.read(said()));
+    hear(stranger.frame(proto::Kind::kAck, 0));
+    said();
+    EXPECT_FALSE(upper.opened.empty());
+    return *upper.opened.back();
+  }
+  std::vector<Handed> said() { return inner.take(); }
+  std::size_t sessions() {
+    std::size_t count = 0;
+    streams->for_each([&](Session&) { ++count; });
+    return count;
+  }
+
+  struct ManualClock final : util::Clock {
+    util::Nanoseconds now() noexcept override { return time; }
+    util::Nanoseconds time = util::kSecond;
+  };
+  ScriptedInner inner;
+  ManualClock clock;
+  sim::Dice random{1};
+  Scribe upper;
+  std::unique_ptr<Streams> streams;
+};
+
+}  // namespace xs::stream::test
