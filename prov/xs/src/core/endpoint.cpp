@@ -151,27 +151,45 @@ void Endpoint::part() noexcept {
   reporter_.mute();
 }
 
+// Whether the peer still has to take something that the user has been told is sent, or to hear that
+// we have taken what it sent.
+bool Endpoint::unfinished(const Peer& peer) const noexcept {
+  const stream::Session* session = peer.session;
+  if (!session || peer.self) return false;
+  if (!sender_->flushed(peer) || session->owes_ack()) return true;
+  if (!session->open()) return false;  // a greeting with nothing to say, or closed
+  return !session->goodbye_sent() || !session->drained();
+}
+
 bool Endpoint::parted() noexcept {
   bool done = true;
   bool doubtful = false;
+  streams_->flush_owing();
   peers_.for_each([&](Peer& peer) {
     stream::Session* session = peer.session;
-    if (!session || peer.self) return;
-    if (!sender_->flushed(peer)) {
-      done = false;
-      return;
-    }
-    if (!session->open()) return;  // a greeting with nothing to say, or closed
-    session->say_goodbye();
-    if (!session->goodbye_sent() || !session->drained()) done = false;
-    doubtful = doubtful || (session->troubled() && !session->goodbye_taken());
+    if (session && !peer.self && session->open() && sender_->flushed(peer)) session->say_goodbye();
+    if (unfinished(peer)) done = false;
+    doubtful = doubtful || (session && session->troubled() && !session->goodbye_taken());
   });
   if (!done) return false;
-  streams_->flush_owing();
   // On a way that loses frames, the peer may ask again for an acknowledgement that we gave.
   const util::Nanoseconds now = streams_->now();
   if (leave_at_ == 0) leave_at_ = now + (doubtful ? parts_.config.quiet : 0);
   return now >= leave_at_;
+}
+
+void Endpoint::say_unfinished() noexcept {
+  peers_.for_each([&](Peer& peer) {
+    if (!unfinished(peer)) return;
+    const stream::Session& session = *peer.session;
+    util::log(util::Level::kWarn,
+              "endpoint %s closes although %s has not acknowledged everything (FI_XS_LINGER): "
+              "%zu sends wait, %llu frames are unacknowledged%s%s",
+              name().text().c_str(), peer.home.text().c_str(), Sender::under_way(peer),
+              static_cast<unsigned long long>(session.unacknowledged()),
+              session.open() ? "" : ", it answers no greeting",
+              session.goodbye_taken() ? ", it has said goodbye" : "");
+  });
 }
 
 void Endpoint::close(std::span<Endpoint* const> others) noexcept {
@@ -180,10 +198,7 @@ void Endpoint::close(std::span<Endpoint* const> others) noexcept {
   unsigned idle = 0;
   while (!parted()) {
     if (parts_.clock.now() >= deadline) {
-      util::log(
-          util::Level::kWarn,
-          "endpoint %s closes although not every peer has acknowledged everything (FI_XS_LINGER)",
-          name().text().c_str());
+      say_unfinished();
       break;
     }
     progress();

@@ -90,6 +90,8 @@ class Endpoint final : private stream::Upper {
   void bulk_let_go(stream::BulkOperation& operation, std::size_t length,
                    int error) noexcept override;
   bool goodbye_received(Peer& peer) noexcept;
+  bool unfinished(const Peer& peer) const noexcept;
+  void say_unfinished() noexcept;
 
   EndpointParts parts_;
   Reporter reporter_;

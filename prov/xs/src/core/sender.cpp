@@ -97,7 +97,7 @@ SendRequest* Sender::make_request(Peer& peer, const SendOp& op) noexcept {
 
 // Waits for its turn, or is more than one frame can tell.
 Status Sender::send_slow(Peer& peer, const SendOp& op) noexcept {
-  if (peer.pending.size() + peer.announced.size() >= kSendLimit) return Status::kAgain;
+  if (under_way(peer) >= kSendLimit) return Status::kAgain;
   if (!greet(peer)) return Status::kAgain;
   SendRequest* send = make_request(peer, op);
   if (!send) return Status::kAgain;

@@ -47,6 +47,9 @@ class Sender {
   void retry_bulk() noexcept;
 
   std::size_t under_way() const noexcept { return requests_.live(); }
+  static std::size_t under_way(const Peer& peer) noexcept {
+    return peer.pending.size() + peer.announced.size();
+  }
   // Nothing waits above the stream that the user was told of, or whose buffer he has back.
   bool flushed(const Peer& peer) const noexcept;
 

@@ -70,8 +70,12 @@ class Session {
   bool troubled() const noexcept {
     return counters_.replayed + counters_.duplicates + counters_.gaps > 0;
   }
-  // Nothing of ours is unacknowledged.
-  bool drained() const noexcept { return una_ == tail_; }
+  // The peer has taken all of ours that it may need: a GOODBYE that crossed its own it does not,
+  // and it may be gone before that comes.
+  bool drained() const noexcept {
+    return una_ == tail_ || (goodbye_taken_ && goodbye_sent_ && una_ + 1 == tail_);
+  }
+  std::uint64_t unacknowledged() const noexcept { return tail_ - una_; }
   // Numbers of the routes in use: ours, told in greetings and CTS, and the newest one heard of the
   // peer.
   std::uint32_t our_route() const noexcept { return our_route_; }
