@@ -6,12 +6,6 @@
 
 extern "C" struct fi_provider* fi_prov_ini();
 
-// libfabric 1.17 leaks with every RDM endpoint that it opens and every connection that it accepts.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions() {
-  return "leak:libfabric.so\n";
-}
-
 namespace xs::abi::test {
 
 struct fi_provider& provider() {

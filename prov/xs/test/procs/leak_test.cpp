@@ -74,14 +74,16 @@ class Leak : public Procs {
   }
 
   // libfabric 1.17 itself loses about a kilobyte with each endpoint and connection; a frame or a
-  // message more or less at that moment is no leak either.
+  // message more or less at that moment is no leak either. Sanitizers keep what was freed and take
+  // memory of their own; there LeakSanitizer judges when the process ends.
   static void judge(const char* who, const Held& warm) {
     const Held now = held_now();
     const int more = cycles() - kWarm;
     std::cerr << who << ": " << now.descriptors - warm.descriptors << " descriptors, "
               << now.kilobytes - warm.kilobytes << " KiB more after " << more << " cycles\n";
     if (now.descriptors > warm.descriptors + 1) throw Failure("descriptors leak");
-    if (now.kilobytes - warm.kilobytes > 600 + more * 2L) throw Failure("memory leaks");
+    if (!kSanitized && now.kilobytes - warm.kilobytes > 600 + more * 2L)
+      throw Failure("memory leaks");
   }
 };
 

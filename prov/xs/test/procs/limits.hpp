@@ -9,12 +9,14 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// How much longer things may take than on an idle machine; sanitized code is slow.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr int kPatience = 4;
+inline constexpr bool kSanitized = true;
 #else
-inline constexpr int kPatience = 2;
+inline constexpr bool kSanitized = false;
 #endif
+
+// How much longer things may take than on an idle machine; sanitized code is slow.
+inline constexpr int kPatience = kSanitized ? 4 : 2;
 
 // Longest wait for something that needs no waiting.
 inline constexpr auto kSoon = seconds(15) * kPatience;

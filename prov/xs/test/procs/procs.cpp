@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "procs/procs.hpp"
 
+#include <regex.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -27,6 +29,16 @@ bool matters(const std::string& line) {
   return line.find(":xs:") != std::string::npos && line.find("<warn>") != std::string::npos;
 }
 
+// Not std::regex: gcc 12 with -fsanitize=address warns about the inside of it.
+bool found(const std::string& pattern, const std::string& line) {
+  regex_t compiled;
+  if (regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
+    throw Failure("bad pattern " + pattern);
+  const bool is_there = regexec(&compiled, line.c_str(), 0, nullptr, 0) == 0;
+  regfree(&compiled);
+  return is_there;
+}
+
 }  // namespace
 
 Procs::~Procs() = default;
@@ -45,17 +57,17 @@ Process& Procs::start(const std::string& name, const Host& host, const Process::
 }
 
 void Procs::expect_log(const std::string& text, bool must) {
-  expected_.push_back({std::regex(text), text, must, false});
+  expected_.push_back({text, must, false});
 }
 
 bool Procs::expected(const std::string& line) {
-  bool found = false;
+  bool any = false;
   for (Expected& one : expected_) {
-    if (!std::regex_search(line, one.text)) continue;
+    if (!found(one.text, line)) continue;
     one.seen = true;
-    found = true;
+    any = true;
   }
-  return found;
+  return any;
 }
 
 void Procs::check_log(const Process& process) {
@@ -70,7 +82,7 @@ void Procs::check_log(const Process& process) {
 void Procs::TearDown() {
   for (const auto& process : processes_) check_log(*process);
   for (const Expected& one : expected_)
-    if (one.must && !one.seen) ADD_FAILURE() << "no log says: " << one.source;
+    if (one.must && !one.seen) ADD_FAILURE() << "no log says: " << one.text;
   if (!HasFailure()) return;
   for (const auto& process : processes_)
     std::cout << process->report() << "--- log of " << process->name() << "\n"

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -26,13 +25,13 @@ class Procs : public testing::Test {
   const Host& host(int index) const { return network_.host(index); }
   Process& start(const std::string& name, const Host& host, const Process::Body& body,
                  const Environment& environment = {});
-  // This line may stand in a log, and, if `must`, does in one. Others of xs fail the case.
+  // A line with this (a POSIX extended regular expression) may stand in a log, and, if `must`, does
+  // in one. Others of xs fail the case.
   void expect_log(const std::string& text, bool must = true);
 
  private:
   struct Expected {
-    std::regex text;
-    std::string source;
+    std::string text;
     bool must;
     bool seen;
   };
