@@ -111,6 +111,8 @@ void Endpoint::frame_released(std::uint64_t cookie, int error) noexcept {
   sender_->frame_released(cookie, error);
 }
 
+bool Endpoint::frame_left(std::uint64_t cookie) noexcept { return sender_->frame_left(cookie); }
+
 void Endpoint::session_opened(stream::Session& session) noexcept {
   Peer* peer = peers_.at(session.home());
   if (!peer) return session.end(ENOMEM);
@@ -151,12 +153,11 @@ void Endpoint::part() noexcept {
   reporter_.mute();
 }
 
-// Whether the peer still has to take something that the user has been told is sent, or to hear that
-// we have taken what it sent.
+// Whether the peer still has to take something that the user has been told is sent.
 bool Endpoint::unfinished(const Peer& peer) const noexcept {
   const stream::Session* session = peer.session;
   if (!session || peer.self) return false;
-  if (!sender_->flushed(peer) || session->owes_ack()) return true;
+  if (!sender_->flushed(peer)) return true;
   if (!session->open()) return false;  // a greeting with nothing to say, or closed
   return !session->goodbye_sent() || !session->drained();
 }
@@ -169,13 +170,17 @@ bool Endpoint::parted() noexcept {
     stream::Session* session = peer.session;
     if (session && !peer.self && session->open() && sender_->flushed(peer)) session->say_goodbye();
     if (unfinished(peer)) done = false;
-    doubtful = doubtful || (session && session->troubled() && !session->goodbye_taken());
+    // An acknowledgement that can't be said yet, or, on a way that loses frames, one that the peer
+    // may ask for again.
+    doubtful =
+        doubtful ||
+        (session && (session->owes_ack() || (session->troubled() && !session->goodbye_taken())));
   });
   if (!done) return false;
-  // On a way that loses frames, the peer may ask again for an acknowledgement that we gave.
+  // Not for ever: who it is for may be dead, and nobody looks for evidence of that.
   const util::Nanoseconds now = streams_->now();
-  if (leave_at_ == 0) leave_at_ = now + (doubtful ? parts_.config.quiet : 0);
-  return now >= leave_at_;
+  if (leave_at_ == 0) leave_at_ = now + parts_.config.quiet;
+  return !doubtful || now >= leave_at_;
 }
 
 void Endpoint::say_unfinished() noexcept {

@@ -84,6 +84,7 @@ class Endpoint final : private stream::Upper {
 
   bool frame_received(stream::Session& session, const proto::FrameView& frame) noexcept override;
   void frame_released(std::uint64_t cookie, int error) noexcept override;
+  bool frame_left(std::uint64_t cookie) noexcept override;
   void session_opened(stream::Session& session) noexcept override;
   void window_opened(stream::Session& session) noexcept override;
   void session_ended(stream::Session& session, int error) noexcept override;

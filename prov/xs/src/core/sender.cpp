@@ -65,11 +65,26 @@ Status Sender::send(const SendOp& op) noexcept {
   if (!frame) return send_slow(*peer, op);
   proto::encode(proto::Envelope{op.tag, op.data}, frame->body());
   UserMemory(op.iov).copy_to(frame->body() + proto::kEnvelopeSize, 0, length);
-  session->commit(*frame, frame_flags(op.flags), 0);
   ++peer->fabric.sent_messages;
   peer->fabric.sent_bytes += length;
-  reporter_.sent(op.flags, op.context);
+  if (session->commit(*frame, frame_flags(op.flags), 0) || (op.flags & kOpInject))
+    reporter_.sent(op.flags, op.context);
+  else
+    follow(*peer, *frame, op);
   return Status::kOk;
+}
+
+// The message is copied, but not sent yet: a user who heard now that it is done might stop making
+// progress, and its receiver would wait. He hears when the inner provider has sent it.
+void Sender::follow(Peer& peer, stream::FrameBuffer& frame, const SendOp& op) noexcept {
+  SendRequest* send = make_request(peer, op);
+  if (send && (send->id = ids_.add(*send)) != 0) {
+    send->state = SendState::kEager;
+    frame.cookie = send->id;
+    return;
+  }
+  if (send) requests_.drop(send);
+  reporter_.sent(op.flags, op.context);  // it is on its way, only memory is out
 }
 
 SendRequest* Sender::make_request(Peer& peer, const SendOp& op) noexcept {
@@ -171,8 +186,8 @@ bool Sender::start_eager(SendRequest& send) noexcept {
   Peer& peer = *send.peer;
   const std::size_t length = send.memory.size();
   const bool in_place = stays_in_place(send.flags, length) && send.memory.run(0).size() == length;
-  const bool waits = waits_for_ack(send.flags) || in_place;
-  if (waits && send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
+  const bool followed = in_place || waits_for_ack(send.flags) || !(send.flags & kOpInject);
+  if (followed && send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
   stream::FrameBuffer* frame =
       peer.session->claim(Kind::kEager, proto::kEnvelopeSize + (in_place ? 0 : length));
   if (!frame) return false;
@@ -192,13 +207,13 @@ bool Sender::start_eager(SendRequest& send) noexcept {
     return true;
   }
   send.memory.copy_to(frame->body() + proto::kEnvelopeSize, 0, length);
-  if (!waits) {
+  if (!followed) {
     reporter_.sent(send.flags, send.context);
     session.commit(*frame, frame_flags(send.flags), 0);
     drop(send);
     return true;
   }
-  session.commit(*frame, frame_flags(send.flags), send.id);
+  session.commit(*frame, frame_flags(send.flags), send.id);  // may end the request
   return true;
 }
 
@@ -224,7 +239,8 @@ void Sender::reply(Peer& peer, Kind kind, std::span<const std::byte> body) noexc
   if (peer.replies.empty()) {
     if (stream::FrameBuffer* frame = peer.session->claim(kind, body.size())) {
       std::memcpy(frame->body(), body.data(), body.size());
-      return peer.session->commit(*frame, 0, 0);
+      peer.session->commit(*frame, 0, 0);
+      return;
     }
   }
   Reply reply{.kind = kind, .body = {}, .size = static_cast<std::uint8_t>(body.size())};
@@ -246,6 +262,13 @@ bool Sender::flush_replies(Peer& peer) noexcept {
     peer.session->commit(*frame, 0, 0);
     peer.replies.pop_front();
   }
+  return true;
+}
+
+bool Sender::frame_left(std::uint64_t cookie) noexcept {
+  SendRequest* send = ids_.find(cookie);
+  if (!send || send->state != SendState::kEager || waits_for_ack(send->flags)) return false;
+  settle(*send, 0);
   return true;
 }
 

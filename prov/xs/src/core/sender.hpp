@@ -34,6 +34,7 @@ class Sender {
   // False: the peer lies.
   bool cts_received(Peer& peer, const proto::Cts& cts) noexcept;
   bool fin_received(Peer& peer, const proto::Fin& fin) noexcept;
+  bool frame_left(std::uint64_t cookie) noexcept;
   void frame_released(std::uint64_t cookie, int error) noexcept;
   void bulk_let_go(SendRequest& send, int error) noexcept;
   // Everything towards the peer ends in error; what the inner provider still holds ends when it
@@ -56,6 +57,7 @@ class Sender {
  private:
   Status send_slow(Peer& peer, const SendOp& op) noexcept;
   Status send_own(const SendOp& op, std::size_t length) noexcept;
+  void follow(Peer& peer, stream::FrameBuffer& frame, const SendOp& op) noexcept;
   SendRequest* make_request(Peer& peer, const SendOp& op) noexcept;
   bool fits_eager(const stream::Session& session, std::size_t length) const noexcept;
   bool stays_in_place(std::uint32_t flags, std::size_t length) const noexcept;

@@ -54,8 +54,9 @@ class Session {
   // before anything else is claimed.
   FrameBuffer* claim(proto::Kind kind, std::size_t body) noexcept;
   // Gives the frame its number and sends it as soon as possible. flags: proto::Flag. cookie: see
-  // Upper::frame_released.
-  void commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cookie) noexcept;
+  // Upper::frame_left and frame_released. True: it has left at once; else it can be given a cookie
+  // until the next call.
+  bool commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cookie) noexcept;
   // Largest body of one frame that both sides take.
   std::size_t largest_body() const noexcept { return largest_frame_ - proto::kPrefixSize; }
   bool peer_wants_rts_only() const noexcept { return peer_rts_only_; }
@@ -98,6 +99,7 @@ class Session {
   void ping_received(const proto::FrameView& frame, const proto::Ping& ping,
                      util::Nanoseconds now) noexcept;
   void reset_received(const proto::Reset& reset) noexcept;
+  void frame_left(FrameBuffer& frame) noexcept;
   void let_go(FrameBuffer& frame, int error, util::Nanoseconds now) noexcept;
   void pump(util::Nanoseconds now) noexcept;
   void flush_ack() noexcept;

@@ -33,7 +33,7 @@ FrameBuffer* Session::claim(Kind kind, std::size_t body) noexcept {
   return frame;
 }
 
-void Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cookie) noexcept {
+bool Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cookie) noexcept {
   frame.prefix.flags = flags;
   frame.prefix.seq = tail_;
   frame.cookie = cookie;
@@ -44,6 +44,7 @@ void Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cooki
   ++tail_;
   if (cursor_ + 1 == tail_) pump(streams_.now());
   streams_.due_at(streams_.now() + streams_.limits_.quiet);
+  return cursor_ == tail_ && !frame.under_way;
 }
 
 void Session::say_goodbye() noexcept {
@@ -76,6 +77,7 @@ void Session::pump(util::Nanoseconds now) noexcept {
     ack_now_ = gap_ || echo_ != 0;
     if (cursor_ < highest_) ++counters_.replayed;
     highest_ = std::max(highest_, ++cursor_);
+    if (!frame.under_way) frame_left(frame);
   }
   if (cursor_ < tail_) streams_.list_due(*this);
 }
@@ -115,6 +117,12 @@ void Session::drop_slot(std::uint64_t seq, int error) noexcept {
   if (!frame.tail) streams_.report(frame);
 }
 
+// A frame by reference is not done with before it is acknowledged: it may have to be sent again.
+void Session::frame_left(FrameBuffer& frame) noexcept {
+  if (frame.cookie != 0 && !frame.tail && streams_.upper_.frame_left(frame.cookie))
+    frame.cookie = 0;
+}
+
 // Go-back-N: everything from there on is posted again.
 void Session::rewind(std::uint64_t to) noexcept {
   cursor_ = std::min(cursor_, std::max(to, una_));
@@ -125,10 +133,10 @@ void Session::let_go(FrameBuffer& frame, int error, util::Nanoseconds now) noexc
   if (error != 0) {
     // The connection broke. A pause, or a connection that breaks at once would be hammered.
     pump_at_ = std::max(pump_at_, now + kRetry);
-    rewind(frame.prefix.seq);
-  } else if (cursor_ == frame.prefix.seq) {
-    pump(now);
+    return rewind(frame.prefix.seq);
   }
+  frame_left(frame);
+  if (cursor_ == frame.prefix.seq) pump(now);
 }
 
 void Session::answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanoseconds now) noexcept {

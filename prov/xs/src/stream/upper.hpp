@@ -23,6 +23,9 @@ class Upper {
   // A frame committed with a cookie is acknowledged (error 0), or its session has ended so. If it
   // has a tail, the inner provider has let go of that too.
   virtual void frame_released(std::uint64_t cookie, int error) noexcept = 0;
+  // The inner provider has sent a frame with a cookie and without a tail; it is kept for replay all
+  // the same. True: nothing more need be told of it.
+  virtual bool frame_left(std::uint64_t cookie) noexcept = 0;
   // A session with this home address is usable now: the one the upper layer asked for, or one that
   // a peer began. The upper layer sets session.owner. Called once per session, before any of its
   // frames.

@@ -57,6 +57,54 @@ TEST_F(SenderTest, small_message_completes_at_once) {
   EXPECT_EQ(of_kind(rig.said(), Kind::kEager).size(), 1u);
 }
 
+// A user who hears of it may stop making progress: by then the message must need no more.
+TEST_F(SenderTest, copied_message_completes_when_it_has_left) {
+  rig.inner.held = true;
+  ASSERT_EQ(rig.send(to, std::span(message).first(200), 0, &message), Status::kOk);
+  rig.settle();
+  EXPECT_FALSE(rig.outcome());
+  const auto said = rig.said();
+  ASSERT_EQ(said.size(), 1u);
+  rig.home().ends(*said[0].operation, 0);
+  rig.settle();
+  expect_outcome(0);
+  rig.hear(peer.ack_up_to(2));
+  EXPECT_FALSE(rig.outcome());
+}
+
+TEST_F(SenderTest, refused_message_completes_when_it_has_left) {
+  rig.inner.answer = carrier::Posted::kAgain;
+  ASSERT_EQ(rig.send(to, std::span(message).first(10), 0, &message), Status::kOk);
+  rig.settle();
+  EXPECT_FALSE(rig.outcome());
+  rig.inner.answer = carrier::Posted::kOk;
+  rig.settle();
+  expect_outcome(0);
+}
+
+// The inner provider may be slower to say so than the peer.
+TEST_F(SenderTest, copied_message_completes_when_it_is_acknowledged) {
+  rig.inner.held = true;
+  ASSERT_EQ(rig.send(to, std::span(message).first(200), 0, &message), Status::kOk);
+  rig.hear(peer.ack_up_to(2));
+  expect_outcome(0);
+}
+
+TEST_F(SenderTest, message_that_never_left_fails_with_its_session) {
+  rig.inner.answer = carrier::Posted::kAgain;
+  ASSERT_EQ(rig.send(to, std::span(message).first(10), 0, &message), Status::kOk);
+  rig.inner.answer = carrier::Posted::kOk;
+  rig.inner.held = true;
+  rig.hear(peer.reset(proto::ResetReason::kEnded));
+  expect_outcome(ECONNRESET);
+}
+
+TEST_F(SenderTest, injected_message_completes_at_once_wherever_it_is) {
+  rig.inner.answer = carrier::Posted::kAgain;
+  ASSERT_EQ(rig.send(to, std::span(message).first(10), kOpInject, &message), Status::kOk);
+  expect_outcome(0);
+}
+
 TEST_F(SenderTest, delivery_complete_waits_for_the_acknowledgement) {
   ASSERT_EQ(rig.send(to, std::span(message).first(10), kOpDeliveryComplete, &message), Status::kOk);
   rig.settle();

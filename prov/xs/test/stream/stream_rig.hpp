@@ -26,6 +26,7 @@ struct Scribe final : Upper {
     if (on_frame) on_frame(session);
     return true;
   }
+  bool frame_left(std::uint64_t) noexcept override { return false; }
   void frame_released(std::uint64_t cookie, int error) noexcept override {
     released.push_back({cookie, error});
   }
