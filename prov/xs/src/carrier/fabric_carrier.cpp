@@ -207,6 +207,16 @@ void FabricCarrier::cancel(BulkOperation& operation) noexcept {
   if (operation.under_way && lane && lane->endpoint) lane->endpoint->cancel_receive(operation);
 }
 
+const FrameBuffer* FabricCarrier::find_frame(std::uint64_t cookie) const noexcept {
+  for (const auto& lane : lanes_)
+    for (const Operation& operation : lane->under_way) {
+      if (operation.kind != OperationKind::kFrame) continue;
+      const auto& frame = static_cast<const FrameBuffer&>(operation);
+      if (frame.cookie == cookie) return &frame;
+    }
+  return nullptr;
+}
+
 void FabricCarrier::sink(std::uint32_t number, std::uint64_t tag, std::size_t length) noexcept {
   Lane* lane = find(number);
   if (!lane || !lane->endpoint) return;  // nothing can arrive there any more

@@ -102,9 +102,14 @@ int FabricEndpoint::open_endpoint(struct fi_info& info) noexcept {
   return 0;
 }
 
+// Anybody can make us answer an address: the table must not grow without bound.
+constexpr std::size_t kMostAddresses = 1u << 18;
+
 util::Result<InnerAddress> FabricEndpoint::insert(const proto::Address& address) noexcept try {
   if (address.family != name_.family || address.port == 0)
     return util::Error{EINVAL, "not an address of an inner peer"};
+  if (inserted_.size() >= kMostAddresses && !inserted_.contains(address))
+    return util::Error{ENOSPC, "too many inner addresses"};
   const auto [place, fresh] = inserted_.try_emplace(address, FI_ADDR_NOTAVAIL);
   if (!fresh) return place->second;
   struct sockaddr_storage room;

@@ -39,6 +39,7 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
       std::make_unique<Sender>(s, endpoint->peers_, endpoint->reporter_, config.eager);
   const Receiver::Limits receiving{.eager = config.eager,
                                    .unexpected = config.unexpected,
+                                   .window = config.window,
                                    .directed = parts.directed,
                                    .quiet = config.quiet};
   endpoint->receiver_ = std::make_unique<Receiver>(s, endpoint->peers_, endpoint->reporter_,
@@ -68,7 +69,13 @@ void Endpoint::progress() noexcept {
   streams_->progress();
   sender_->retry_bulk();
   if (receiver_->needs_tick()) receiver_->tick(streams_->now());
-  if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) streams_->retire(*stuck);
+  if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) {
+    // Frames by reference may have been replayed over another lane than they first went.
+    if (stuck->under_way)
+      streams_->retire(*stuck);
+    else
+      streams_->retire_frame(stuck->send->id);
+  }
 }
 
 // ---- What comes from below ----

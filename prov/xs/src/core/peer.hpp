@@ -40,7 +40,10 @@ struct Peer {
   util::IntrusiveList<SendRequest> pending;
   util::IntrusiveList<SendRequest> announced;
   util::IntrusiveList<ReceiveRequest> receiving;
-  std::uint32_t streaming = 0;  // sends in announced that still have DATA to give
+  std::uint32_t streaming = 0;         // sends in announced that still have DATA to give
+  std::size_t announcements = 0;       // of the peer that are not matched yet, live and dead
+  std::size_t dead_announcements = 0;  // of sessions that have ended
+  std::size_t early_bytes = 0;         // of its messages that are buffered, heads included
   PathCounters fabric;
   std::uint64_t replayed = 0;  // of sessions that have ended
 

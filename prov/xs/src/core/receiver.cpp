@@ -86,7 +86,17 @@ bool Receiver::eager_received(Peer& peer, const proto::FrameView& frame) noexcep
     deliver(*receive, arrival, payload);
     return true;
   }
+  if (floods(peer)) return false;
   return buffer(arrival, payload);
+}
+
+// Whether the peer goes on with EAGER although it has been told to announce only. When it was told,
+// it held less than `unexpected` here, and could still send what its window had room for: every
+// later frame needs an acknowledgement that tells it again. Acknowledgements of different lanes may
+// overtake each other and take the word back for a while, so only far beyond that it is a lie.
+bool Receiver::floods(const Peer& peer) const noexcept {
+  const std::size_t window = limits_.window * (limits_.eager + sizeof(Unexpected));
+  return peer.early_bytes > limits_.unexpected + 4 * window;
 }
 
 void Receiver::deliver(ReceiveRequest& receive, const Arrival& arrival,
@@ -124,7 +134,8 @@ void Receiver::report(ReceiveRequest& receive, const Arrival& arrival, std::size
 
 // ---- Too early ----
 
-void Receiver::count_unexpected(std::ptrdiff_t bytes) noexcept {
+void Receiver::count_unexpected(Peer& peer, std::ptrdiff_t bytes) noexcept {
+  peer.early_bytes += static_cast<std::size_t>(bytes);
   unexpected_bytes_ += static_cast<std::size_t>(bytes);
   streams_.set_rts_only(unexpected_bytes_ > limits_.unexpected);
 }
@@ -146,7 +157,7 @@ bool Receiver::buffer(const Arrival& arrival, util::Bytes payload) noexcept {
   message->tagged = arrival.tagged;
   message->length = payload.size();
   if (!payload.empty()) std::memcpy(message->payload.get(), payload.data(), payload.size());
-  count_unexpected(static_cast<std::ptrdiff_t>(payload.size()));
+  count_unexpected(*arrival.peer, static_cast<std::ptrdiff_t>(sizeof(Unexpected) + payload.size()));
   matcher(arrival.tagged).add_unexpected(*message);
   return true;
 }
@@ -168,7 +179,13 @@ Unexpected* Receiver::buffer_announcement(const Arrival& arrival, std::uint64_t 
 }
 
 void Receiver::drop_unexpected(Unexpected& message) noexcept {
-  if (!message.announced) count_unexpected(-static_cast<std::ptrdiff_t>(message.length));
+  if (!message.announced) {
+    count_unexpected(*message.peer,
+                     -static_cast<std::ptrdiff_t>(sizeof(Unexpected) + message.length));
+  } else if (!message.own) {
+    --message.peer->announcements;
+    if (message.dead) --message.peer->dead_announcements;
+  }
   unexpected_.drop(&message);
 }
 

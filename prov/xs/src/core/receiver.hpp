@@ -44,6 +44,7 @@ class Receiver {
   struct Limits {
     std::size_t eager;       // bytes: larger messages to ourselves are not buffered
     std::size_t unexpected;  // bytes buffered before peers are asked to announce only
+    std::size_t window;      // frames that a peer may have unacknowledged
     bool directed;           // ReceiveOp::from counts
     util::Nanoseconds quiet;
   };
@@ -86,12 +87,14 @@ class Receiver {
               std::size_t total, int error) noexcept;
   void report(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
               std::size_t total, int error) noexcept;
+  bool floods(const Peer& peer) const noexcept;
+  bool bury_announcement(Unexpected& message, const Peer& peer) noexcept;
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
   bool buffer(const Arrival& arrival, util::Bytes payload) noexcept;
   Unexpected* buffer_announcement(const Arrival& arrival, std::uint64_t length,
                                   std::uint64_t send_id) noexcept;
   void drop_unexpected(Unexpected& message) noexcept;
-  void count_unexpected(std::ptrdiff_t bytes) noexcept;
+  void count_unexpected(Peer& peer, std::ptrdiff_t bytes) noexcept;
 
   Status post(const ReceiveOp& op) noexcept;
   Status peek(const ReceiveOp& op) noexcept;
@@ -103,6 +106,7 @@ class Receiver {
   // Rendezvous
   void begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival, std::uint64_t length,
                         std::uint64_t send_id) noexcept;
+  bool reserve_late() noexcept;
   bool ask_bulk(ReceiveRequest& receive) noexcept;
   void ask_stream(ReceiveRequest& receive) noexcept;
   void say_fin(Peer& peer, std::uint64_t send_id, int status) noexcept;
@@ -124,7 +128,7 @@ class Receiver {
   IdTable<ReceiveRequest> ids_;
   std::unordered_map<const void*, Unexpected*> claimed_;
   std::vector<ReceiveRequest*> late_;  // SENT came, the bytes did not
-  std::size_t unexpected_bytes_ = 0;
+  std::size_t unexpected_bytes_ = 0;   // heads and payloads, without announcements
   std::size_t min_multi_receive_ = 64;
 };
 

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <vector>
 
 #include "core/receiver.hpp"
 #include "core/sender.hpp"
 #include "util/log.hpp"
+#include "util/reserve.hpp"
 
 namespace xs::core {
 
@@ -27,7 +29,11 @@ bool Receiver::rts_received(Peer& peer, const proto::FrameView& frame) noexcept 
     begin_rendezvous(*receive, arrival, rts->length, rts->send_id);
     return true;
   }
-  return buffer_announcement(arrival, rts->length, rts->send_id) != nullptr;
+  // Those of its ended sessions wait for their receives, and can't be held against it.
+  if (peer.announcements - peer.dead_announcements >= kSendLimit) return false;
+  if (!buffer_announcement(arrival, rts->length, rts->send_id)) return false;
+  ++peer.announcements;
+  return true;
 }
 
 void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
@@ -43,6 +49,11 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
     say_fin(peer, send_id, ENOMEM);
     return finish(receive, arrival, 0, 0, ENOMEM);
   }
+  if (!reserve_late()) {
+    ids_.remove(receive.id);
+    say_fin(peer, send_id, ENOMEM);
+    return finish(receive, arrival, 0, 0, ENOMEM);
+  }
   receive.peer = &peer;
   receive.bulk.receive = &receive;
   receive.send_id = send_id;
@@ -53,6 +64,14 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
   peer.receiving.push_back(receive);
   peer.session->await();
   if (!ask_bulk(receive)) ask_stream(receive);
+}
+
+// So that sent_received() can list every rendezvous.
+bool Receiver::reserve_late() noexcept try {
+  util::reserve_for(late_, requests_.live());
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 // The inner receive stands before its CTS leaves: a bulk message that finds none would stop the
@@ -196,6 +215,7 @@ void Receiver::peer_ended(Peer& peer, int error) noexcept {
   peer.receiving.for_each([&](ReceiveRequest& receive) {
     if (receive.done) return release_rendezvous(receive);
     if (receive.ended != 0) return;
+    if (peer.session) peer.session->await_done();  // it goes on after a GOODBYE
     if (!receive.bulk.under_way) return fail_rendezvous(receive, error);
     // The inner provider may still write into the user's buffer: the user hears of it when it does
     // not any more.
@@ -206,10 +226,19 @@ void Receiver::peer_ended(Peer& peer, int error) noexcept {
   for (Matcher* matcher : {&tagged_, &message_})
     matcher->for_each_unexpected([&](UnexpectedMessage& each) {
       auto& message = static_cast<Unexpected&>(each);
-      if (message.peer == &peer && message.announced && !message.own) message.dead = true;
+      if (!bury_announcement(message, peer)) return;
+      matcher->remove(message);
+      drop_unexpected(message);
     });
-  for (auto& [context, message] : claimed_)
-    if (message->peer == &peer && message->announced && !message->own) message->dead = true;
+  for (auto& [context, message] : claimed_) bury_announcement(*message, peer);
+}
+
+// An announcement of a session that has ended ends in error when it is matched. True: one too many
+// of them waits for that (a peer that comes back again and again must not fill our memory).
+bool Receiver::bury_announcement(Unexpected& message, const Peer& peer) noexcept {
+  if (message.peer != &peer || !message.announced || message.own || message.dead) return false;
+  message.dead = true;
+  return ++message.peer->dead_announcements > kSendLimit;
 }
 
 void Receiver::tick(util::Nanoseconds now) noexcept {

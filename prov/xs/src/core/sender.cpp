@@ -39,7 +39,6 @@ Sender::~Sender() {
 }
 
 bool Sender::fits_eager(const stream::Session& session, std::size_t length) const noexcept {
-  if (length == 0) return true;
   return length <= eager_ && length + proto::kEnvelopeSize <= session.largest_body() &&
          !session.peer_wants_rts_only();
 }
@@ -201,7 +200,6 @@ bool Sender::start_eager(SendRequest& send) noexcept {
     frame->tail = send.memory.first();
     frame->tail_size = static_cast<std::uint32_t>(length);
     send.frames_out = 1;
-    send.bulk.lane = session.route().lane;
     peer.announced.push_back(send);
     session.commit(*frame, frame_flags(send.flags) | proto::kAckNow, send.id);
     return true;
@@ -250,7 +248,7 @@ void Sender::reply(Peer& peer, Kind kind, std::span<const std::byte> body) noexc
   // Without the answer the peer would wait for ever; without its session it ends in error.
   util::log(util::Level::kWarn, "no memory for an answer to %s: its session ends",
             peer.home.text().c_str());
-  peer.session->end(ENOMEM);
+  peer.session->end_soon(ENOMEM);
 }
 
 bool Sender::flush_replies(Peer& peer) noexcept {

@@ -92,7 +92,6 @@ bool Sender::stream_data(SendRequest& send) noexcept {
     frame->tail_size = static_cast<std::uint32_t>(part);
     send.streamed += part;
     ++send.frames_out;
-    send.bulk.lane = session.route().lane;
     session.commit(*frame, 0, send.id);
   }
   if (send.streaming) {

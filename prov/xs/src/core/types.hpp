@@ -14,7 +14,9 @@ inline constexpr PeerAddress kAnyPeer = ~0ull;
 
 inline constexpr std::size_t kIovLimit = 4;
 inline constexpr std::size_t kInjectLimit = 4096;  // bytes
-inline constexpr std::size_t kSendLimit = 1024;    // sends under way per peer: tx_attr.size
+// Sends under way per peer: tx_attr.size, and by docs/wire.md section 6 the most announcements that
+// a peer may have unmatched.
+inline constexpr std::size_t kSendLimit = 1024;
 inline constexpr std::size_t kReceiveLimit =
     65536;  // receives posted per endpoint; rx_attr.size announces 1024
 

@@ -108,6 +108,8 @@ class Session {
   // Runs what is due; returns when to be called next.
   util::Nanoseconds tick(util::Nanoseconds now) noexcept;
   void end(int error) noexcept;
+  // The same in the next pass, for callers whose callers still use the session.
+  void end_soon(int error) noexcept;
   bool greets() const noexcept {
     return state_ == SessionState::kGreeting || (state_ == SessionState::kCandidate && wanted_);
   }
@@ -165,6 +167,7 @@ class Session {
   bool ack_now_ = false;
   bool due_listed_ = false;  // on the lists of Streams
   bool owing_listed_ = false;
+  int doomed_ = 0;  // why it ends in the next pass; 0: it does not
   std::uint32_t largest_frame_ = 0;
   std::uint32_t window_ = 0;
 

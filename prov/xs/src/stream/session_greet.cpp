@@ -277,6 +277,11 @@ void Session::end(int error) noexcept {
   owner = nullptr;
 }
 
+void Session::end_soon(int error) noexcept {
+  if (doomed_ == 0) doomed_ = error;
+  streams_.due_at(streams_.now());
+}
+
 void Session::forget_frames(int error) noexcept {
   while (una_ < tail_) drop_slot(una_++, error);
   cursor_ = highest_ = tail_;

@@ -33,6 +33,7 @@ void Session::await() noexcept {
 }
 
 util::Nanoseconds Session::tick(util::Nanoseconds now) noexcept {
+  if (doomed_ != 0) end(doomed_);
   switch (state_) {
     case SessionState::kGreeting:
       return tick_greeting(now);

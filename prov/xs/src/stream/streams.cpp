@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "util/log.hpp"
+#include "util/reserve.hpp"
 
 namespace xs::stream {
 
@@ -95,10 +96,19 @@ Session* Streams::make_session(const proto::Address& home) noexcept try {
   const std::uint64_t token = random_.next();
   auto session = std::make_unique<Session>(*this, home, token);
   session->slots_.resize(proto::kSmallestWindow);
-  dead_.reserve(sessions_.size() + 1);  // so that ending one can't fail
+  reserve_lists(sessions_.size() + 1);
   return sessions_.emplace(token, std::move(session)).first->second.get();
 } catch (const std::bad_alloc&) {
   return nullptr;
+}
+
+// So that listing sessions and ending them can't fail. One can be due again while the due are run.
+void Streams::reserve_lists(std::size_t sessions) {
+  util::reserve_for(due_, 2 * sessions);
+  util::reserve_for(owing_, sessions);
+  util::reserve_for(ticking_, sessions);
+  util::reserve_for(dead_, sessions);
+  util::reserve_for(ended_, std::min(ended_.size() + sessions, kEndedRemembered));
 }
 
 Session* Streams::greet(const proto::Address& home) noexcept try {
@@ -278,6 +288,10 @@ void Streams::bulk_let_go(BulkOperation& operation, std::size_t length, int erro
   upper_.bulk_let_go(operation, length, error);
 }
 
+void Streams::retire_frame(std::uint64_t cookie) noexcept {
+  if (const FrameBuffer* frame = carrier_->find_frame(cookie)) carrier_->retire(frame->lane);
+}
+
 std::uint64_t Streams::new_bulk_tag() noexcept {
   bulk_tag_ = (bulk_tag_ + 1) & kTagMask;
   return bulk_tag_;
@@ -365,6 +379,14 @@ void Streams::tick() noexcept {
   due_at(next);
 }
 
+// Newest over oldest.
+void Streams::remember_ended(std::uint64_t token) noexcept {
+  if (ended_.size() < kEndedRemembered)
+    ended_.push_back(token);
+  else
+    ended_[ended_at_++ % kEndedRemembered] = token;
+}
+
 // Sessions that ended since the last pass go now, when nobody above or below holds them.
 void Streams::bury() noexcept {
   for (std::size_t i = 0; i < dead_.size(); ++i) {
@@ -377,8 +399,7 @@ void Streams::bury() noexcept {
         home != current_.end() && home->second == session)
       current_.erase(home);
     last_ = nullptr;
-    ended_.push_back(dead_[i]);
-    if (ended_.size() > kEndedRemembered) ended_.pop_front();
+    remember_ended(dead_[i]);
     sessions_.erase(found);
   }
   dead_.clear();

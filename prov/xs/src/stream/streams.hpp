@@ -65,6 +65,8 @@ class Streams final : private carrier::CarrierEvents {
   // the lane. Not from inside an Upper call.
   void retire(BulkOperation& operation) noexcept { carrier_->retire(operation.lane); }
   std::uint64_t new_bulk_tag() noexcept;
+  // The same for the lane that still has a frame of that cookie.
+  void retire_frame(std::uint64_t cookie) noexcept;
   // Whether bulk transfers can be trusted to end; without, payloads go through the stream.
   bool bulk_ends() const noexcept { return inner_.bulk_ends(); }
   std::size_t iov_limit() const noexcept { return carrier_->iov_limit(); }
@@ -97,6 +99,7 @@ class Streams final : private carrier::CarrierEvents {
   Session* find_by_nonce(std::uint64_t nonce) noexcept;
   Session* find_by_peer_nonce(std::uint64_t nonce) noexcept;
   Session* current(const proto::Address& home) noexcept;
+  void reserve_lists(std::size_t sessions);  // throws bad_alloc
   Session* make_session(const proto::Address& home) noexcept;
   void hello(const proto::FrameView& frame) noexcept;
   void welcome(const proto::FrameView& frame) noexcept;
@@ -129,6 +132,7 @@ class Streams final : private carrier::CarrierEvents {
   void run_due() noexcept;
   void tick() noexcept;
   void bury() noexcept;
+  void remember_ended(std::uint64_t token) noexcept;
 
   carrier::InnerProvider& inner_;
   StreamLimits limits_;
@@ -141,7 +145,9 @@ class Streams final : private carrier::CarrierEvents {
   std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;  // by receive token
   std::unordered_map<proto::Address, Session*> current_;  // by home: Greeting, Open or Closed
   std::deque<std::uint64_t> candidates_;                  // receive tokens, oldest first
-  std::deque<std::uint64_t> ended_;                       // receive tokens of dead sessions
+  std::vector<std::uint64_t>
+      ended_;                    // receive tokens of dead sessions, the newest kEndedRemembered
+  std::size_t ended_at_ = 0;     // the oldest of them, once they are as many
   std::vector<Session*> due_;    // have frames to post again or an acknowledgement to say at once
   std::vector<Session*> owing_;  // owe an acknowledgement that may ride along
   std::vector<std::uint64_t> dead_;  // receive tokens of sessions that ended since the last pass

@@ -69,7 +69,7 @@ TEST_F(ReceiverTest, posted_receive_takes_the_message) {
 
 TEST_F(ReceiverTest, early_message_waits) {
   rig.hear(letter(1, "hello"));
-  EXPECT_EQ(rig.endpoint->receiver().unexpected_bytes(), 5u);
+  EXPECT_EQ(rig.endpoint->receiver().unexpected_bytes(), 5 + sizeof(Unexpected));
   ASSERT_EQ(rig.receive(room, 1, &room), Status::kOk);
   expect_outcome(0, 5);
   EXPECT_EQ(rig.endpoint->receiver().unexpected_bytes(), 0u);
@@ -147,6 +147,16 @@ TEST_F(ReceiverTest, goodbye_ends_a_rendezvous_when_its_memory_is_free) {
   ask();
   rig.hear(peer.next(Kind::kGoodbye));
   expect_outcome(ECONNRESET);
+}
+
+// What it ended needs the peer no more: nobody asks for it.
+TEST_F(ReceiverTest, goodbye_ends_the_wait_for_a_payload) {
+  ask_stream();
+  rig.hear(peer.ack_up_to(2));
+  rig.hear(peer.next(Kind::kGoodbye));
+  rig.said();
+  for (int i = 0; i < 10; ++i) rig.pass(rig.config.quiet);
+  EXPECT_TRUE(of_kind(rig.said(), Kind::kPing).empty());
 }
 
 TEST_F(ReceiverTest, discarded_announcement_is_told_so) {

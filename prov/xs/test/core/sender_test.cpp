@@ -105,6 +105,29 @@ TEST_F(SenderTest, injected_message_completes_at_once_wherever_it_is) {
   expect_outcome(0);
 }
 
+TEST_F(SenderTest, empty_messages_are_announced_if_the_peer_wants_it) {
+  rig.hear(peer.frame(Kind::kAck, 0, {}, proto::kRtsOnly));
+  ASSERT_EQ(rig.send(to, {}, 0, &message), Status::kOk);
+  rig.settle();
+  EXPECT_FALSE(rig.outcome());
+  const auto said = rig.said();
+  EXPECT_TRUE(of_kind(said, Kind::kEager).empty());
+  EXPECT_EQ(of_kind(said, Kind::kRts).size(), 1u);
+}
+
+// The lane to be retired is the one that holds the frame now, not the one that it first went by.
+TEST_F(SenderTest, frame_of_a_dead_session_is_freed_on_the_lane_that_has_it) {
+  rig.inner.held = true;
+  ASSERT_EQ(rig.send(to, std::span(message).first(1000), 0, &message), Status::kOk);
+  rig.settle();
+  const auto said = rig.said();
+  ASSERT_EQ(said.size(), 1u);
+  rig.hear(peer.reset(proto::ResetReason::kEnded));
+  EXPECT_FALSE(rig.outcome());
+  for (int i = 0; i < 5; ++i) rig.pass(rig.config.quiet);
+  expect_outcome(ECONNRESET);
+}
+
 TEST_F(SenderTest, delivery_complete_waits_for_the_acknowledgement) {
   ASSERT_EQ(rig.send(to, std::span(message).first(10), kOpDeliveryComplete, &message), Status::kOk);
   rig.settle();
