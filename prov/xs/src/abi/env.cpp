@@ -77,7 +77,7 @@ constexpr Variable kVariables[] = {
      "a power of two from 8 to 16384"},
     {"rx_buffers",
      "Receive buffers of one frame each that an endpoint keeps posted to the inner provider "
-     "(default: 64)",
+     "(default: 8)",
      [](Config& c, std::string_view v) { return set_number(c.receive_buffers, v, 2, 65536); },
      "a number from 2 to 65536"},
     {"unexpected",

@@ -60,7 +60,7 @@ util::Result<std::unique_ptr<FabricCarrier::Lane>> FabricCarrier::open_lane(
   lane->endpoint = std::move(*endpoint);
   for (std::size_t i = 0; i < buffers_; ++i) {
     lane->slots.push_back(std::make_unique<Slot>());
-    // Not zeroed: 64 frames of 64 KiB are touched only when frames arrive.
+    // Not zeroed: frames of 64 KiB are touched only when frames arrive.
     lane->slots.back()->buffer.reset(new std::byte[frame_size_]);
     post_slot(*lane, *lane->slots.back());
   }

@@ -23,8 +23,9 @@ struct Config {
   std::size_t eager = 65536;   // FI_XS_EAGER, bytes: largest message sent in one frame
   std::uint32_t window = 256;  // FI_XS_WINDOW, frames that one peer may have unacknowledged towards
                                // us (a power of two)
-  std::size_t receive_buffers =
-      64;  // FI_XS_RX_BUFFERS, posted to the inner provider, each one frame
+  // FI_XS_RX_BUFFERS, posted to the inner provider, each one frame. They are filled in turn: few
+  // stay in the cache, and without one the inner provider merely leaves bytes in its socket.
+  std::size_t receive_buffers = 8;
   std::size_t unexpected =
       256u << 20;  // FI_XS_UNEXPECTED, bytes; above it peers announce payloads only
   util::Nanoseconds quiet = 200 * util::kMillisecond;   // FI_XS_QUIET, ms
