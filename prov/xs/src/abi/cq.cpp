@@ -53,10 +53,18 @@ Cq::Cq(Domain& owner, const struct fi_cq_attr& attr)
 
 ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
   const Guard guard(domain.gate);
-  const ssize_t rc = core.read(buffer, count, source);
+  const ssize_t rc = take(buffer, count, source);
   if (rc != -FI_EAGAIN) return rc;
   domain.progress();
   return core.read(buffer, count, source);
+}
+
+// A peek that finds nothing leaves its error here at once: without progress beside errors, who
+// peeks in a loop would never find anything.
+ssize_t Cq::take(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+  const ssize_t rc = core.read(buffer, count, source);
+  if (rc == -FI_EAVAIL) domain.progress();
+  return rc;
 }
 
 ssize_t Cq::wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::size_t threshold,
@@ -71,7 +79,7 @@ ssize_t Cq::wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::s
       const Guard guard(domain.gate);
       if (!core.has(threshold)) domain.progress();
       if (late || signaled || core.has(threshold)) {
-        const ssize_t rc = core.read(buffer, count, source);
+        const ssize_t rc = take(buffer, count, source);
         if (rc != -FI_EAGAIN || late) return rc;
         if (signaled) return -FI_ECANCELED;
       }

@@ -16,8 +16,8 @@ struct Cq : fid_cq {
 
   Cq(Domain& owner, const struct fi_cq_attr& attr);
 
-  // As fi_cq_readfrom. Looks first and progresses only if nothing is there, or if nothing is asked
-  // for.
+  // As fi_cq_readfrom. Looks first and progresses only if no completion is there, or if nothing is
+  // asked for.
   ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   // As fi_cq_sreadfrom; timeout in milliseconds, negative: for ever. threshold: completions to wait
   // for.
@@ -34,6 +34,7 @@ struct Cq : fid_cq {
   std::size_t users = 0;  // bindings of endpoints
 
  private:
+  ssize_t take(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   bool take_signal() noexcept;
 
   std::mutex signal_mutex_;  // also under FI_THREAD_DOMAIN: a signal comes from another thread by

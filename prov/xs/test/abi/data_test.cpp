@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Every data call, by messages of an endpoint to itself.
 #include <array>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -226,6 +227,56 @@ TEST_F(PeekTest, discard) {
   loop_.next();
   ASSERT_EQ(receive(FI_PEEK), 0);
   EXPECT_EQ(loop_.next_error().err, FI_ENOMSG);
+}
+
+// Whoever peeks in a loop finds what another endpoint sends, though each miss leaves him an error
+// to read at once.
+class PeekLoopTest : public testing::Test {
+ protected:
+  PeekLoopTest()
+      : cq_(loop_.open_cq({.format = FI_CQ_FORMAT_TAGGED, .wait_obj = FI_WAIT_UNSPEC})),
+        ep_(loop_.open_ep()) {
+    EXPECT_EQ(fi_ep_bind(ep_.get(), &cq_->fid, FI_TRANSMIT | FI_RECV), 0);
+    EXPECT_EQ(fi_ep_bind(ep_.get(), &loop_.av->fid, 0), 0);
+    EXPECT_EQ(fi_enable(ep_.get()), 0);
+    std::array<std::byte, 64> name;
+    std::size_t size = name.size();
+    fi_addr_t address = FI_ADDR_NOTAVAIL;
+    EXPECT_EQ(fi_getname(&ep_->fid, name.data(), &size), 0);
+    EXPECT_EQ(fi_av_insert(loop_.av.get(), name.data(), 1, &address, 0, nullptr), 1);
+    EXPECT_EQ(fi_tinject(loop_.ep.get(), "x", 1, address, 6), 0);
+  }
+
+  // Nothing but this progresses the domain.
+  template <class Take>
+  bool finds(Take take) {
+    struct fi_msg_tagged msg {};
+    msg.addr = FI_ADDR_UNSPEC;
+    msg.tag = 6;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (std::chrono::steady_clock::now() < deadline) {
+      EXPECT_EQ(fi_trecvmsg(ep_.get(), &msg, FI_PEEK), 0);
+      struct fi_cq_tagged_entry entry;
+      const ssize_t rc = take(entry);
+      if (rc != -FI_EAVAIL) return rc == 1;
+      struct fi_cq_err_entry error {};
+      EXPECT_EQ(fi_cq_readerr(cq_.get(), &error, 0), 1);
+    }
+    return false;
+  }
+
+  Loop loop_;
+  FidPtr<struct fid_cq> cq_;
+  FidPtr<struct fid_ep> ep_;
+};
+
+TEST_F(PeekLoopTest, reading_progresses) {
+  EXPECT_TRUE(finds([this](auto& entry) { return fi_cq_read(cq_.get(), &entry, 1); }));
+}
+
+TEST_F(PeekLoopTest, waiting_progresses) {
+  EXPECT_TRUE(
+      finds([this](auto& entry) { return fi_cq_sread(cq_.get(), &entry, 1, nullptr, -1); }));
 }
 
 TEST(SelectiveTest, completes_where_asked) {
