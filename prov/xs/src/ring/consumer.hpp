@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The reading end of a ring. docs/ring.md is its contract.
+#pragma once
+#include <algorithm>
+#include <span>
+
+#include "ring/doorbell.hpp"
+#include "ring/memory.hpp"
+#include "ring/region.hpp"
+
+namespace xs::ring {
+
+enum class Peeked : std::uint8_t {
+  kEmpty,   // nothing more: publish() what is owed
+  kFrame,   // size() bytes can be copied
+  kFailed,  // health() says why
+};
+
+// Reads frames from the peer's region; writes into our region how many were taken and whether we
+// sleep. Nothing of the peer's memory is handed out, only copies.
+//
+// One thread at a time. No system call, allocation or lock. Numbers in comments are those of
+// docs/ring.md §8.
+//
+// Invariant: at_ is where frame taken_ + 1 begins; stamp_ was found sound by
+// the last peek() that gave kFrame.
+template <class Memory>
+class BasicConsumer {
+ public:
+  // Both regions belong to one epoch and outlive the consumer.
+  BasicConsumer(const OwnRegion& own, const PeerRegion& peer) noexcept
+      : cells_(peer.cells()),
+        consumed_(own.word(kConsumedAt)),
+        arm_(own.word(kConsumerArmAt)),
+        rope_(peer.word(kProducerArmAt)),
+        cell_count_(peer.cell_count()),
+        tag_(tag_of(peer.terms().epoch)),
+        peer_sleeps_(peer.terms().producer_sleeps) {}
+
+  // Looks for the next frame; a frame that isn't released is found again. Load 1.
+  Peeked peek() noexcept { return look(std::memory_order_acquire); }
+
+  // Of the frame that peek() found: 1 to what the peer's region holds.
+  std::uint32_t size() const noexcept { return Stamp::from(stamp_).size; }
+
+  // Copies from the frame that peek() found; offset + size <= size(). What was copied may be used
+  // for guesses at once, for decisions only after stands(), for good only after release().
+  void copy(std::size_t offset, std::byte* to, std::size_t size) const noexcept {
+    std::size_t at = at_ * kCellSize + kStampSize + offset;
+    if (at >= ring_bytes()) at -= ring_bytes();
+    const std::size_t before_end = std::min(size, ring_bytes() - at);
+    Memory::copy(to, cells_ + at, before_end);
+    if (before_end == size) return;
+    Memory::copy(to + before_end, cells_, size - before_end);
+  }
+
+  // Whether all copies made of this frame so far are of what the peer published. Load 4.
+  [[nodiscard]] bool stands() noexcept {
+    Memory::settle();
+    const std::uint64_t word = Memory::load(word_of(at_), std::memory_order_relaxed);
+    if (word == stamp_) [[likely]]
+      return health_ == Health::kFine;
+    fail(word == kAllOnes ? Health::kLost : Health::kBroken);
+    return false;
+  }
+
+  // Takes the frame for good, if it still stands; else nothing was taken, and its copies are worth
+  // nothing.
+  [[nodiscard]] bool release() noexcept {
+    if (!stands()) return false;
+    const std::uint32_t cells = cells_of(size());
+    at_ = at_ + cells < cell_count_ ? at_ + cells : at_ + cells - cell_count_;
+    owed_ += cells;
+    ++taken_;
+    return true;
+  }
+
+  // Enough was taken to tell the peer of it.
+  bool publish_due() const noexcept { return owed_ >= cell_count_ / 4; }
+
+  // Tells the peer how many frames were taken. To be called when due, and whenever peek() finds
+  // nothing. True: the peer's doorbell must be rung.
+  [[nodiscard]] bool publish() noexcept {
+    if (owed_ == 0) return false;
+    owed_ = 0;
+    if (!peer_sleeps_) {
+      Memory::store(consumed_, taken_, std::memory_order_release);  // store 5
+      return false;
+    }
+    Memory::store(consumed_, taken_, std::memory_order_seq_cst);  // store 8
+    return rope_.pulls(health_);
+  }
+
+  // Before sleep, after publish(): true if the peer will ring, false if there is something to look
+  // at, owed or failed. Only if our terms say that we sleep.
+  [[nodiscard]] bool arm() noexcept {
+    if (owed_ != 0) return false;
+    arm_.arm();                                                          // store 7
+    if (look(std::memory_order_seq_cst) == Peeked::kEmpty) return true;  // load 6
+    disarm();
+    return false;
+  }
+  void disarm() noexcept { arm_.disarm(); }
+
+  // Frames taken so far: the number of the last one.
+  std::uint64_t taken() const noexcept { return taken_; }
+  Health health() const noexcept { return health_; }
+  std::uint32_t largest() const noexcept { return largest_frame(cell_count_); }
+
+ private:
+  const std::uint64_t* word_of(std::uint32_t cell) const noexcept {
+    return reinterpret_cast<const std::uint64_t*>(cells_ + cell * kCellSize);
+  }
+  std::size_t ring_bytes() const noexcept { return cell_count_ * kCellSize; }
+
+  Peeked look(std::memory_order order) noexcept {
+    if (health_ != Health::kFine) [[unlikely]]
+      return Peeked::kFailed;
+    const std::uint64_t word = Memory::load(word_of(at_), order);
+    if (word == 0) return Peeked::kEmpty;
+    const Stamp stamp = Stamp::from(word);
+    const bool next = stamp.number == static_cast<std::uint32_t>(taken_ + 1) && stamp.tag == tag_;
+    if (next && stamp.size != 0 && stamp.size <= largest()) [[likely]] {
+      stamp_ = word;
+      return Peeked::kFrame;
+    }
+    fail(word == kAllOnes ? Health::kLost : Health::kBroken);
+    return Peeked::kFailed;
+  }
+
+  void fail(Health why) noexcept {
+    if (health_ == Health::kFine) health_ = why;
+  }
+
+  const std::byte* cells_;     // the peer's
+  std::uint64_t* consumed_;    // ours
+  ArmWord<Memory> arm_;        // ours
+  DoorbellRope<Memory> rope_;  // at the peer's
+  std::uint64_t stamp_ = 0;    // our copy
+  std::uint64_t taken_ = 0;    // frames
+  std::uint32_t at_ = 0;       // the cell where the next frame begins
+  std::uint32_t owed_ = 0;     // cells taken since the last publication
+  std::uint32_t cell_count_;
+  std::uint8_t tag_;
+  bool peer_sleeps_;
+  Health health_ = Health::kFine;
+};
+
+using Consumer = BasicConsumer<SharedMemory>;
+
+}  // namespace xs::ring

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// How the ring touches shared memory: the only place. Tests and fuzzers put another Memory in its
+// stead, one that remembers the order of stores or changes bytes between loads.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "util/fence.hpp"
+
+namespace xs::ring {
+
+// Words are 8 bytes, aligned, and accessed as atomics alone while they are words. Which orders meet
+// is in docs/ring.md §8.
+struct SharedMemory {
+  // The const_cast takes nothing back: a lock-free load does not write, and C++20's atomic_ref
+  // can't be made of a const word.
+  static std::uint64_t load(const std::uint64_t* word, std::memory_order order) noexcept {
+    return std::atomic_ref(const_cast<std::uint64_t&>(*word)).load(order);
+  }
+  static void store(std::uint64_t* word, std::uint64_t value, std::memory_order order) noexcept {
+    std::atomic_ref(*word).store(value, order);
+  }
+  // Bytes of a frame, into the own region.
+  static void put(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+    std::memcpy(to, from, size);
+  }
+  // Bytes of a frame, out of the peer's region.
+  static void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+    std::memcpy(to, from, size);
+  }
+  // What was copied was loaded before whatever is loaded from now on.
+  static void settle() noexcept { util::fence_after_copy(); }
+};
+static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
+
+}  // namespace xs::ring

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The writing end of a ring. docs/ring.md is its contract.
+#pragma once
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <memory>
+#include <new>
+
+#include "ring/doorbell.hpp"
+#include "ring/memory.hpp"
+#include "ring/region.hpp"
+
+namespace xs::ring {
+
+enum class Claimed : std::uint8_t {
+  kOk,
+  kFull,    // the peer has yet to take frames
+  kFailed,  // health() says why
+};
+
+// A frame as it stands in the ring: in two pieces if it runs over the end, else `rest` is empty.
+struct Kept {
+  util::Bytes first;
+  util::Bytes rest;
+};
+
+// Writes frames into our region; reads from the peer's region how many were taken and whether it
+// sleeps. Frames are numbered from 1 on, and stay until the peer has taken them.
+//
+// One thread at a time. No system call, allocation or lock after make(). Numbers in comments are
+// those of docs/ring.md §8.
+//
+// Invariant: accepted_ <= taken by the peer <= published_; the word where the next frame begins is
+// 0; cells from freed_ to written_, and the one behind them, are nobody else's.
+template <class Memory>
+class BasicProducer {
+ public:
+  // Both regions belong to one epoch and outlive the producer. ENOMEM.
+  static util::Result<BasicProducer> make(const OwnRegion& own, const PeerRegion& peer) noexcept {
+    const std::size_t slots = std::bit_ceil(std::size_t{own.cell_count()});
+    std::unique_ptr<std::uint32_t[]> starts(new (std::nothrow) std::uint32_t[slots]());
+    if (!starts) return util::Error{ENOMEM, "no memory for a ring's frames"};
+    return BasicProducer(own, peer, std::move(starts), slots - 1);
+  }
+
+  // Room for a frame of `size` bytes, 1 to largest(). An older claim is forgotten. Nothing can be
+  // seen of the frame before commit().
+  Claimed claim(std::size_t size) noexcept {
+    const std::uint32_t cells = cells_of(size);
+    if (health_ != Health::kFine || (cells >= free_cells() && !has_room_now(cells))) [[unlikely]] {
+      return health_ == Health::kFine ? Claimed::kFull : Claimed::kFailed;
+    }
+    size_ = static_cast<std::uint32_t>(size);
+    return Claimed::kOk;
+  }
+
+  // Writes into the claimed frame: offset + bytes.size() <= its size. Stores 3, ordered by commit.
+  void put(std::size_t offset, util::Bytes bytes) noexcept {
+    std::size_t at = at_ * kCellSize + kStampSize + offset;
+    if (at >= ring_bytes()) at -= ring_bytes();
+    const std::size_t before_end = std::min(bytes.size(), ring_bytes() - at);
+    Memory::put(cells_ + at, bytes.data(), before_end);
+    if (before_end == bytes.size()) return;
+    Memory::put(cells_, bytes.data() + before_end, bytes.size() - before_end);
+  }
+
+  // Publishes the claimed frame, which has been written as a whole. True: the peer's doorbell must
+  // be rung.
+  [[nodiscard]] bool commit() noexcept {
+    const std::uint32_t cells = cells_of(size_);
+    const std::uint32_t here = at_;
+    at_ = here + cells < cell_count_ ? here + cells : here + cells - cell_count_;
+    starts_[published_++ & mask_] = written_;
+    written_ += cells;
+    const std::uint64_t stamp =
+        Stamp{.number = static_cast<std::uint32_t>(published_), .size = size_, .tag = tag_}.word();
+    // Store 2. Before the stamp, and so before the peer looks there: it never sees old payload.
+    Memory::store(word_of(at_), 0, std::memory_order_relaxed);
+    if (!peer_sleeps_) {
+      Memory::store(word_of(here), stamp, std::memory_order_release);  // store 1
+      return false;
+    }
+    Memory::store(word_of(here), stamp, std::memory_order_seq_cst);  // store 6
+    return rope_.pulls(health_);
+  }
+
+  // Looks how many frames the peer has taken (load 5). For who waits for acknowledged().
+  Health refresh() noexcept {
+    accept(Memory::load(consumed_, std::memory_order_acquire));
+    return health_;
+  }
+
+  // Before sleep for lack of room for `size` bytes: true if the peer will ring, false if there is
+  // no reason to sleep (any more). After either, claim again. Only if our terms say that we sleep.
+  [[nodiscard]] bool arm(std::size_t size) noexcept {
+    arm_.arm();                                                                 // store 9
+    const bool room = has_room_now(cells_of(size), std::memory_order_seq_cst);  // load 8
+    if (!room && health_ == Health::kFine) return true;
+    disarm();
+    return false;
+  }
+  void disarm() noexcept { arm_.disarm(); }
+
+  // Frames up to this number were taken for good; those after it, up to published(), are kept.
+  std::uint64_t acknowledged() const noexcept { return accepted_; }
+  std::uint64_t published() const noexcept { return published_; }
+
+  // A kept frame, in our own pages: for replay over whatever carrier remains. Stands until the
+  // refresh(), claim() or arm() that finds it taken. acknowledged() < number <= published().
+  Kept kept(std::uint64_t number) const noexcept {
+    const std::uint32_t back = written_ - starts_[(number - 1) & mask_];
+    const std::uint32_t cell = back <= at_ ? at_ - back : at_ + cell_count_ - back;
+    const std::size_t size =
+        Stamp::from(Memory::load(word_of(cell), std::memory_order_relaxed)).size;
+    const std::byte* from = cells_ + cell * kCellSize + kStampSize;
+    const std::size_t first = std::min(size, ring_bytes() - cell * kCellSize - kStampSize);
+    return {{from, first}, {cells_, size - first}};
+  }
+
+  Health health() const noexcept { return health_; }
+  std::uint32_t largest() const noexcept { return largest_frame(cell_count_); }
+
+ private:
+  BasicProducer(const OwnRegion& own, const PeerRegion& peer,
+                std::unique_ptr<std::uint32_t[]> starts, std::size_t mask) noexcept
+      : cells_(own.cells()),
+        consumed_(peer.word(kConsumedAt)),
+        arm_(own.word(kProducerArmAt)),
+        rope_(peer.word(kConsumerArmAt)),
+        starts_(std::move(starts)),
+        mask_(mask),
+        cell_count_(own.cell_count()),
+        tag_(tag_of(own.terms().epoch)),
+        peer_sleeps_(peer.terms().consumer_sleeps) {}
+
+  std::uint64_t* word_of(std::uint32_t cell) const noexcept {
+    return reinterpret_cast<std::uint64_t*>(cells_ + cell * kCellSize);
+  }
+  std::size_t ring_bytes() const noexcept { return cell_count_ * kCellSize; }
+  // As far as we know; a frame must leave one of them unused.
+  std::uint32_t free_cells() const noexcept { return cell_count_ - (written_ - freed_); }
+
+  bool has_room_now(std::uint32_t cells,
+                    std::memory_order order = std::memory_order_acquire) noexcept {
+    accept(Memory::load(consumed_, order));
+    return health_ == Health::kFine && cells < free_cells();
+  }
+
+  // A count is on a boundary by its nature: it is sound if it doesn't run backwards or ahead.
+  void accept(std::uint64_t count) noexcept {
+    if (health_ != Health::kFine || count == accepted_) return;
+    if (count == kAllOnes) {
+      health_ = Health::kLost;
+    } else if (count < accepted_ || count > published_) {
+      health_ = Health::kBroken;
+    } else {
+      accepted_ = count;
+      freed_ = count == published_ ? written_ : starts_[count & mask_];
+    }
+  }
+
+  std::byte* cells_;                         // ours, written by us alone
+  const std::uint64_t* consumed_;            // the peer's
+  ArmWord<Memory> arm_;                      // ours
+  DoorbellRope<Memory> rope_;                // at the peer's
+  std::unique_ptr<std::uint32_t[]> starts_;  // where kept frames begin, in cells since ever
+  std::size_t mask_;
+  std::uint64_t published_ = 0;  // frames
+  std::uint64_t accepted_ = 0;   // frames that the peer has taken, as last believed
+  std::uint32_t written_ = 0;    // cells since ever, modulo 2^32
+  std::uint32_t freed_ = 0;      // the same, up to which cells are free again
+  std::uint32_t at_ = 0;         // the cell where the next frame begins
+  std::uint32_t size_ = 0;       // bytes of the claimed frame
+  std::uint32_t cell_count_;
+  std::uint8_t tag_;
+  bool peer_sleeps_;
+  Health health_ = Health::kFine;
+};
+
+using Producer = BasicProducer<SharedMemory>;
+
+}  // namespace xs::ring
