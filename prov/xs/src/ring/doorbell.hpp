@@ -37,11 +37,11 @@ class DoorbellRope {
   explicit DoorbellRope(const std::uint64_t* word) noexcept : word_(word) {}
 
   // Whether the sleeper must be rung for. The caller has published before, seq_cst; pairs with
-  // ArmWord::arm. Says kLost in `health` if the word can't be the peer's any more.
+  // ArmWord::arm. `health` that was fine becomes kLost if the word can't be the peer's any more.
   bool pulls(Health& health) noexcept {
     const std::uint64_t value = Memory::load(word_, std::memory_order_seq_cst);
     if (value == kAllOnes) {
-      health = Health::kLost;
+      if (health == Health::kFine) health = Health::kLost;
       return false;
     }
     if ((value & 1) == 0 || value == rung_) return false;

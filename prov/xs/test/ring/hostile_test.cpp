@@ -145,6 +145,26 @@ TEST(HostileRing, ArmWordsOfAllOnesAreLossButTheFrameIsKept) {
   EXPECT_EQ(joined(ring.producer.kept(1)), plausible(1, 8, kEpoch));
 }
 
+// Found by the fuzzer: a broken side saw an arm word of all ones and called itself lost.
+TEST(HostileRing, TheFirstFailureIsTheFinalOne) {
+  const Terms sleepy{.consumer_sleeps = true, .producer_sleeps = true};
+  RingPair ring(8, sleepy, sleepy);
+  ASSERT_TRUE(ring.send(plausible(1, 8, kEpoch)));
+  ASSERT_FALSE(ring.take().empty());
+  *ring.memory_a.cell(1) = 7;
+  EXPECT_EQ(ring.consumer.peek(), Peeked::kFailed);
+  *ring.memory_a.word(kProducerArmAt) = kAllOnes;
+  ring.publish();
+  EXPECT_EQ(ring.consumer.health(), Health::kBroken);
+
+  ASSERT_EQ(ring.producer.claim(8), Claimed::kOk);
+  *ring.memory_b.word(kConsumedAt) = 7;
+  EXPECT_EQ(ring.producer.refresh(), Health::kBroken);
+  *ring.memory_b.word(kConsumerArmAt) = kAllOnes;
+  EXPECT_FALSE(ring.producer.commit());
+  EXPECT_EQ(ring.producer.health(), Health::kBroken);
+}
+
 TEST(HostileRing, ALyingArmWordCostsOneRingPerFrame) {
   RingPair ring(60, {}, {.consumer_sleeps = true});
   for (std::uint64_t number = 1; number <= 10; ++number) {
