@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "hv/card.hpp"
+
+#include "util/bytes.hpp"
+
+namespace xs::hv {
+
+namespace {
+
+using util::load;
+using util::store;
+
+// offset: version 0 (4), domid 4 (4), host 8 (16), process 24 (16), generation 40 (8), zero 48
+// (16).
+constexpr std::uint32_t kVersion = 1;
+
+void store_id(std::byte* to, const Id& id) noexcept {
+  store(to, id.high);
+  store(to + 8, id.low);
+}
+
+Id load_id(const std::byte* from) noexcept {
+  return {load<std::uint64_t>(from), load<std::uint64_t>(from + 8)};
+}
+
+}  // namespace
+
+std::array<std::byte, kCardSize> encode(const Card& card) noexcept {
+  std::array<std::byte, kCardSize> bytes{};
+  store(&bytes[0], kVersion);
+  store(&bytes[4], card.domid);
+  store_id(&bytes[8], card.host);
+  store_id(&bytes[24], card.process);
+  store(&bytes[40], card.generation);
+  return bytes;
+}
+
+std::optional<Card> decode_card(const std::array<std::byte, kCardSize>& bytes) noexcept {
+  const bool known = load<std::uint32_t>(&bytes[0]) == kVersion &&
+                     load<std::uint64_t>(&bytes[48]) == 0 && load<std::uint64_t>(&bytes[56]) == 0;
+  Card card{.host = load_id(&bytes[8]),
+            .process = load_id(&bytes[24]),
+            .domid = load<std::uint32_t>(&bytes[4]),
+            .generation = load<std::uint64_t>(&bytes[40])};
+  if (!known || card.process == Id{} || card.generation == 0) return std::nullopt;
+  return card;
+}
+
+}  // namespace xs::hv

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What a ring needs of the machine below it: pages that one peer may read, a bell, and word of who
+// lives, dies and moves. States, invariants and failures are in docs/hv.md; every backend passes
+// prov/xs/test/contract/hv_contract*.cpp.
+//
+// One thread at a time (the domain's rule) for a backend and its links. Shares and mappings are
+// plain memory: they outlive link and backend and belong to whoever holds them. Nothing blocks and
+// nothing waits for a peer.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "hv/card.hpp"
+#include "util/result.hpp"
+
+namespace xs::hv {
+
+inline constexpr std::size_t kPageSize = 4096;
+// Of a share, in front of its user's bytes: hv's own words, the proof of co-residence among them.
+inline constexpr std::size_t kHeadSize = 64;
+inline constexpr std::size_t kMostPages = 16384;  // of one share
+inline constexpr unsigned kSharesPerLink = 8;     // standing at a time, in each direction
+
+// Names a share to its peer. Travels over the fabric.
+using Offer = std::array<std::byte, 32>;
+
+// Pages of ours that one peer may read. Destroying it revokes it.
+class Share {
+ public:
+  virtual ~Share() = default;
+  // pages * kPageSize - kHeadSize bytes, zeroed at first, aligned to 64. Ours until destruction,
+  // whatever becomes of the peer. What the peer must find in it stands there before the offer
+  // leaves: nobody looks earlier.
+  virtual std::span<std::byte> bytes() noexcept = 0;
+  virtual const Offer& offer() const noexcept = 0;
+  // The peer can't map it any more. Mappings that stand are not touched.
+  virtual void revoke() noexcept = 0;
+};
+
+// A peer's share, seen by us. Destroying it unmaps it.
+class Mapping {
+ public:
+  virtual ~Mapping() = default;
+  // Written by the peer at any time, or all ones, or frozen: when a place is lost there is no
+  // signal. Copy, then check.
+  virtual std::span<const std::byte> bytes() const noexcept = 0;
+};
+
+enum class Rang : std::uint8_t {
+  kRung,
+  kNoBell,  // this link has none: ring over the fabric
+  kNotOpen,
+};
+
+enum class LinkState : std::uint8_t { kMeeting, kOpen, kLost };
+
+enum class Loss : std::uint8_t {
+  kGone,       // the peer has left, ended or was killed
+  kFault,      // it said what an honest peer would not
+  kExhausted,  // this process lacks descriptors or memory
+  kMoved,      // this process lives elsewhere now
+};
+
+// Our end of the pair with one peer process. Destroying it parts from the peer. Must not outlive
+// its backend.
+class Link {
+ public:
+  virtual ~Link() = default;
+  virtual const Card& peer() const noexcept = 0;
+  virtual LinkState state() const noexcept = 0;
+  // 1 to kMostPages pages. EAGAIN: later; EMSGSIZE; ENOTCONN; what the system lacks (logged).
+  virtual util::Result<std::unique_ptr<Share>> share(std::size_t pages) noexcept = 0;
+  // Once per offer. EAGAIN: its pages are not there (yet); EBADMSG: they don't prove it, and the
+  // link will be lost; ENOTCONN.
+  virtual util::Result<std::unique_ptr<Mapping>> map(const Offer& offer) noexcept = 0;
+  // May be heard late, or as one with others; never blocks.
+  virtual Rang ring() noexcept = 0;
+};
+
+// Told by progress() alone. Any link, share or mapping may be destroyed in them, the backend not.
+class Events {
+ public:
+  virtual ~Events() = default;
+  virtual void opened(Link& link) noexcept = 0;
+  virtual void pages_came(Link& link) noexcept = 0;  // offers that map() put off: ask again
+  virtual void rung(Link& link) noexcept = 0;
+  virtual void lost(Link& link, Loss why) noexcept = 0;  // the last that is told of a link
+  // This process lives elsewhere, or the same place has lost its memory of it: card() is a new one,
+  // and lost(kMoved) follows for every link.
+  virtual void moved() noexcept = 0;
+};
+
+// How often it happened. Faults also leave one warning each.
+struct Counters {
+  std::uint64_t opened = 0;
+  std::uint64_t gone = 0;
+  std::uint64_t elsewhere = 0;   // cards of other hosts
+  std::uint64_t stale = 0;       // greetings for or from another generation
+  std::uint64_t other_user = 0;  // peers under another user id
+  std::uint64_t evicted = 0;     // callers that nobody asked for, and too many of them
+  std::uint64_t nonsense = 0;
+  std::uint64_t bad_pages = 0;
+  std::uint64_t exhausted = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  // Ours, for greetings.
+  virtual const Card& card() const noexcept = 0;
+  // Begins to make the acquaintance of the process whose card came in a greeting. Quietly refused:
+  // EHOSTUNREACH, it lives elsewhere; ECONNREFUSED, it is not there (any more), or not for us;
+  // EALREADY, there is a link with it; EINVAL, it is this process. Not quietly: what the system
+  // lacks.
+  virtual util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept = 0;
+  // Does what is to be done and tells of it; true if there was anything. One system call if not.
+  virtual bool progress(Events& events) noexcept = 0;
+  // Readable (poll, epoll) whenever progress() has something to do.
+  virtual int descriptor() const noexcept = 0;
+  virtual const Counters& counters() const noexcept = 0;
+};
+
+}  // namespace xs::hv

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Sharing between processes of one user on one machine (docs/hv.md, hv/local).
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hv/hv.hpp"
+#include "hv/local/channel.hpp"
+#include "hv/local/link.hpp"
+#include "hv/local/watch.hpp"
+#include "util/random.hpp"
+
+namespace xs::hv {
+
+class Local final : public Backend {
+ public:
+  // simulated_host: empty for none. `random` must outlive the backend.
+  static util::Result<std::unique_ptr<Local>> open(const std::string& simulated_host,
+                                                   util::Random& random) noexcept;
+  ~Local() override;
+
+  const Card& card() const noexcept override { return card_; }
+  util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept override;
+  bool progress(Events& events) noexcept override;
+  int descriptor() const noexcept override { return watch_.fd(); }
+  const Counters& counters() const noexcept override { return counters_; }
+
+  // Callers that have said nothing yet, and those that nobody has met yet.
+  static constexpr std::size_t kMostSilent = 64;
+  static constexpr std::size_t kMostGuests = 256;
+
+  // For links.
+  Watch& watch() noexcept { return watch_; }
+  Counters& count() noexcept { return counters_; }
+  Id new_nonce() noexcept { return {random_.next(), random_.next()}; }
+  void forget(const LocalLink& link) noexcept;
+  // Descriptors have become free.
+  void listen_again() noexcept;
+
+ private:
+  struct Caller {
+    std::uint64_t key = 0;
+    Channel channel;
+    Id process;                    // none: has not greeted
+    std::uint64_t generation = 0;  // of the process
+    UniqueFd bell;
+  };
+
+  Local(util::Random& random, Watch watch) noexcept : random_(random), watch_(std::move(watch)) {}
+  util::Result<bool> begin(const std::string& simulated_host) noexcept;
+  int meet_now(LocalLink& link) noexcept;
+  int call(LocalLink& link) noexcept;
+  LocalLink* find(std::uint64_t key) noexcept;
+  void serve(const struct epoll_event& event, Events& events) noexcept;
+  void serve_socket(std::uint64_t key, std::uint32_t ready, Events& events) noexcept;
+  void tell(LocalLink& link, News news, Events& events) noexcept;
+
+  void accept_callers(Events& events) noexcept;
+  bool refuse_one() noexcept;
+  void add_caller(UniqueFd socket, Events& events) noexcept;
+  void evict(bool silent, std::size_t most) noexcept;
+  void hear_caller(std::size_t index, Events& events) noexcept;
+  bool greets_us(const Message& message, const UniqueFd& fd) noexcept;
+  void admit(std::size_t index, Events& events) noexcept;
+  void drop_caller(std::size_t index) noexcept;
+  void complain(std::uint64_t& counter, const char* what) noexcept;
+
+  util::Random& random_;
+  Watch watch_;
+  Card card_;
+  Counters counters_;
+  UniqueFd listener_;
+  UniqueFd spare_;
+  bool deaf_ = false;                             // the listener is not watched
+  std::uint64_t last_key_ = 0;                    // 0 is the listener's
+  std::vector<LocalLink*> links_;                 // in order of their keys
+  std::vector<std::unique_ptr<Caller>> callers_;  // in order of their coming, which is their keys'
+};
+
+}  // namespace xs::hv

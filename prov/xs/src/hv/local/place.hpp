@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What all processes have in common that could share memory.
+#pragma once
+#include <string>
+
+#include "hv/card.hpp"
+#include "util/result.hpp"
+
+namespace xs::hv {
+
+// Digest of boot, namespaces (mount, network, user), effective user and simulated host (empty:
+// none). ENOTSUP if the system doesn't tell.
+util::Result<Id> host_of(const std::string& simulated_host) noexcept;
+
+}  // namespace xs::hv

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <memory>
+#include <string>
+
+#include "hv/hv.hpp"
+#include "util/random.hpp"
+
+namespace xs::hv {
+
+struct Options {
+  std::string simulated_host;  // docs/hv.md, Simulated hosts; empty: none
+};
+
+// The backend for this machine. An error means that this process shares memory with nobody: the
+// caller logs it. `random` must outlive the backend.
+util::Result<std::unique_ptr<Backend>> open(const Options& options, util::Random& random) noexcept;
+
+}  // namespace xs::hv
