@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -150,13 +151,25 @@ hv::UniqueFd memfd(std::size_t size, Flaw flaw) {
   return made;
 }
 
-bool as_other_user(const std::function<bool()>& body) {
-  constexpr uid_t kNobody = 65534;
+namespace {
+
+bool in_child(const std::function<bool()>& body) {
   const pid_t child = fork();
-  if (child == 0) _exit(setuid(kNobody) == 0 && body() ? 0 : 1);
+  if (child == 0) _exit(body() ? 0 : 1);
   int status = -1;
   waitpid(child, &status, 0);
   return status == 0;
+}
+
+}  // namespace
+
+bool as_other_user(const std::function<bool()>& body) {
+  constexpr uid_t kNobody = 65534;
+  return in_child([&] { return setuid(kNobody) == 0 && body(); });
+}
+
+bool in_other_namespace(int kind, const std::function<bool()>& body) {
+  return in_child([&] { return unshare(kind) == 0 && body(); });
 }
 
 HvRig::HvRig() {

@@ -92,8 +92,10 @@ enum class Flaw { kNone, kUnsealed, kShrinkable, kGrowable, kWritable, kSparse, 
 // Pages as a peer would hand them over, of the given size but for the flaw.
 hv::UniqueFd memfd(std::size_t size, Flaw flaw = Flaw::kNone);
 
-// Runs the body in a child under another user id; false if it fails or can't be done.
+// Runs the body in a child, under another user id or in a namespace of its own (CLONE_NEW...);
+// false if it fails or can't be done.
 bool as_other_user(const std::function<bool()>& body);
+bool in_other_namespace(int kind, const std::function<bool()>& body);
 
 class HvRig : public testing::Test {
  protected:

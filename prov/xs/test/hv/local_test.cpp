@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "hv/hv_rig.hpp"
+#include "hv/local/bell.hpp"
 
 namespace xs::test {
 
@@ -239,6 +240,27 @@ TEST_F(HvLocal, NoDescriptorAtAll) {
     EXPECT_EQ(static_cast<bool>(opened), left >= 3) << left;
   }
   EXPECT_EQ(holdings(), before);
+}
+
+// The peer has our bell as long as it likes: an eventfd is watched until its last descriptor
+// closes.
+TEST_F(HvLocal, ABellOfAFormerLinkWakesNobody) {
+  const hv::Card other = RawPeer::card_below(card());
+  RawPeer peer = RawPeer::call(card());
+  ASSERT_TRUE(peer.say(RawPeer::hello(other, card()), bell()));
+  auto met = local().meet(other);
+  ASSERT_TRUE(met);
+  progress();
+  Message greeting;
+  UniqueFd ours;
+  ASSERT_EQ(peer.hear(greeting, ours), hv::Got::kMessage);
+  const unsigned rings = told_.rings;
+  hv::ring_bell(ours);
+  progress();
+  EXPECT_EQ(told_.rings, rings + 1);
+  met->reset();
+  hv::ring_bell(ours);
+  EXPECT_FALSE(local().progress(told_));
 }
 
 TEST_F(HvLocal, ALinkThatIsDestroyedLeavesNothing) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Who calls at the introducing socket without being expected, and what it costs.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
@@ -174,6 +175,26 @@ TEST_F(HvStrangers, OtherUsersLiveElsewhere) {
     auto lied_to = (*theirs)->meet(lie);
     return lied_to || lied_to.error().code == ECONNREFUSED;
   }));
+}
+
+// A container's, say, of the same kernel.
+TEST_F(HvStrangers, OtherNamespacesAreElsewhere) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root makes namespaces";
+  const Warnings warnings;
+  const hv::Card ours = card();
+  const auto is_elsewhere = [&] {
+    util::SystemRandom random;
+    auto theirs = hv::Local::open("", random);
+    if (!theirs) return false;
+    auto met = (*theirs)->meet(ours);
+    auto back = local().meet((*theirs)->card());
+    return !met && met.error().code == EHOSTUNREACH && !back && back.error().code == EHOSTUNREACH &&
+           warnings.count() == 0;
+  };
+  EXPECT_TRUE(in_other_namespace(CLONE_NEWNS, is_elsewhere));
+  EXPECT_TRUE(in_other_namespace(CLONE_NEWNET, is_elsewhere));
+  EXPECT_TRUE(in_other_namespace(CLONE_NEWUSER, is_elsewhere));
+  EXPECT_FALSE(in_other_namespace(0, is_elsewhere)) << "a child is no stranger";
 }
 
 }  // namespace
