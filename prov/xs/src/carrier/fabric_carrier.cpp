@@ -13,9 +13,8 @@ using util::Level;
 using util::log;
 
 namespace {
-constexpr std::size_t kBatch = 16;        // completions taken per lane and pass
-constexpr unsigned kReopenPasses = 1024;  // between tries to reopen home
-constexpr std::size_t kMaxLanes = 4;      // home and three for peers in trouble
+constexpr std::size_t kBatch = 16;    // completions taken per lane and pass
+constexpr std::size_t kMaxLanes = 4;  // home and three for peers in trouble
 }  // namespace
 
 FabricCarrier::FabricCarrier(InnerProvider& inner, std::size_t frame_size, std::size_t buffers,
@@ -27,6 +26,7 @@ FabricCarrier::FabricCarrier(InnerProvider& inner, std::size_t frame_size, std::
 
 FabricCarrier::~FabricCarrier() {
   for (auto& lane : lanes_) {
+    unwatch(*lane);
     lane->endpoint.reset();  // ends every operation; only then may their memory go
     end_all(*lane);
   }
@@ -99,6 +99,7 @@ util::Result<std::uint32_t> FabricCarrier::fresh_lane() noexcept {
   }
   const std::uint32_t number = (*lane)->number;
   lanes_.push_back(std::move(*lane));  // within what open() reserved
+  watch(*lanes_.back());
   log(Level::kInfo, "opened lane %u at %s", number, address(number).text().c_str());
   return number;
 }
@@ -106,6 +107,7 @@ util::Result<std::uint32_t> FabricCarrier::fresh_lane() noexcept {
 void FabricCarrier::retire(std::uint32_t number) noexcept {
   Lane* lane = find(number);
   if (!lane) return;
+  unwatch(*lane);
   lane->endpoint.reset();
   ++lane->life;
   if (number != kHomeLane) {
@@ -129,6 +131,7 @@ bool FabricCarrier::reopen_home() noexcept {
   if (!reopened) return false;
   home.endpoint = std::move(*reopened);
   home.idle_slots = 0;
+  watch(home);
   for (auto& slot : home.slots) post_slot(home, *slot);
   return true;
 }

@@ -8,6 +8,7 @@
 #include "carrier/frame_buffer.hpp"
 #include "carrier/inner.hpp"
 #include "carrier/sink.hpp"
+#include "util/clock.hpp"
 #include "util/intrusive_list.hpp"
 #include "util/result.hpp"
 
@@ -77,6 +78,15 @@ class FabricCarrier {
   std::size_t poll() noexcept;
   std::size_t iov_limit() const noexcept { return inner_.iov_limit(); }
 
+  // From now on the descriptors of all lanes are in that set, which outlives the carrier.
+  void set_waits(WaitSet& waits) noexcept;
+  // Whether everything that comes makes a descriptor readable, or is due in retry_after().
+  bool may_sleep() noexcept;
+  // Cheap: what may_sleep() said last still holds.
+  bool settled() const noexcept;
+  // When to poll() again though no descriptor may tell; kNever if that is not so.
+  util::Nanoseconds retry_after() const noexcept;
+
  private:
   // A receive kept posted; its buffer holds one frame.
   struct Slot : Operation {
@@ -91,7 +101,10 @@ class FabricCarrier {
     std::vector<std::unique_ptr<Slot>> slots;
     util::IntrusiveList<Operation> under_way;  // frames, bulk transfers, sinks
     std::size_t idle_slots = 0;                // could not be posted again yet
+    int watched = -1;                          // descriptor of its in the wait set
   };
+
+  static constexpr unsigned kReopenPasses = 1024;  // between tries to reopen home
 
   FabricCarrier(InnerProvider& inner, std::size_t frame_size, std::size_t buffers,
                 CarrierEvents& events) noexcept;
@@ -106,6 +119,8 @@ class FabricCarrier {
   void end_all(Lane& lane) noexcept;
   bool post_sink(Lane& lane, std::uint64_t tag, std::size_t length) noexcept;
   bool reopen_home() noexcept;
+  void watch(Lane& lane) noexcept;
+  void unwatch(Lane& lane) noexcept;
 
   InnerProvider& inner_;
   CarrierEvents& events_;
@@ -115,6 +130,7 @@ class FabricCarrier {
   std::uint32_t next_number_ = kHomeLane;
   std::vector<std::unique_ptr<Lane>> lanes_;  // home first
   Sinks sinks_;
+  WaitSet* waits_ = nullptr;
   bool retiring_ = false;       // sinks are posted as far as there is room
   unsigned reopen_passes_ = 0;  // since home could not be reopened
 };

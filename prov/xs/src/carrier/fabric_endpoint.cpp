@@ -66,23 +66,34 @@ int FabricEndpoint::open_domain(struct fi_info& info) noexcept {
 // waitable queue of the domain shows; so there the waiting is done on a second queue that stays
 // empty.
 int FabricEndpoint::open_queues(const struct fi_info& info, bool waits) noexcept {
-  const bool apart = waits && info.ep_attr->protocol == FI_PROTO_XNET;
+  apart_ = info.ep_attr->protocol == FI_PROTO_XNET;
   struct fi_cq_attr attr {};
   attr.size = info.tx_attr->size + info.rx_attr->size;
   attr.format = FI_CQ_FORMAT_MSG;
-  attr.wait_obj = waits && !apart ? FI_WAIT_FD : FI_WAIT_NONE;
+  attr.wait_obj = waits && !apart_ ? FI_WAIT_FD : FI_WAIT_NONE;
   struct fid_cq* queue = nullptr;
   if (const int rc = fi_cq_open(domain_.get(), &attr, &queue, nullptr)) return rc;
   queue_.reset(queue);
   if (!waits) return 0;
-  if (apart) {
-    attr.size = 1;
-    attr.wait_obj = FI_WAIT_FD;
-    if (const int rc = fi_cq_open(domain_.get(), &attr, &queue, nullptr)) return rc;
-    watch_.reset(queue);
-  }
+  if (apart_) return open_watch();
   const int rc = fi_control(&queue->fid, FI_GETWAIT, &wait_descriptor_);
   return rc == -FI_ENOSYS ? 0 : rc;  // sockets has none under manual progress
+}
+
+int FabricEndpoint::open_watch() noexcept {
+  struct fi_cq_attr attr {};
+  attr.size = 1;
+  attr.format = FI_CQ_FORMAT_MSG;
+  attr.wait_obj = FI_WAIT_FD;
+  struct fid_cq* queue = nullptr;
+  if (const int rc = fi_cq_open(domain_.get(), &attr, &queue, nullptr)) return rc;
+  watch_.reset(queue);
+  return fi_control(&queue->fid, FI_GETWAIT, &wait_descriptor_);
+}
+
+void FabricEndpoint::want_waits() noexcept {
+  if (wait_descriptor_ >= 0 || !apart_) return;
+  if (const int rc = open_watch()) report_once(-rc, "opening a queue to wait on");
 }
 
 int FabricEndpoint::open_endpoint(struct fi_info& info) noexcept {

@@ -36,7 +36,9 @@ class FabricEndpoint final : public InnerEndpoint {
   std::size_t poll(std::span<InnerCompletion> out) noexcept override;
 
   int wait_descriptor() const noexcept override { return wait_descriptor_; }
+  void want_waits() noexcept override;
   bool may_sleep() noexcept override;
+  bool settled() const noexcept override { return drained_; }
 
  private:
   explicit FabricEndpoint(struct fid_fabric& fabric) noexcept : fabric_(fabric) {}
@@ -44,6 +46,7 @@ class FabricEndpoint final : public InnerEndpoint {
   // Steps of open(): 0 or a negative fi_errno.
   int open_domain(struct fi_info& info) noexcept;
   int open_queues(const struct fi_info& info, bool waits) noexcept;
+  int open_watch() noexcept;
   int open_endpoint(struct fi_info& info) noexcept;
 
   Posted posted(ssize_t rc) noexcept;
@@ -60,6 +63,7 @@ class FabricEndpoint final : public InnerEndpoint {
 
   proto::Address name_;
   std::unordered_map<proto::Address, InnerAddress> inserted_;
+  bool apart_ = false;  // see open_queues()
   int wait_descriptor_ = -1;
   bool drained_ = false;  // the last poll() found the queue empty and nothing was posted since
   int reported_ = 0;      // last error that was logged

@@ -38,6 +38,8 @@ class FabricProvider final : public InnerProvider {
   std::size_t message_limit() const noexcept override { return info_->ep_attr->max_msg_size; }
   const proto::Address& source() const noexcept override { return source_; }
 
+  void want_waits() noexcept override { waits_ = true; }
+
   util::Result<std::unique_ptr<InnerEndpoint>> open(const proto::Address& at) noexcept override {
     const InfoPtr info(fi_dupinfo(info_.get()));
     if (!info) return util::Error{ENOMEM, "inner endpoint"};

@@ -61,6 +61,16 @@ class Probe {
   virtual ProbeState poll() noexcept = 0;
 };
 
+// The descriptors that somebody sleeps on.
+class WaitSet {
+ public:
+  virtual ~WaitSet() = default;
+  // A sleeper wakes while it is readable. False: no memory, nobody will.
+  virtual bool add(int descriptor) noexcept = 0;
+  // Before it is closed.
+  virtual void remove(int descriptor) noexcept = 0;
+};
+
 // One enabled reliable-datagram endpoint of the inner provider with its own address table and
 // completion queue. Destroying it ends every operation without a completion; their memory is free
 // from then on.
@@ -94,8 +104,13 @@ class InnerEndpoint {
 
   // Descriptor that becomes readable when poll() has something to do; -1 if the provider has none.
   virtual int wait_descriptor() const noexcept = 0;
+  // Makes one as far as that is possible for an endpoint that was opened without.
+  virtual void want_waits() noexcept {}
   // True if it is safe to sleep on wait_descriptor() now; false: poll() again first.
   virtual bool may_sleep() noexcept = 0;
+  // Cheap: nothing was posted or taken since poll() last found nothing. What may_sleep() said then
+  // still holds.
+  virtual bool settled() const noexcept { return true; }
 };
 
 // What an inner provider is and makes. Lives as long as the domain.
@@ -114,6 +129,9 @@ class InnerProvider {
   virtual bool bulk_ends() const noexcept { return true; }
   virtual const proto::Address& source()
       const noexcept = 0;  // address that endpoints get; port 0: any
+
+  // Endpoints opened from now on have a wait_descriptor(), if the provider knows such.
+  virtual void want_waits() noexcept {}
 
   // at: the exact address to bind (a reopened endpoint keeps its name), or a none-address for
   // source().

@@ -14,6 +14,7 @@ class BulkWatch {
 
   // Looks once per quiet interval. The result, if any, names a lane to retire.
   Bulk* overdue(Peers& peers, util::Nanoseconds now) noexcept;
+  util::Nanoseconds look_at() const noexcept { return look_at_; }
 
  private:
   bool late(Bulk& bulk, const Peer& peer, bool ended, bool moved, util::Nanoseconds now) noexcept;

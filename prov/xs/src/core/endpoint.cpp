@@ -78,6 +78,15 @@ void Endpoint::progress() noexcept {
   }
 }
 
+util::Nanoseconds Endpoint::due() const noexcept {
+  constexpr util::Nanoseconds kSoon = util::kMillisecond;
+  util::Nanoseconds when = streams_->due();
+  if (sender_->bulk_waits()) when = std::min(when, streams_->now() + kSoon);
+  if (receiver_->needs_tick()) when = std::min(when, streams_->now() + parts_.config.quiet);
+  const bool watching = sender_->under_way() > 0 || receiver_->under_way() > 0;
+  return watching ? std::min(when, watch_.look_at()) : when;
+}
+
 // ---- What comes from below ----
 
 bool Endpoint::frame_received(stream::Session& session, const proto::FrameView& frame) noexcept {

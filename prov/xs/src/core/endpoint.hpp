@@ -59,6 +59,17 @@ class Endpoint final : private stream::Upper {
 
   // Moves everything that can move. Called by every completion queue read.
   void progress() noexcept;
+  // For sleepers (docs/waits.md). From now on the descriptors that tell of work are in that set,
+  // which outlives the endpoint.
+  void set_waits(stream::WaitSet& waits) noexcept { streams_->set_waits(waits); }
+  // Says what may otherwise wait for an occasion: a sleeper has none.
+  void before_sleep() noexcept { streams_->flush_owing(); }
+  // Right after progress(): everything that comes makes a descriptor readable, or is due().
+  bool may_sleep() noexcept { return streams_->may_sleep(); }
+  // Cheap: what may_sleep() said last still holds.
+  bool settled() const noexcept { return streams_->settled(); }
+  // When to progress() though no descriptor may tell; kNever: nothing is owed.
+  util::Nanoseconds due() const noexcept;
   // Says goodbye, waits for acknowledgements at most Config::linger, writes the statistics.
   // Operations still open vanish without a completion. Blocks; called once, before destruction.
   // Other endpoints of the thread go on meanwhile: one of them may be who has to acknowledge.

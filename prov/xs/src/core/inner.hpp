@@ -9,5 +9,6 @@ using stream::discover;
 using stream::FabricQuery;
 using stream::InnerProvider;
 using stream::open_fabric_provider;
+using stream::WaitSet;
 
 }  // namespace xs::core

@@ -74,6 +74,8 @@ class Receiver {
   // Takes back bulk receives whose SENT came a quiet interval ago without the bytes.
   void tick(util::Nanoseconds now) noexcept;
   std::size_t posted() const noexcept { return tagged_.posted_count() + message_.posted_count(); }
+  // Matched, and not done yet.
+  std::size_t under_way() const noexcept { return requests_.live() - posted(); }
   std::size_t unexpected_bytes() const noexcept { return unexpected_bytes_; }
   bool needs_tick() const noexcept { return !late_.empty(); }
 

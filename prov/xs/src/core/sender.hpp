@@ -46,6 +46,7 @@ class Sender {
   void own_done(SendRequest& send) noexcept;
   // Bulk sends that the inner provider had no room for.
   void retry_bulk() noexcept;
+  bool bulk_waits() const noexcept { return bulk_waiting_ > 0; }
 
   std::size_t under_way() const noexcept { return requests_.live(); }
   static std::size_t under_way(const Peer& peer) noexcept {

@@ -10,5 +10,6 @@ using carrier::discover;
 using carrier::FabricQuery;
 using carrier::InnerProvider;
 using carrier::open_fabric_provider;
+using carrier::WaitSet;
 
 }  // namespace xs::stream

@@ -122,6 +122,8 @@ class Session {
   std::uint64_t send_token() const noexcept { return send_token_; }
   const proto::Incarnation& peer() const noexcept { return peer_; }
   bool unsent() const noexcept { return cursor_ < tail_; }
+  // One that is listed as due: when it has to be run again at the latest; soon: a retry from now.
+  util::Nanoseconds retry_at(util::Nanoseconds soon) noexcept;
   bool owes_ack() const noexcept { return owed_ > 0 || ack_now_; }
   bool untouched() const noexcept { return una_ == 1 && next_ == 1; }
 

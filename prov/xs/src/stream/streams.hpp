@@ -73,6 +73,12 @@ class Streams final : private carrier::CarrierEvents {
 
   // Takes what arrived, sends what is due. True if anything happened.
   bool progress() noexcept;
+  // For sleepers, as in FabricCarrier. due(): when progress() has something to do though no
+  // descriptor may tell.
+  void set_waits(carrier::WaitSet& waits) noexcept { carrier_->set_waits(waits); }
+  bool may_sleep() noexcept { return carrier_->may_sleep(); }
+  bool settled() const noexcept { return carrier_->settled(); }
+  util::Nanoseconds due() const noexcept;
   // Calls f(Session&) for every session; f must not begin or end any.
   template <class F>
   void for_each(F&& f) {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What a sleeper has to know of the streams. docs/waits.md.
+#include <algorithm>
+
+#include "stream/streams.hpp"
+
+namespace xs::stream {
+
+namespace {
+constexpr util::Nanoseconds kSoon = util::kMillisecond;  // a post that found no room
+}  // namespace
+
+util::Nanoseconds Streams::due() const noexcept {
+  const util::Nanoseconds soon = now_ + kSoon;
+  util::Nanoseconds when = tick_at_;
+  if (!owing_.empty() || !dead_.empty()) when = std::min(when, soon);
+  for (Session* session : due_) when = std::min(when, session->retry_at(soon));
+  const util::Nanoseconds retry = carrier_->retry_after();
+  return retry == util::kNever ? when : std::min(when, now_ + retry);
+}
+
+// A frame that the inner provider still has goes on when that lets go of it, which wakes.
+util::Nanoseconds Session::retry_at(util::Nanoseconds soon) noexcept {
+  if (ack_now_ || (window_wanted_ && can_send())) return soon;
+  if (!unsent() || slot(cursor_)->under_way) return util::kNever;
+  return std::max(pump_at_, soon);
+}
+
+}  // namespace xs::stream
