@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "abi/cq.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
-#include <ctime>
-#include <utility>
+#include <memory>
 
 #include "abi/errno.hpp"
 #include "abi/ops.hpp"
@@ -19,28 +16,12 @@ namespace {
 constexpr std::size_t kDefaultSize = 1024;     // entries
 constexpr std::size_t kLargestSize = 1 << 24;  // entries
 
-// How a thread that waits without a descriptor spends its time: ever longer, at most a millisecond.
-class Pause {
- public:
-  void operator()() noexcept {
-    ++turns_;
-    if (turns_ < kSpins) return;
-    if (turns_ < kYields) {
-      sched_yield();
-      return;
-    }
-    const struct timespec pause { .tv_sec = 0, .tv_nsec = nanoseconds_ };
-    nanosleep(&pause, nullptr);
-    nanoseconds_ = std::min(nanoseconds_ * 2, kLongest);
-  }
-
- private:
-  static constexpr unsigned kSpins = 100;
-  static constexpr unsigned kYields = 1000;
-  static constexpr long kLongest = 1'000'000;
-  unsigned turns_ = 0;
-  long nanoseconds_ = 10'000;
-};
+// Until a point in time, rounded up: a wait must not be short. Negative: for ever.
+int milliseconds_left(std::chrono::steady_clock::time_point deadline, int timeout) noexcept {
+  if (timeout < 0) return -1;
+  const auto left = deadline - std::chrono::steady_clock::now();
+  return std::max(0, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+}
 
 }  // namespace
 
@@ -50,6 +31,12 @@ Cq::Cq(Domain& owner, const struct fi_cq_attr& attr)
       core(attr.format, attr.size ? attr.size : kDefaultSize),
       wait_object(attr.wait_obj),
       wait_condition(attr.wait_obj == FI_WAIT_NONE ? FI_CQ_COND_NONE : attr.wait_cond) {}
+
+int Cq::open_wait() {
+  if (wait_object == FI_WAIT_NONE) return 0;
+  if (const int rc = domain.open_waits()) return rc;
+  return wait.emplace(*domain.waits, core).open();
+}
 
 ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
   const Guard guard(domain.gate);
@@ -71,37 +58,41 @@ ssize_t Cq::wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::s
                       int timeout) noexcept {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(std::max(timeout, 0));
-  Pause pause;
+  QueueWait::Sleeper self{threshold};
   for (;;) {
     const bool late = timeout >= 0 && Clock::now() >= deadline;
-    const bool signaled = take_signal();
     {
       const Guard guard(domain.gate);
+      wait->wakes(self);
       if (!core.has(threshold)) domain.progress();
+      const bool signaled = wait->take_signal();
       if (late || signaled || core.has(threshold)) {
         const ssize_t rc = take(buffer, count, source);
-        if (rc != -FI_EAGAIN || late) return rc;
+        if (rc != -FI_EAGAIN) return rc;
         if (signaled) return -FI_ECANCELED;
+        if (late) return rc;
       }
+      if (!wait->arm(threshold)) continue;
+      wait->falls_asleep(self);
     }
-    pause();
+    wait->sleep(milliseconds_left(deadline, timeout));
   }
 }
 
-void Cq::signal() noexcept {
-  const std::lock_guard lock(signal_mutex_);
-  signaled_ = true;
-}
-
-bool Cq::take_signal() noexcept {
-  const std::lock_guard lock(signal_mutex_);
-  return std::exchange(signaled_, false);
-}
-
 int Cq::try_wait() noexcept {
+  if (!wait) return -FI_EINVAL;
   const Guard guard(domain.gate);
-  domain.progress();
-  return core.has(1) ? -FI_EAGAIN : 0;
+  return wait->try_wait() ? 0 : -FI_EAGAIN;
+}
+
+int Cq::control(int command, void* arg) noexcept {
+  if (!arg) return -FI_EINVAL;
+  if (command == FI_GETWAITOBJ) {
+    *static_cast<enum fi_wait_obj*>(arg) = wait_object;
+    return 0;
+  }
+  if (command != FI_GETWAIT) return -FI_ENOSYS;
+  return wait ? give_descriptor(wait_object, wait->descriptor(), arg) : -FI_ENODATA;
 }
 
 namespace {
@@ -116,11 +107,7 @@ int close(struct fid* fid) noexcept {
 }
 
 int control_cq(struct fid* fid, int command, void* arg) noexcept {
-  if (!arg) return -FI_EINVAL;
-  if (command == FI_GETWAIT) return -FI_ENODATA;
-  if (command != FI_GETWAITOBJ) return -FI_ENOSYS;
-  *static_cast<enum fi_wait_obj*>(arg) = object_of<Cq>(fid).wait_object;
-  return 0;
+  return object_of<Cq>(fid).control(command, arg);
 }
 
 ssize_t read(struct fid_cq* fid, void* buffer, std::size_t count) noexcept {
@@ -140,7 +127,7 @@ ssize_t readerr(struct fid_cq* fid, struct fi_cq_err_entry* entry, std::uint64_t
 ssize_t sreadfrom(struct fid_cq* fid, void* buffer, std::size_t count, fi_addr_t* source,
                   const void* condition, int timeout) noexcept {
   auto& cq = object_of<Cq>(fid);
-  if (cq.wait_object == FI_WAIT_NONE) return -FI_EINVAL;
+  if (!cq.wait) return -FI_EINVAL;
   std::size_t threshold = 1;
   if (cq.wait_condition == FI_CQ_COND_THRESHOLD && condition)
     threshold = std::clamp<std::size_t>(*static_cast<const std::size_t*>(condition), 1,
@@ -155,8 +142,8 @@ ssize_t sread(struct fid_cq* fid, void* buffer, std::size_t count, const void* c
 
 int signal(struct fid_cq* fid) noexcept {
   auto& cq = object_of<Cq>(fid);
-  if (cq.wait_object == FI_WAIT_NONE) return -FI_EINVAL;
-  cq.signal();
+  if (!cq.wait) return -FI_EINVAL;
+  cq.wait->signal();
   return 0;
 }
 
@@ -184,13 +171,18 @@ struct fi_ops_cq cq_ops = [] {
   return ops;
 }();
 
+// Nobody rings a condition variable while the application sleeps on it: progress is manual.
+bool has_wait_object(std::uint32_t kind) noexcept {
+  return kind == FI_WAIT_NONE || kind == FI_WAIT_UNSPEC || kind == FI_WAIT_FD ||
+         kind == FI_WAIT_POLLFD || kind == FI_WAIT_YIELD;
+}
+
 int check(const struct fi_cq_attr& attr) noexcept {
   if (raw(attr.format) > FI_CQ_FORMAT_TAGGED) return -FI_EINVAL;
   if (attr.size > kLargestSize) return -FI_EINVAL;
   if (attr.flags & ~FI_AFFINITY) return -FI_EBADFLAGS;
-  const std::uint32_t wait = raw(attr.wait_obj);
-  if (wait != FI_WAIT_NONE && wait != FI_WAIT_UNSPEC && wait != FI_WAIT_YIELD) return -FI_ENOSYS;
-  if (wait == FI_WAIT_NONE) return 0;
+  if (!has_wait_object(raw(attr.wait_obj))) return -FI_ENOSYS;
+  if (attr.wait_obj == FI_WAIT_NONE) return 0;
   return raw(attr.wait_cond) > FI_CQ_COND_THRESHOLD ? -FI_EINVAL : 0;
 }
 
@@ -202,12 +194,13 @@ int open_cq(struct fid_domain* fid, struct fi_cq_attr* attr, struct fid_cq** out
   if (const int rc = check(*attr)) return rc;
   return control([&] {
     auto& domain = object_of<Domain>(fid);
-    auto* cq = new Cq(domain, *attr);
+    const Guard guard(domain.gate);
+    auto cq = std::make_unique<Cq>(domain, *attr);
     cq->fid = {.fclass = FI_CLASS_CQ, .context = context, .ops = &fid_ops};
     cq->ops = &cq_ops;
-    const Guard guard(domain.gate);
+    if (const int rc = cq->open_wait()) return rc;
     ++domain.children;
-    *out = cq;
+    *out = cq.release();
     return 0;
   });
 }

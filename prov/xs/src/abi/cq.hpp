@@ -4,9 +4,10 @@
 #include <rdma/fi_eq.h>
 
 #include <cstddef>
-#include <mutex>
+#include <optional>
 
 #include "abi/domain.hpp"
+#include "abi/wait.hpp"
 #include "core/cq.hpp"
 
 namespace xs::abi {
@@ -16,6 +17,8 @@ struct Cq : fid_cq {
 
   Cq(Domain& owner, const struct fi_cq_attr& attr);
 
+  // Inside the gate. 0 or a negative errno; throws bad_alloc.
+  int open_wait();
   // As fi_cq_readfrom. Looks first and progresses only if no completion is there, or if nothing is
   // asked for.
   ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
@@ -23,23 +26,20 @@ struct Cq : fid_cq {
   // for.
   ssize_t wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::size_t threshold,
                     int timeout) noexcept;
-  // Ends one wait_read, the present or the next one.
-  void signal() noexcept;
+  // As fi_trywait.
   int try_wait() noexcept;
+  // As fi_control on the queue.
+  int control(int command, void* arg) noexcept;
 
   Domain& domain;
   core::CompletionQueue core;
   const enum fi_wait_obj wait_object;
   const enum fi_cq_wait_cond wait_condition;
-  std::size_t users = 0;  // bindings of endpoints
+  std::size_t users = 0;          // bindings of endpoints
+  std::optional<QueueWait> wait;  // unless FI_WAIT_NONE
 
  private:
   ssize_t take(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
-  bool take_signal() noexcept;
-
-  std::mutex signal_mutex_;  // also under FI_THREAD_DOMAIN: a signal comes from another thread by
-                             // its nature
-  bool signaled_ = false;
 };
 
 }  // namespace xs::abi

@@ -14,6 +14,19 @@
 
 namespace xs::abi {
 
+void Gate::wake_sleepers() noexcept { waits_->leaving(); }
+
+int Domain::open_waits() {
+  if (waits) return 0;
+  auto made = std::make_unique<Waits>(*this);
+  if (const int rc = made->open()) return rc;
+  waits = std::move(made);
+  gate.set_waits(*waits);
+  core.inner().want_waits();
+  for (core::Endpoint* endpoint : endpoints) endpoint->set_waits(*waits);
+  return 0;
+}
+
 namespace {
 
 int close(struct fid* fid) noexcept {

@@ -4,9 +4,11 @@
 #include <rdma/fi_domain.h>
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "abi/guard.hpp"
+#include "abi/wait.hpp"
 #include "core/domain.hpp"
 #include "core/endpoint.hpp"
 
@@ -26,12 +28,16 @@ struct Domain : fid_domain {
     for (core::Endpoint* endpoint : endpoints) endpoint->progress();
   }
 
+  // Makes `waits`, once. Inside the gate. 0 or a negative errno; throws bad_alloc.
+  int open_waits();
+
   Fabric& fabric;
   Gate gate;
   core::Domain core;
   std::vector<core::Endpoint*> endpoints;  // enabled
   std::size_t children = 0;                // open endpoints, queues, address vectors, registrations
   Eq* eq = nullptr;
+  std::unique_ptr<Waits> waits;  // null until a queue is waitable
 };
 
 int open_domain(struct fid_fabric* fabric, struct fi_info* info, struct fid_domain** domain,

@@ -33,9 +33,11 @@ int Ep::enable() noexcept {
   if ((caps & FI_SEND) && !send_queue) return -FI_ENOCQ;
   if ((caps & FI_RECV) && !receive_queue) return -FI_ENOCQ;
   if (!av) return -FI_ENOAV;
+  core::InnerProvider& provider = inner ? *inner : domain.core.inner();
+  if (domain.waits) provider.want_waits();
   auto opened =
       core::Endpoint::open({.config = domain.core.config(),
-                            .inner = inner ? *inner : domain.core.inner(),
+                            .inner = provider,
                             .clock = domain.core.clock(),
                             .random = domain.core.random(),
                             .send_queue = send_queue ? &send_queue->core : nullptr,
@@ -49,6 +51,7 @@ int Ep::enable() noexcept {
     av->book.attach(**opened);
     core = std::move(*opened);
     core->set_min_multi_receive(min_multi_receive);
+    if (domain.waits) core->set_waits(*domain.waits);
     domain.endpoints.push_back(core.get());
     return 0;
   });

@@ -15,6 +15,7 @@
 #include "abi/fabric.hpp"
 #include "abi/ops.hpp"
 #include "abi/text.hpp"
+#include "abi/wait.hpp"
 
 namespace xs::abi {
 
@@ -53,7 +54,7 @@ Eq::~Eq() {
 }
 
 int Eq::open_wait_object() noexcept {
-  if (wait_object_ != FI_WAIT_FD) return 0;
+  if (wait_object_ != FI_WAIT_FD && wait_object_ != FI_WAIT_POLLFD) return 0;
   descriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   return descriptor_ < 0 ? -errno : 0;
 }
@@ -171,11 +172,7 @@ int Eq::control(int command, void* arg) noexcept {
     return 0;
   }
   if (command != FI_GETWAIT) return -FI_ENOSYS;
-  if (wait_object_ == FI_WAIT_FD) {
-    *static_cast<int*>(arg) = descriptor_;
-    return 0;
-  }
-  if (wait_object_ != FI_WAIT_MUTEX_COND) return -FI_ENODATA;
+  if (wait_object_ != FI_WAIT_MUTEX_COND) return give_descriptor(wait_object_, descriptor_, arg);
   *static_cast<struct fi_mutex_cond*>(arg) = {&sleep_mutex_, &sleep_cond_};
   return 0;
 }
@@ -245,7 +242,7 @@ struct fi_ops_eq eq_ops = [] {
 // FI_WAIT_YIELD is the application's wish, no duty of ours.
 bool has_wait_object(std::uint32_t kind) noexcept {
   return kind == FI_WAIT_NONE || kind == FI_WAIT_UNSPEC || kind == FI_WAIT_FD ||
-         kind == FI_WAIT_MUTEX_COND || kind == FI_WAIT_YIELD;
+         kind == FI_WAIT_POLLFD || kind == FI_WAIT_MUTEX_COND || kind == FI_WAIT_YIELD;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 namespace xs::abi {
 
+class Waits;
+
 // The door of a domain. One thread at a time is inside: by a mutex, or, under FI_THREAD_DOMAIN, by
 // the application's promise.
 class Gate {
@@ -15,11 +17,17 @@ class Gate {
     if (locked_) mutex_.lock();
   }
   void leave() noexcept {
+    if (waits_) wake_sleepers();
     if (locked_) mutex_.unlock();
   }
+  // From inside: somebody may sleep from now on.
+  void set_waits(Waits& waits) noexcept { waits_ = &waits; }
 
  private:
+  void wake_sleepers() noexcept;  // abi/domain.cpp
+
   std::mutex mutex_;
+  Waits* waits_ = nullptr;
   const bool locked_;
 };
 
