@@ -5,9 +5,11 @@
 #include <netinet/in.h>
 #include <rdma/fi_errno.h>
 #include <sched.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <thread>
@@ -19,8 +21,7 @@ namespace xs::test {
 namespace {
 
 void must(ssize_t result, const char* what) {
-  if (result < 0)
-    throw Failure(std::string(what) + ": " + fi_strerror(static_cast<int>(-result)));
+  if (result < 0) throw Failure(std::string(what) + ": " + fi_strerror(static_cast<int>(-result)));
 }
 
 struct sockaddr_in socket_address(const std::string& address, std::uint16_t port) {
@@ -62,8 +63,7 @@ void Node::Closer::operator()(void* fid) const {
   must(fi_close(static_cast<struct fid*>(fid)), "fi_close");
 }
 
-Node::Node(const Worker& worker, const std::string& address, std::uint16_t port)
-    : worker_(worker) {
+Node::Node(const Worker& worker, const std::string& address, std::uint16_t port) : worker_(worker) {
   worker_.at("opening an endpoint");
   info_.reset(find(address, port));
   struct fid_fabric* fabric;
@@ -78,9 +78,21 @@ Node::Node(const Worker& worker, const std::string& address, std::uint16_t port)
   av_.reset(av);
   struct fi_cq_attr cq_attr {};
   cq_attr.format = FI_CQ_FORMAT_TAGGED;
+  if (const char* waiting = std::getenv(kWaiting)) {
+    waiting_ = std::strcmp(waiting, "epoll") == 0 ? Waiting::kSet : Waiting::kRead;
+    cq_attr.wait_obj = FI_WAIT_FD;
+  }
   struct fid_cq* cq;
   must(fi_cq_open(domain, &cq_attr, &cq, nullptr), "fi_cq_open");
   cq_.reset(cq);
+  if (waiting_ == Waiting::kSet) {
+    set_ = UniqueFd(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    int descriptor = -1;
+    must(fi_control(&cq->fid, FI_GETWAIT, &descriptor), "FI_GETWAIT");
+    struct epoll_event event {};
+    event.events = EPOLLIN;
+    checked(epoll_ctl(set_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+  }
   struct fid_ep* endpoint;
   must(fi_endpoint(domain, info_.get(), &endpoint, nullptr), "fi_endpoint");
   endpoint_.reset(endpoint);
@@ -117,9 +129,7 @@ int Node::insert(const struct sockaddr* address, fi_addr_t* number) {
 }
 
 ssize_t Node::try_send(Transfer& transfer, fi_addr_t to, std::uint64_t tag, std::uint64_t flags) {
-  const struct iovec iov {
-    transfer.bytes.data(), transfer.bytes.size()
-  };
+  const struct iovec iov { transfer.bytes.data(), transfer.bytes.size() };
   struct fi_msg_tagged message {};
   message.msg_iov = &iov;
   message.iov_count = 1;
@@ -128,10 +138,10 @@ ssize_t Node::try_send(Transfer& transfer, fi_addr_t to, std::uint64_t tag, std:
   message.context = &transfer.context;
   transfer.done = false;
   transfer.error = 0;
-  const ssize_t result =
-      flags == kNoFlags ? fi_tsend(endpoint_.get(), transfer.bytes.data(), transfer.bytes.size(),
-                                   nullptr, to, tag, &transfer.context)
-                        : fi_tsendmsg(endpoint_.get(), &message, flags);
+  const ssize_t result = flags == kNoFlags
+                             ? fi_tsend(endpoint_.get(), transfer.bytes.data(),
+                                        transfer.bytes.size(), nullptr, to, tag, &transfer.context)
+                             : fi_tsendmsg(endpoint_.get(), &message, flags);
   transfer.done = result < 0;
   return result;
 }
@@ -190,9 +200,25 @@ void Node::shake_hands(fi_addr_t peer) {
   finish(in, "the first message of the peer");
 }
 
-bool Node::poll() {
+bool Node::poll() { return rest(milliseconds(200)); }
+
+bool Node::rest(milliseconds longest) {
   std::array<struct fi_cq_tagged_entry, 16> entries;
-  const ssize_t got = fi_cq_read(cq_.get(), entries.data(), entries.size());
+  const int timeout = static_cast<int>(longest.count());
+  if (waiting_ == Waiting::kRead)
+    return take(fi_cq_sread(cq_.get(), entries.data(), entries.size(), nullptr, timeout),
+                entries.data());
+  if (waiting_ == Waiting::kSet) {
+    struct fid* queue = &cq_->fid;
+    struct epoll_event event;
+    const int may_sleep = fi_trywait(fabric_.get(), &queue, 1);
+    if (may_sleep != -FI_EAGAIN) must(may_sleep, "fi_trywait");
+    if (may_sleep == 0) checked(epoll_wait(set_.get(), &event, 1, timeout), "epoll_wait");
+  }
+  return take(fi_cq_read(cq_.get(), entries.data(), entries.size()), entries.data());
+}
+
+bool Node::take(ssize_t got, const struct fi_cq_tagged_entry* entries) {
   if (got == -FI_EAGAIN) return false;
   if (got == -FI_EAVAIL) {
     read_error();
@@ -233,11 +259,12 @@ void Node::until(const std::function<bool()>& holds, const char* what, milliseco
   const auto deadline = Clock::now() + within;
   unsigned idle = 0;
   do {
-    if (poll())
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+    if (rest(std::clamp(left, milliseconds(0), longest_rest_)))
       idle = 0;
     else if (++idle > 100)
       sched_yield();
-    if (idle % 64 == 63 && Clock::now() >= deadline)
+    if ((asleep() || idle % 64 == 63) && Clock::now() >= deadline)
       throw Failure(std::string("waited in vain for ") + what);
   } while (!holds());
 }
@@ -245,13 +272,16 @@ void Node::until(const std::function<bool()>& holds, const char* what, milliseco
 void Node::pass(milliseconds time) {
   worker_.at("letting time pass");
   for (const auto end = Clock::now() + time; Clock::now() < end;)
-    if (!poll()) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    if (!rest(milliseconds(10)) && !asleep())
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
 }
 
 std::string Node::hear() {
   std::optional<std::string> line;
+  longest_rest_ = milliseconds(20);  // the driver wakes nobody
   until([&] { return (line = worker_.heard()).has_value(); }, "the driver, with progress",
         seconds(120));
+  longest_rest_ = seconds(1000);
   return *line;
 }
 

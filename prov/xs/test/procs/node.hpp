@@ -40,6 +40,10 @@ struct Transfer {
 
 constexpr std::uint64_t kNoFlags = 0;
 
+// How a process waits for completions: kWaiting in its environment is "sread" (fi_cq_sread) or
+// "epoll" (fi_trywait and its own epoll set); else it reads again and again.
+constexpr const char* kWaiting = "XS_TEST_WAITING";
+
 class Node {
  public:
   static constexpr std::uint16_t kPort = 7800;
@@ -70,7 +74,7 @@ class Node {
   // Whether a message with that tag waits unmatched.
   bool peek(std::uint64_t tag, std::uint64_t ignore = 0);
 
-  // Makes progress; true if anything ended.
+  // Makes progress; true if anything ended. May sleep a moment if it waits asleep.
   bool poll();
   // Makes progress until it holds. Throws Failure that names `what` if that takes too long.
   void until(const std::function<bool()>& holds, const char* what, milliseconds within = kSoon);
@@ -90,10 +94,19 @@ class Node {
   template <typename Fid>
   using Owned = std::unique_ptr<Fid, Closer>;
 
+  enum class Waiting { kNot, kRead, kSet };
+
+  bool asleep() const { return waiting_ != Waiting::kNot; }
+  // Takes what ended; sleeps until there is something, but not longer than that.
+  bool rest(milliseconds longest);
+  bool take(ssize_t got, const struct fi_cq_tagged_entry* entries);
   void read_error();
   void end(const struct fi_cq_tagged_entry& entry, int error);
 
   const Worker& worker_;
+  Waiting waiting_ = Waiting::kNot;
+  milliseconds longest_rest_ = seconds(1000);
+  UniqueFd set_;  // has the queue's descriptor
   struct InfoCloser {
     void operator()(struct fi_info* info) const { fi_freeinfo(info); }
   };
