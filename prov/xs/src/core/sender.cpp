@@ -201,7 +201,7 @@ bool Sender::start_eager(SendRequest& send) noexcept {
     frame->tail_size = static_cast<std::uint32_t>(length);
     send.frames_out = 1;
     peer.announced.push_back(send);
-    session.commit(*frame, frame_flags(send.flags) | proto::kAckNow, send.id);
+    session.commit(*frame, frame_flags(send.flags) | proto::kAckSoon, send.id);
     return true;
   }
   send.memory.copy_to(frame->body() + proto::kEnvelopeSize, 0, length);
@@ -266,6 +266,7 @@ bool Sender::flush_replies(Peer& peer) noexcept {
 bool Sender::frame_left(std::uint64_t cookie) noexcept {
   SendRequest* send = ids_.find(cookie);
   if (!send || send->state != SendState::kEager || waits_for_ack(send->flags)) return false;
+  send->frames_out = 0;  // in place until now: the stream has a copy
   settle(*send, 0);
   return true;
 }

@@ -37,8 +37,9 @@ enum Flag : std::uint8_t {
   kTagged = 0x08,
   kCqData = 0x10,
   kDelivery = 0x20,
+  kAckSoon = 0x40,
 };
-inline constexpr std::uint8_t kAllFlags = 0x3f;
+inline constexpr std::uint8_t kAllFlags = 0x7f;
 inline constexpr std::uint16_t kMagic = 0x5358;
 // Statuses are 0 or a positive errno (libfabric's own included); nothing above this is one.
 inline constexpr std::uint32_t kLargestStatus = 4095;

@@ -103,6 +103,9 @@ class Session {
   void let_go(FrameBuffer& frame, int error, util::Nanoseconds now) noexcept;
   void pump(util::Nanoseconds now) noexcept;
   void flush_ack() noexcept;
+  // Takes copies of the user's memory that eager frames still refer to, as far as they have left.
+  // True: some have not.
+  bool keep_copies() noexcept;
   void lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept;
   void forget_frames(int error) noexcept;
   // Runs what is due; returns when to be called next.
@@ -138,6 +141,8 @@ class Session {
   void send_hello(util::Nanoseconds now) noexcept;
   bool acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept;
   void drop_slot(std::uint64_t seq, int error) noexcept;
+  void keep_copy(std::uint64_t seq) noexcept;
+  void acks_owed_left() noexcept { owed_ = soon_ = 0; }
   void rewind(std::uint64_t to) noexcept;
   void refused(util::Nanoseconds now, bool for_good) noexcept;
   void heard(util::Nanoseconds now) noexcept;
@@ -169,6 +174,7 @@ class Session {
   bool ack_now_ = false;
   bool due_listed_ = false;  // on the lists of Streams
   bool owing_listed_ = false;
+  bool lent_listed_ = false;
   int doomed_ = 0;  // why it ends in the next pass; 0: it does not
   std::uint32_t largest_frame_ = 0;
   std::uint32_t window_ = 0;
@@ -196,6 +202,7 @@ class Session {
   // Receiving
   std::uint64_t next_ = 1;
   std::uint32_t owed_ = 0;  // frames taken since the last acknowledgement left
+  std::uint32_t soon_ = 0;  // those of them that asked for it soon
   std::uint64_t echo_ = 0;  // number of a PING to answer, 0: none
   std::uint64_t gap_said_for_ = 0;
   util::Nanoseconds gap_said_at_ = 0;

@@ -9,6 +9,7 @@ using proto::Kind;
 
 namespace {
 constexpr util::Nanoseconds kGapPause = util::kMillisecond;
+constexpr std::uint32_t kSoonMost = 4;  // acknowledgements asked for soon that wait for each other
 }
 
 void Session::heard(util::Nanoseconds now) noexcept {
@@ -50,7 +51,11 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
   if (goodbye_taken_) return false;  // nothing follows a GOODBYE
   ++next_;
   if (++owed_ == 1) streams_.list_owing(*this);
-  if ((frame.prefix.flags & proto::kAckNow) != 0 || owed_ >= streams_.limits_.window / 4) {
+  if ((frame.prefix.flags & proto::kAckSoon) != 0) {
+    ++soon_;
+    streams_.ack_when_idle();
+  }
+  if ((frame.prefix.flags & proto::kAckNow) != 0 || soon_ >= kSoonMost || owed_ >= streams_.limits_.window / 4) {
     ack_now_ = true;
     streams_.list_due(*this);
   }
@@ -88,14 +93,14 @@ bool Session::send_ack(std::uint8_t flags, std::uint64_t echo) noexcept {
 // Says what is owed; stays owed if it can't be said now.
 void Session::flush_ack() noexcept {
   if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) {
-    owed_ = 0;
+    acks_owed_left();
     ack_now_ = false;
     return;
   }
   if (streams_.now() < pump_at_) return;
   if (!send_ack(gap_ ? proto::kGap : 0, echo_)) return refused(streams_.now(), false);
   again_ = 0;
-  owed_ = 0;
+  acks_owed_left();
   ack_now_ = false;
   gap_ = false;
   echo_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstring>
 
 #include "stream/session.hpp"
 #include "stream/streams.hpp"
@@ -42,6 +43,7 @@ bool Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cooki
   if (una_ == tail_) moved_at_ = streams_.now();
   slot(tail_) = &frame;
   ++tail_;
+  if (frame.tail && frame.prefix.kind == Kind::kEager) streams_.list_lent(*this);
   if (cursor_ + 1 == tail_) pump(streams_.now());
   streams_.due_at(streams_.now() + streams_.limits_.quiet);
   return cursor_ == tail_ && !frame.under_way;
@@ -72,7 +74,7 @@ void Session::pump(util::Nanoseconds now) noexcept {
       break;
     }
     again_ = 0;
-    owed_ = 0;
+    acks_owed_left();
     // It carries the acknowledgement, but neither the answer to a PING nor the report of a gap.
     ack_now_ = gap_ || echo_ != 0;
     if (cursor_ < highest_) ++counters_.replayed;
@@ -121,6 +123,32 @@ void Session::drop_slot(std::uint64_t seq, int error) noexcept {
 void Session::frame_left(FrameBuffer& frame) noexcept {
   if (frame.cookie != 0 && !frame.tail && streams_.upper_.frame_left(frame.cookie))
     frame.cookie = 0;
+}
+
+bool Session::keep_copies() noexcept {
+  bool more = false;
+  for (std::uint64_t seq = una_; seq < tail_; ++seq) {
+    const FrameBuffer& frame = *slot(seq);
+    if (!frame.tail || frame.prefix.kind != Kind::kEager) continue;
+    if (seq < cursor_ && !frame.under_way) keep_copy(seq);
+    more = more || slot(seq)->tail;
+  }
+  return more;
+}
+
+void Session::keep_copy(std::uint64_t seq) noexcept {
+  FrameBuffer& lent = *slot(seq);
+  FrameBuffer* copy = streams_.frames_.make(lent.body_size + lent.tail_size);
+  if (!copy) return;
+  std::memcpy(copy->body(), lent.body(), lent.body_size);
+  std::memcpy(copy->body() + lent.body_size, lent.tail, lent.tail_size);
+  copy->prefix = lent.prefix;
+  copy->cookie = lent.cookie;
+  copy->owner = this;
+  copy->kept = true;
+  slot(seq) = copy;
+  streams_.frames_.drop(lent);
+  frame_left(*copy);
 }
 
 // Go-back-N: everything from there on is posted again.

@@ -16,9 +16,6 @@ using util::Level;
 using util::log;
 
 namespace {
-// Passes in a row that found nothing before acknowledgements that could ride along go alone: longer
-// than an application takes to answer a message, shorter than anybody's quiet interval.
-constexpr unsigned kIdlePasses = 128;
 constexpr std::size_t kEndedRemembered = 4096;
 constexpr std::uint64_t kTagMask =
     ~0ull >> 1;  // the inner providers keep the highest bit for themselves
@@ -106,9 +103,18 @@ Session* Streams::make_session(const proto::Address& home) noexcept try {
 void Streams::reserve_lists(std::size_t sessions) {
   util::reserve_for(due_, 2 * sessions);
   util::reserve_for(owing_, sessions);
+  util::reserve_for(lent_, sessions);
   util::reserve_for(ticking_, sessions);
   util::reserve_for(dead_, sessions);
   util::reserve_for(ended_, std::min(ended_.size() + sessions, kEndedRemembered));
+}
+
+// Newest over oldest.
+void Streams::remember_ended(std::uint64_t token) noexcept {
+  if (ended_.size() < kEndedRemembered)
+    ended_.push_back(token);
+  else
+    ended_[ended_at_++ % kEndedRemembered] = token;
 }
 
 Session* Streams::greet(const proto::Address& home) noexcept try {
@@ -295,114 +301,6 @@ void Streams::retire_frame(std::uint64_t cookie) noexcept {
 std::uint64_t Streams::new_bulk_tag() noexcept {
   bulk_tag_ = (bulk_tag_ + 1) & kTagMask;
   return bulk_tag_;
-}
-
-// ---- Time ----
-
-void Streams::lane_gone(std::uint32_t lane) noexcept {
-  for (auto& [token, session] : sessions_) session->lane_gone(lane, now_);
-}
-
-std::uint32_t Streams::new_lane_for(std::uint32_t used) noexcept {
-  const std::uint32_t newest = carrier_->newest_lane();
-  if (newest != carrier::kHomeLane && newest != used)
-    return newest;  // another session in trouble has opened it
-  auto lane = carrier_->fresh_lane();
-  return lane ? *lane : carrier::kHomeLane;
-}
-
-void Streams::list_due(Session& session) noexcept {
-  if (session.due_listed_) return;
-  session.due_listed_ = true;
-  due_.push_back(&session);
-}
-
-void Streams::list_owing(Session& session) noexcept {
-  if (session.owing_listed_) return;
-  session.owing_listed_ = true;
-  owing_.push_back(&session);
-}
-
-bool Streams::progress() noexcept {
-  now_ = clock_.now();
-  const bool busy = carrier_->poll() > 0;
-  if (!due_.empty()) run_due();
-  if (busy) {
-    idle_passes_ = 0;
-  } else if (++idle_passes_ == kIdlePasses) {
-    flush_owing();
-  }
-  if (now_ >= tick_at_) tick();
-  if (!dead_.empty()) bury();
-  return busy;
-}
-
-void Streams::run_due() noexcept {
-  // Sessions may list themselves again meanwhile: those are run in the next pass.
-  const std::size_t count = due_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    Session& session = *due_[i];
-    session.due_listed_ = false;
-    if (session.state() == SessionState::kDead) continue;
-    if (session.unsent()) session.pump(now_);
-    if (session.ack_now_) session.flush_ack();
-    if (session.window_wanted_ && session.can_send()) {
-      session.window_wanted_ = false;
-      upper_.window_opened(session);
-    }
-    if (session.ack_now_ || session.unsent()) list_due(session);
-  }
-  due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
-}
-
-void Streams::flush_owing() noexcept {
-  for (Session* session : owing_) {
-    session->owing_listed_ = false;
-    if (session->owed_ == 0) continue;
-    session->flush_ack();
-    if (session->owed_ > 0) {
-      session->ack_now_ = true;
-      list_due(*session);
-    }
-  }
-  owing_.clear();
-}
-
-void Streams::tick() noexcept {
-  tick_at_ = util::kNever;
-  util::Nanoseconds next = util::kNever;
-  // Lanes and sessions may come and go while sessions tick; sessions end only at bury(), new ones
-  // set tick_at_.
-  ticking_.clear();
-  for (auto& [token, session] : sessions_) ticking_.push_back(session.get());
-  for (Session* session : ticking_) next = std::min(next, session->tick(now_));
-  due_at(next);
-}
-
-// Newest over oldest.
-void Streams::remember_ended(std::uint64_t token) noexcept {
-  if (ended_.size() < kEndedRemembered)
-    ended_.push_back(token);
-  else
-    ended_[ended_at_++ % kEndedRemembered] = token;
-}
-
-// Sessions that ended since the last pass go now, when nobody above or below holds them.
-void Streams::bury() noexcept {
-  for (std::size_t i = 0; i < dead_.size(); ++i) {
-    const auto found = sessions_.find(dead_[i]);
-    if (found == sessions_.end()) continue;
-    Session* session = found->second.get();
-    std::erase(due_, session);
-    std::erase(owing_, session);
-    if (const auto home = current_.find(session->home());
-        home != current_.end() && home->second == session)
-      current_.erase(home);
-    last_ = nullptr;
-    remember_ended(dead_[i]);
-    sessions_.erase(found);
-  }
-  dead_.clear();
 }
 
 }  // namespace xs::stream

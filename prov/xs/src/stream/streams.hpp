@@ -131,12 +131,16 @@ class Streams final : private carrier::CarrierEvents {
   bool rekey(Session& session, std::uint64_t receive_token) noexcept;
   void list_due(Session& session) noexcept;
   void list_owing(Session& session) noexcept;
+  void list_lent(Session& session) noexcept;
+  // What is owed is said at the first pass that finds nothing: by then it could have ridden along.
+  void ack_when_idle() noexcept { ack_when_idle_ = true; }
   void due_at(util::Nanoseconds when) noexcept {
     if (when < tick_at_) tick_at_ = when;
   }
 
   void run_due() noexcept;
   void tick() noexcept;
+  void run_lent() noexcept;
   void bury() noexcept;
   void remember_ended(std::uint64_t token) noexcept;
 
@@ -157,13 +161,16 @@ class Streams final : private carrier::CarrierEvents {
   std::vector<Session*> due_;    // have frames to post again or an acknowledgement to say at once
   std::vector<Session*> owing_;  // owe an acknowledgement that may ride along
   std::vector<std::uint64_t> dead_;  // receive tokens of sessions that ended since the last pass
+  std::vector<Session*> lent_;   // have eager frames that refer to user memory
   std::vector<Session*> ticking_;
   Session* last_ = nullptr;  // the session that the last frame was for
   bool rts_only_ = false;
+  bool ack_when_idle_ = false;
   bool closing_ = false;
   unsigned idle_passes_ = 0;
   util::Nanoseconds now_ = 0;
   util::Nanoseconds tick_at_ = 0;
+  util::Nanoseconds lent_until_ = 0;
   std::uint64_t bulk_tag_ = 0;
   StreamCounters counters_;
   std::unique_ptr<carrier::FabricCarrier> carrier_;  // last: its end lets go of frames

@@ -6,6 +6,7 @@
 namespace xs::util {
 
 using Nanoseconds = std::uint64_t;
+inline constexpr Nanoseconds kMicrosecond = 1000;
 inline constexpr Nanoseconds kMillisecond = 1'000'000;
 inline constexpr Nanoseconds kSecond = 1'000'000'000;
 inline constexpr Nanoseconds kNever = ~0ull;

@@ -75,6 +75,33 @@ TEST_F(ReceiverTest, early_message_waits) {
   EXPECT_EQ(rig.endpoint->receiver().unexpected_bytes(), 0u);
 }
 
+// In the pass after it, an answer of ours may carry the acknowledgement.
+TEST(AckSoonTest, waits_for_a_pass_that_finds_nothing) {
+  Config config = rig_config();
+  config.window = 64;
+  Rig rig(config);
+  Stranger peer{2000};
+  rig.meet(peer);
+  const auto acks_after_a_pass = [&] {
+    rig.endpoint->progress();
+    return of_kind(rig.said(), Kind::kAck).size();
+  };
+  const auto arrives = [&] {
+    rig.home().arrives(peer.next(Kind::kEager, eager(1, text("hello")), proto::kAckSoon));
+  };
+  arrives();
+  EXPECT_EQ(acks_after_a_pass(), 0u);
+  EXPECT_EQ(acks_after_a_pass(), 1u);
+  EXPECT_EQ(acks_after_a_pass(), 0u);
+  // But many do not wait for each other.
+  for (int i = 0; i < 3; ++i) {
+    arrives();
+    EXPECT_EQ(acks_after_a_pass(), 0u);
+  }
+  arrives();
+  EXPECT_EQ(acks_after_a_pass(), 1u);
+}
+
 TEST_F(ReceiverTest, message_that_does_not_fit_is_truncated) {
   ASSERT_EQ(rig.receive(std::span(room).first(2), 1, &room), Status::kOk);
   rig.hear(letter(1, "hello"));

@@ -105,6 +105,50 @@ TEST_F(SenderTest, injected_message_completes_at_once_wherever_it_is) {
   expect_outcome(0);
 }
 
+// The acknowledgement can ride on what the peer says next; a peer that says nothing must not keep
+// the sender waiting.
+TEST_F(SenderTest, message_in_place_is_copied_if_no_acknowledgement_comes) {
+  message.fill(std::byte{7});
+  ASSERT_EQ(rig.send(to, std::span(message).first(1000), 0, &message), Status::kOk);
+  rig.settle();
+  const auto said = rig.said();
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_EQ(prefix_of(said[0]).flags & (proto::kAckNow | proto::kAckSoon), proto::kAckSoon);
+  EXPECT_FALSE(rig.outcome());
+  for (int i = 0; i < 2000; ++i) rig.settle();
+  expect_outcome(0);
+  // What is sent again is what was sent first.
+  message.fill(std::byte{9});
+  rig.hear(peer.frame(Kind::kAck, 0, {}, proto::kGap));
+  const auto again = of_kind(rig.said(), Kind::kEager);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].bytes.back(), std::byte{7});
+  rig.hear(peer.ack_up_to(2));
+  EXPECT_FALSE(rig.outcome());
+}
+
+TEST_F(SenderTest, message_in_place_completes_in_time_beside_other_traffic) {
+  ASSERT_EQ(rig.send(to, std::span(message).first(1000), 0, &message), Status::kOk);
+  rig.settle();
+  rig.said();
+  rig.clock.time += util::kMillisecond;
+  rig.hear(peer.frame(Kind::kAck, 0));
+  expect_outcome(0);
+}
+
+// A copy would touch memory that the inner provider still reads, and tell of it too early.
+TEST_F(SenderTest, message_in_place_is_not_copied_before_it_has_left) {
+  rig.inner.held = true;
+  ASSERT_EQ(rig.send(to, std::span(message).first(1000), 0, &message), Status::kOk);
+  const auto said = rig.said();
+  ASSERT_EQ(said.size(), 1u);
+  for (int i = 0; i < 50; ++i) rig.pass(util::kMillisecond);
+  EXPECT_FALSE(rig.outcome());
+  rig.home().ends(*said[0].operation, 0);
+  rig.pass(util::kMillisecond);
+  expect_outcome(0);
+}
+
 TEST_F(SenderTest, empty_messages_are_announced_if_the_peer_wants_it) {
   rig.hear(peer.frame(Kind::kAck, 0, {}, proto::kRtsOnly));
   ASSERT_EQ(rig.send(to, {}, 0, &message), Status::kOk);

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// One pass over everything: what arrived, what is due, who has ended.
+#include <algorithm>
+
+#include "stream/streams.hpp"
+
+namespace xs::stream {
+
+namespace {
+// Passes in a row that found nothing before acknowledgements that could ride along go alone: longer
+// than an application takes to answer a message, shorter than anybody's quiet interval.
+constexpr unsigned kIdlePasses = 128;
+// How long, or for how many such passes (the clock is coarse), a sender's memory is used for eager
+// frames without a copy: longer than a large frame travels there and its answer back. A peer that
+// is at it acknowledges sooner; one that is not must not hold the sender up.
+constexpr unsigned kLendPasses = 4096;
+constexpr util::Nanoseconds kLendLongest = 500 * util::kMicrosecond;
+}  // namespace
+
+void Streams::lane_gone(std::uint32_t lane) noexcept {
+  for (auto& [token, session] : sessions_) session->lane_gone(lane, now_);
+}
+
+std::uint32_t Streams::new_lane_for(std::uint32_t used) noexcept {
+  const std::uint32_t newest = carrier_->newest_lane();
+  if (newest != carrier::kHomeLane && newest != used)
+    return newest;  // another session in trouble has opened it
+  auto lane = carrier_->fresh_lane();
+  return lane ? *lane : carrier::kHomeLane;
+}
+
+void Streams::list_due(Session& session) noexcept {
+  if (session.due_listed_) return;
+  session.due_listed_ = true;
+  due_.push_back(&session);
+}
+
+void Streams::list_owing(Session& session) noexcept {
+  if (session.owing_listed_) return;
+  session.owing_listed_ = true;
+  owing_.push_back(&session);
+}
+
+bool Streams::progress() noexcept {
+  now_ = clock_.now();
+  const bool busy = carrier_->poll() > 0;
+  if (!due_.empty()) run_due();
+  if (busy) {
+    idle_passes_ = 0;
+  } else {
+    if (++idle_passes_ == kIdlePasses || ack_when_idle_) flush_owing();
+    ack_when_idle_ = false;
+    if (idle_passes_ == kLendPasses) lent_until_ = now_;
+  }
+  if (!lent_.empty() && now_ >= lent_until_) run_lent();
+  if (now_ >= tick_at_) tick();
+  if (!dead_.empty()) bury();
+  return busy;
+}
+
+void Streams::run_due() noexcept {
+  // Sessions may list themselves again meanwhile: those are run in the next pass.
+  const std::size_t count = due_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Session& session = *due_[i];
+    session.due_listed_ = false;
+    if (session.state() == SessionState::kDead) continue;
+    if (session.unsent()) session.pump(now_);
+    if (session.ack_now_) session.flush_ack();
+    if (session.window_wanted_ && session.can_send()) {
+      session.window_wanted_ = false;
+      upper_.window_opened(session);
+    }
+    if (session.ack_now_ || session.unsent()) list_due(session);
+  }
+  due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+void Streams::flush_owing() noexcept {
+  for (Session* session : owing_) {
+    session->owing_listed_ = false;
+    if (session->owed_ == 0) continue;
+    session->flush_ack();
+    if (session->owed_ > 0) {
+      session->ack_now_ = true;
+      list_due(*session);
+    }
+  }
+  owing_.clear();
+}
+
+void Streams::list_lent(Session& session) noexcept {
+  if (session.lent_listed_) return;
+  session.lent_listed_ = true;
+  if (lent_.empty()) lent_until_ = now_ + kLendLongest;
+  due_at(lent_until_);  // for who sleeps until something is due
+  lent_.push_back(&session);
+}
+
+void Streams::run_lent() noexcept {
+  lent_until_ = now_ + kLendLongest;
+  std::erase_if(lent_, [](Session* session) {
+    session->lent_listed_ = session->keep_copies();
+    return !session->lent_listed_;
+  });
+}
+
+void Streams::tick() noexcept {
+  tick_at_ = util::kNever;
+  util::Nanoseconds next = util::kNever;
+  // Lanes and sessions may come and go while sessions tick; sessions end only at bury(), new ones
+  // set tick_at_.
+  ticking_.clear();
+  for (auto& [token, session] : sessions_) ticking_.push_back(session.get());
+  for (Session* session : ticking_) next = std::min(next, session->tick(now_));
+  due_at(next);
+}
+
+// Sessions that ended since the last pass go now, when nobody above or below holds them.
+void Streams::bury() noexcept {
+  for (std::size_t i = 0; i < dead_.size(); ++i) {
+    const auto found = sessions_.find(dead_[i]);
+    if (found == sessions_.end()) continue;
+    Session* session = found->second.get();
+    std::erase(due_, session);
+    std::erase(owing_, session);
+    std::erase(lent_, session);
+    if (const auto home = current_.find(session->home());
+        home != current_.end() && home->second == session)
+      current_.erase(home);
+    last_ = nullptr;
+    remember_ended(dead_[i]);
+    sessions_.erase(found);
+  }
+  dead_.clear();
+}
+
+}  // namespace xs::stream
