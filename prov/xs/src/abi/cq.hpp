@@ -19,8 +19,8 @@ struct Cq : fid_cq {
 
   // Inside the gate. 0 or a negative errno; throws bad_alloc.
   int open_wait();
-  // As fi_cq_readfrom. Looks first and progresses only if no completion is there, or if nothing is
-  // asked for.
+  // As fi_cq_readfrom. Looks first and progresses only if no completion is there, or an error, and
+  // now and then in any case.
   ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   // As fi_cq_sreadfrom; timeout in milliseconds, negative: for ever. threshold: completions to wait
   // for.
@@ -40,6 +40,8 @@ struct Cq : fid_cq {
 
  private:
   ssize_t take(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
+
+  unsigned reads_ = 0;  // that found something
 };
 
 }  // namespace xs::abi
