@@ -163,7 +163,7 @@ Posted FabricCarrier::post(const Route& route, FrameBuffer& frame) noexcept {
   const std::size_t head = proto::kPrefixSize + frame.body_size;
   frame.prefix.length = frame.body_size + frame.tail_size;
   proto::encode(frame.prefix, frame.bytes());
-  if (!frame.tail && head <= inner_.inject_limit())
+  if (!frame.tail && !frame.confirmed && head <= inner_.inject_limit())
     return lane->endpoint->inject(route.to, frame.bytes(), head);
   const std::array<struct iovec, 2> iov{
       {{frame.bytes(), head}, {const_cast<void*>(frame.tail), frame.tail_size}}};
@@ -218,6 +218,13 @@ const FrameBuffer* FabricCarrier::find_frame(std::uint64_t cookie) const noexcep
       if (frame.cookie == cookie) return &frame;
     }
   return nullptr;
+}
+
+bool FabricCarrier::sending() const noexcept {
+  for (const auto& lane : lanes_)
+    for (const Operation& operation : lane->under_way)
+      if (operation.kind == OperationKind::kFrame) return true;
+  return false;
 }
 
 void FabricCarrier::sink(std::uint32_t number, std::uint64_t tag, std::size_t length) noexcept {

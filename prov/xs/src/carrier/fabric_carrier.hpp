@@ -68,7 +68,9 @@ class FabricCarrier {
   Posted bulk_receive(std::uint32_t lane, std::uint64_t tag, std::span<const struct iovec> iov,
                       BulkOperation& operation) noexcept;
   void cancel(BulkOperation& operation) noexcept;
-  // A frame with that cookie that is under way on some lane, or nullptr. Walks through all of them.
+  // Whether any frame is under way. Walks through all operations, as the next one does.
+  bool sending() const noexcept;
+  // A frame with that cookie that is under way on some lane, or nullptr.
   const FrameBuffer* find_frame(std::uint64_t cookie) const noexcept;
   // Keeps a receive for a tag that was given up: a late message of up to `length` bytes must not
   // stop the lane.

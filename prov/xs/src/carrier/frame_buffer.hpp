@@ -46,8 +46,9 @@ struct FrameBuffer : Operation {
   const void* tail = nullptr;   // user memory, or null
   std::uint32_t tail_size = 0;
   std::uint8_t size_class;
-  bool kept = false;  // a stream still needs it for replay
-  int outcome = 0;          // when it is not kept any more: 0 acknowledged, else why not
+  bool confirmed = false;    // never injected: under_way tells when it has left
+  bool kept = false;         // a stream still needs it for replay
+  int outcome = 0;           // when it is not kept any more: 0 acknowledged, else why not
   std::uint64_t cookie = 0;  // the upper layer's; 0: it does not want to hear of this frame
   void* owner = nullptr;     // the session that keeps it; null once that is gone
 };

@@ -193,6 +193,7 @@ bool Endpoint::parted() noexcept {
         (session && (session->owes_ack() || (session->troubled() && !session->goodbye_taken())));
   });
   if (!done) return false;
+  doubtful = doubtful || streams_->sending();
   // Not for ever: who it is for may be dead, and nobody looks for evidence of that.
   const util::Nanoseconds now = streams_->now();
   if (leave_at_ == 0) leave_at_ = now + parts_.config.quiet;

@@ -87,6 +87,7 @@ bool Session::send_ack(std::uint8_t flags, std::uint64_t echo) noexcept {
   frame->prefix.token = send_token_;
   frame->prefix.seq = echo;
   frame->prefix.ack = next_;
+  frame->confirmed = goodbye_taken_;  // we may leave once it has left
   return streams_.post_control(route_, *frame);
 }
 

@@ -53,6 +53,7 @@ void Session::say_goodbye() noexcept {
   if (goodbye_sent_) return;
   FrameBuffer* frame = claim(Kind::kGoodbye, 0);
   if (!frame) return;
+  frame->confirmed = true;  // nothing may follow that would show it was lost
   commit(*frame, proto::kAckNow, 0);
   goodbye_sent_ = true;
 }

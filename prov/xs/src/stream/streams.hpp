@@ -47,6 +47,8 @@ class Streams final : private carrier::CarrierEvents {
   Session* greet(const proto::Address& home) noexcept;
   // Sends every acknowledgement that is owed, now.
   void flush_owing() noexcept;
+  // Whether the inner provider still has frames of ours: closing would lose them.
+  bool sending() const noexcept { return carrier_->sending(); }
   // No new sessions from here on: the endpoint is parting.
   void begin_closing() noexcept { closing_ = true; }
   // Whether our own frames ask peers to announce payloads only.

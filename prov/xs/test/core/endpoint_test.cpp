@@ -59,6 +59,33 @@ TEST_F(PartingTest, messages_before_the_goodbye_need_it) {
   EXPECT_TRUE(parted());
 }
 
+// An inner provider may take a frame long before it sends it, and forget it when it is closed.
+TEST_F(PartingTest, leaves_when_the_last_frames_have_left) {
+  rig.inner.held = true;
+  rig.endpoint->part();
+  EXPECT_FALSE(parted());
+  rig.hear(peer.next(Kind::kGoodbye, {}, proto::kAckNow));
+  EXPECT_FALSE(parted());
+  const auto said = rig.said();
+  ASSERT_FALSE(of_kind(said, Kind::kGoodbye).empty());
+  ASSERT_FALSE(of_kind(said, Kind::kAck).empty());
+  for (const Handed& each : said)
+    if (each.operation) rig.home().ends(*each.operation, 0);
+  rig.settle();
+  EXPECT_TRUE(parted());
+}
+
+// But it does not wait for ever for one that does not send.
+TEST_F(PartingTest, waits_a_quiet_interval_for_the_last_frames) {
+  rig.inner.held = true;
+  rig.endpoint->part();
+  EXPECT_FALSE(parted());
+  rig.hear(peer.next(Kind::kGoodbye, {}, proto::kAckNow));
+  EXPECT_FALSE(parted());
+  rig.pass(rig.config.quiet);
+  EXPECT_TRUE(parted());
+}
+
 // Or the peer would wait in vain for the end of its linger.
 TEST_F(PartingTest, leaves_no_acknowledgement_unsaid) {
   rig.endpoint->part();
