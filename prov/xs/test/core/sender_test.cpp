@@ -166,10 +166,21 @@ TEST_F(SenderTest, frame_of_a_dead_session_is_freed_on_the_lane_that_has_it) {
   rig.settle();
   const auto said = rig.said();
   ASSERT_EQ(said.size(), 1u);
+  // Its connection breaks, and nothing goes out until the session has left home.
+  rig.inner.answer = carrier::Posted::kAgain;
+  rig.home().ends(*said[0].operation, ECANCELED);
+  for (int i = 0; i < 1000 && rig.inner.endpoints.size() == 1; ++i) rig.pass(rig.config.quiet);
+  ASSERT_EQ(rig.inner.endpoints.size(), 2u);
+  rig.inner.answer = carrier::Posted::kOk;
+  for (int i = 0; i < 3; ++i) rig.pass(rig.config.quiet);
+  ASSERT_EQ(of_kind(rig.said(), Kind::kEager).size(), 1u);
+  const ScriptedEndpoint* home = rig.inner.endpoints[0];
   rig.hear(peer.reset(proto::ResetReason::kEnded));
   EXPECT_FALSE(rig.outcome());
   for (int i = 0; i < 5; ++i) rig.pass(rig.config.quiet);
   expect_outcome(ECONNRESET);
+  EXPECT_EQ(rig.inner.endpoints[0], home);
+  EXPECT_EQ(rig.inner.endpoints[1], nullptr);
 }
 
 TEST_F(SenderTest, delivery_complete_waits_for_the_acknowledgement) {
