@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "proto/frame.hpp"
 
+#include <cstring>
 #include <limits>
 
 namespace xs::proto {
@@ -14,6 +15,7 @@ void encode(const Rts& body, std::byte* to) noexcept {
   encode(body.envelope, to);
   util::store(to + 16, body.length);
   util::store(to + 24, body.send_id);
+  util::store(to + 32, body.address);
 }
 
 void encode(const Cts& body, std::byte* to) noexcept {
@@ -44,13 +46,29 @@ void encode(const Sent& body, std::byte* to) noexcept {
   util::store(to + 12, body.status);
 }
 
+void encode(const Offer& body, std::byte* to) noexcept {
+  util::store(to, body.epoch);
+  std::memcpy(to + 8, body.share.data(), body.share.size());
+  util::store(to + 40, body.pages);
+  util::store(to + 44, body.wished);
+}
+
+void encode(const Mapped& body, std::byte* to) noexcept { util::store(to, body.epoch); }
+
+void encode(const Left& body, std::byte* to) noexcept {
+  util::store(to, body.epoch);
+  util::store<std::uint32_t>(to + 8, body.answer ? 1 : 0);
+  util::store(to + 12, body.reason);
+}
+
 std::optional<Rts> decode_rts(util::Bytes body) noexcept {
   if (body.size() != Rts::kSize) return std::nullopt;
   const std::byte* from = body.data();
   return Rts{.envelope = {.tag = util::load<std::uint64_t>(from),
                           .data = util::load<std::uint64_t>(from + 8)},
              .length = util::load<std::uint64_t>(from + 16),
-             .send_id = util::load<std::uint64_t>(from + 24)};
+             .send_id = util::load<std::uint64_t>(from + 24),
+             .address = util::load<std::uint64_t>(from + 32)};
 }
 
 std::optional<Cts> decode_cts(util::Bytes body) noexcept {
@@ -93,6 +111,32 @@ std::optional<Sent> decode_sent(util::Bytes body) noexcept {
                   .status = util::load<std::uint32_t>(body.data() + 12)};
   if (sent.status > kLargestStatus) return std::nullopt;
   return sent;
+}
+
+std::optional<Offer> decode_offer(util::Bytes body) noexcept {
+  if (body.size() != Offer::kSize) return std::nullopt;
+  Offer offer{.epoch = util::load<std::uint64_t>(body.data()),
+              .share = {},
+              .pages = util::load<std::uint32_t>(body.data() + 40),
+              .wished = util::load<std::uint32_t>(body.data() + 44)};
+  std::memcpy(offer.share.data(), body.data() + 8, offer.share.size());
+  if (offer.epoch == 0 || offer.pages == 0 || offer.wished == 0) return std::nullopt;
+  return offer;
+}
+
+std::optional<Mapped> decode_mapped(util::Bytes body) noexcept {
+  if (body.size() != Mapped::kSize) return std::nullopt;
+  const Mapped mapped{util::load<std::uint64_t>(body.data())};
+  return mapped.epoch != 0 ? std::optional(mapped) : std::nullopt;
+}
+
+std::optional<Left> decode_left(util::Bytes body) noexcept {
+  if (body.size() != Left::kSize) return std::nullopt;
+  const auto flags = util::load<std::uint32_t>(body.data() + 8);
+  const Left left{.epoch = util::load<std::uint64_t>(body.data()),
+                  .answer = flags != 0,
+                  .reason = util::load<std::uint32_t>(body.data() + 12)};
+  return left.epoch != 0 && flags <= 1 ? std::optional(left) : std::nullopt;
 }
 
 }  // namespace xs::proto

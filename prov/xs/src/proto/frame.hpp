@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // The prefix and the bodies of frames, exactly as docs/wire.md sections 2 and 3 say.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,10 +25,14 @@ enum class Kind : std::uint8_t {
   kFin = 36,
   kSent = 37,
   kGoodbye = 38,
+  kOffer = 48,
+  kMapped = 49,
+  kLeft = 50,
 };
 
 inline constexpr bool is_sequenced(Kind kind) noexcept {
-  return static_cast<std::uint8_t>(kind) >= 32;
+  const auto number = static_cast<std::uint8_t>(kind);
+  return number >= 32 && number < 48;
 }
 
 enum Flag : std::uint8_t {
@@ -67,10 +72,11 @@ struct Envelope {  // first part of EAGER and RTS
 };
 
 struct Rts {
-  static constexpr std::size_t kSize = 32;
+  static constexpr std::size_t kSize = 40;
   Envelope envelope;
   std::uint64_t length = 0;
   std::uint64_t send_id = 0;
+  std::uint64_t address = 0;  // of the payload in the sender's memory; 0: not to be read there
 };
 
 enum class BulkMode : std::uint32_t { kStream = 1, kBulk = 2 };
@@ -103,6 +109,29 @@ struct Sent {
   std::uint64_t receive_id = 0;
   std::uint32_t attempt = 0;
   std::uint32_t status = 0;  // as in Fin; 0: handed over in full
+};
+
+// Rings, docs/paths.md section 2.
+using ShareName = std::array<std::byte, kShareNameSize>;
+
+struct Offer {
+  static constexpr std::size_t kSize = 48;
+  std::uint64_t epoch = 0;
+  ShareName share{};
+  std::uint32_t pages = 0;
+  std::uint32_t wished = 0;  // pages of the other side's share
+};
+
+struct Mapped {
+  static constexpr std::size_t kSize = 8;
+  std::uint64_t epoch = 0;
+};
+
+struct Left {
+  static constexpr std::size_t kSize = 16;
+  std::uint64_t epoch = 0;
+  bool answer = false;       // nobody need answer it
+  std::uint32_t reason = 0;  // for the log
 };
 
 inline void encode(const Prefix& prefix, std::byte* to) noexcept {
@@ -139,6 +168,12 @@ inline constexpr bool is_body_size(Kind kind, std::uint32_t length) noexcept {
       return length == Fin::kSize;
     case Kind::kSent:
       return length == Sent::kSize;
+    case Kind::kOffer:
+      return length == Offer::kSize;
+    case Kind::kMapped:
+      return length == Mapped::kSize;
+    case Kind::kLeft:
+      return length == Left::kSize;
     case Kind::kHello:
     case Kind::kWelcome:
       return length == kGreetingSize;
@@ -199,11 +234,17 @@ void encode(const Cts& body, std::byte* to) noexcept;
 void encode(const DataHead& body, std::byte* to) noexcept;
 void encode(const Fin& body, std::byte* to) noexcept;
 void encode(const Sent& body, std::byte* to) noexcept;
+void encode(const Offer& body, std::byte* to) noexcept;
+void encode(const Mapped& body, std::byte* to) noexcept;
+void encode(const Left& body, std::byte* to) noexcept;
 std::optional<Rts> decode_rts(util::Bytes body) noexcept;
 std::optional<Cts> decode_cts(util::Bytes body) noexcept;
 // `body` is the whole body of a DATA frame: offset plus the bytes that follow must fit 64 bits.
 std::optional<DataHead> decode_data(util::Bytes body) noexcept;
 std::optional<Fin> decode_fin(util::Bytes body) noexcept;
 std::optional<Sent> decode_sent(util::Bytes body) noexcept;
+std::optional<Offer> decode_offer(util::Bytes body) noexcept;
+std::optional<Mapped> decode_mapped(util::Bytes body) noexcept;
+std::optional<Left> decode_left(util::Bytes body) noexcept;
 
 }  // namespace xs::proto

@@ -45,6 +45,7 @@ std::optional<Greeting> decode_any_greeting(util::Bytes body) noexcept {
   greeting.token = util::load<std::uint64_t>(from + 32);
   greeting.addressee = load_incarnation(from + 40);
   std::memcpy(greeting.provider.data(), from + 120, greeting.provider.size());
+  std::memcpy(greeting.card.data(), from + 144, greeting.card.size());
   const std::optional<Address> home = Address::decode(from + 56);
   const std::optional<Address> answer = Address::decode(from + 88);
   if (!home || !answer || !greeting.sender || !is_padded(greeting.provider)) return std::nullopt;
@@ -68,6 +69,7 @@ void encode(const Greeting& body, std::byte* to) noexcept {
   body.home.encode(to + 56);
   body.answer.encode(to + 88);
   std::memcpy(to + 120, body.provider.data(), body.provider.size());
+  std::memcpy(to + 144, body.card.data(), body.card.size());
 }
 
 void encode(const Refuse& body, std::byte* to) noexcept {

@@ -24,6 +24,9 @@ struct Incarnation {
 
 using ProviderName = std::array<char, kProviderNameSize>;  // zero padded, last byte always zero
 
+// Where the sender's process lives, opaque here; all zero: it shares memory with nobody.
+using NeighbourCard = std::array<std::byte, kCardSize>;
+
 struct Greeting {
   std::uint16_t version_low = kVersionLow;
   std::uint16_t version_high = kVersionHigh;
@@ -36,6 +39,7 @@ struct Greeting {
   Address home;            // identity of the endpoint
   Address answer;          // address of that lane
   ProviderName provider{};
+  NeighbourCard card{};
 };
 
 enum class RefuseReason : std::uint32_t { kVersion = 1, kProvider = 2, kFamily = 3, kLimits = 4 };

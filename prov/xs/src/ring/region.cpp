@@ -24,7 +24,9 @@ struct Header {
   std::uint32_t flags;
   std::uint32_t zero;
   std::array<std::byte, 16> nonce;
-  std::array<std::byte, 16> zeroes;
+  std::uint32_t process;
+  std::uint32_t zero_too;
+  std::uint64_t witness;
 };
 static_assert(sizeof(Header) == kConsumedAt && std::has_unique_object_representations_v<Header>);
 
@@ -36,7 +38,7 @@ bool is_aligned(const std::byte* base) noexcept {
 bool is_sound(const Header& header, std::uint32_t cells, std::uint64_t epoch) noexcept {
   return header.magic == kMagic && header.version == kVersion && header.cells == cells &&
          header.epoch == epoch && (header.flags & ~(kConsumerSleeps | kProducerSleeps)) == 0 &&
-         header.zero == 0 && header.zeroes == std::array<std::byte, 16>{};
+         header.zero == 0 && header.zero_too == 0;
 }
 
 }  // namespace
@@ -56,7 +58,9 @@ util::Result<OwnRegion> OwnRegion::prepare(std::span<std::byte> memory,
                                (terms.producer_sleeps ? kProducerSleeps : 0),
                       .zero = 0,
                       .nonce = terms.nonce,
-                      .zeroes = {}};
+                      .process = terms.process,
+                      .zero_too = 0,
+                      .witness = terms.witness};
   std::memcpy(memory.data(), &header, sizeof header);
   return OwnRegion(memory.data(), cells, terms);
 }
@@ -77,7 +81,9 @@ util::Result<PeerRegion> PeerRegion::read(util::Bytes mapping, std::uint64_t epo
                     Terms{.epoch = header.epoch,
                           .nonce = header.nonce,
                           .consumer_sleeps = (header.flags & kConsumerSleeps) != 0,
-                          .producer_sleeps = (header.flags & kProducerSleeps) != 0});
+                          .producer_sleeps = (header.flags & kProducerSleeps) != 0,
+                          .process = header.process,
+                          .witness = header.witness});
 }
 
 }  // namespace xs::ring

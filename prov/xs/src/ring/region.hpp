@@ -18,6 +18,10 @@ struct Terms {
   std::array<std::byte, 16> nonce{};
   bool consumer_sleeps = false;  // as consumer of the peer's region, the owner may sleep
   bool producer_sleeps = false;  // as producer of this region
+  // Where the owner's memory can be read directly (docs/paths.md section 8), hearsay: its process,
+  // and the address of 16 bytes that are the nonce. 0: nowhere.
+  std::uint32_t process = 0;
+  std::uint64_t witness = 0;
 };
 
 // A view of memory that this process owns and writes and the peer maps read-only. Does not own the

@@ -20,11 +20,12 @@ struct BodySize {
 
 // Every kind of protocol version 1, by its number on the wire.
 const std::map<int, BodySize> kKinds = {
-    {1, {144, true}}, {2, {144, true}}, {3, {24, true}},   {4, {88, true}},  {5, {0, true}},
-    {6, {152, true}}, {32, {16, false}}, {33, {32, true}}, {34, {48, true}}, {35, {16, false}},
-    {36, {16, true}}, {37, {16, true}},  {38, {0, true}}};
+    {1, {208, true}}, {2, {208, true}}, {3, {24, true}},   {4, {88, true}},  {5, {0, true}},
+    {6, {216, true}}, {32, {16, false}}, {33, {40, true}}, {34, {48, true}}, {35, {16, false}},
+    {36, {16, true}}, {37, {16, true}},  {38, {0, true}},
+    {48, {48, true}}, {49, {8, true}},   {50, {16, true}}};
 
-bool carries_seq(int kind) { return kind >= 32 || kind == 4; }
+bool carries_seq(int kind) { return (kind >= 32 && kind < 48) || kind == 4; }
 
 // A frame of that kind that decode_frame() takes, if it takes bodies of that size.
 Frame frame_of(int kind, std::uint32_t length) {
@@ -204,8 +205,8 @@ TEST(Envelope, MayBeFollowedButNotCutShort) {
 }
 
 TEST(Rts, GoldenBytes) {
-  const Frame golden = from_hex("0100000000000000 0200000000000000 0000000003000000 0400000000000080");
-  const Rts rts{.envelope = {.tag = 1, .data = 2}, .length = 3ull << 32, .send_id = 0x8000000000000004};
+  const Frame golden = from_hex("0100000000000000 0200000000000000 0000000003000000 0400000000000080 0500000000000000");
+  const Rts rts{.envelope = {.tag = 1, .data = 2}, .length = 3ull << 32, .send_id = 0x8000000000000004, .address = 5};
   EXPECT_EQ(test::encoded(rts, Rts::kSize), golden);
   const auto body = decode_rts(golden);
   ASSERT_TRUE(body);
@@ -213,6 +214,7 @@ TEST(Rts, GoldenBytes) {
   EXPECT_EQ(body->envelope.data, 2u);
   EXPECT_EQ(body->length, 3ull << 32);
   EXPECT_EQ(body->send_id, 0x8000000000000004u);
+  EXPECT_EQ(body->address, 5u);
   expect_exact_size(golden, decode_rts);
 }
 

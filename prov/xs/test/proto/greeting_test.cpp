@@ -47,6 +47,8 @@ Greeting greeting() {
   g.home = address_v4();
   g.answer = address_v6();
   g.provider = provider_name("tcp;ofi_rxm");
+  g.card[0] = std::byte{0x77};
+  g.card[63] = std::byte{0x99};
   return g;
 }
 
@@ -58,7 +60,9 @@ Body greeting_golden() {
       "3837363534333231 4847464544434241"                                  // addressee
       "0400 0fa0 00000000 c0000201000000000000000000000000 0000000000000000"  // home 192.0.2.1:4000
       "0600 1234 03000000 fe800000000000000000000000000001 0000000000000000"  // answer [fe80::1%3]:4660
-      "7463703b6f66695f72786d00 000000000000000000000000");                // "tcp;ofi_rxm"
+      "7463703b6f66695f72786d00 000000000000000000000000"                  // "tcp;ofi_rxm"
+      "7700000000000000 0000000000000000 0000000000000000 0000000000000000"  // card
+      "0000000000000000 0000000000000000 0000000000000000 0000000000000099");
 }
 
 void expect_same(const Greeting& a, const Greeting& b) {
@@ -73,6 +77,7 @@ void expect_same(const Greeting& a, const Greeting& b) {
   EXPECT_EQ(a.home, b.home);
   EXPECT_EQ(a.answer, b.answer);
   EXPECT_EQ(a.provider, b.provider);
+  EXPECT_EQ(a.card, b.card);
 }
 
 // Whether the body is still taken after these bytes were written over it.
