@@ -17,7 +17,8 @@ struct HvSubject {
   std::string name;  // becomes part of the test's name: letters, digits and _
   // A new party that could share memory with all others of the same simulated host.
   std::function<std::unique_ptr<HvParty>(const std::string& simulated_host)> make;
-  bool has_bell;  // else the fabric rings
+  bool has_bell;      // else the fabric rings
+  bool here = false;  // parties live in this process: what one costs, all do
 };
 
 // Two parties, and the number that each has for its link with the other.

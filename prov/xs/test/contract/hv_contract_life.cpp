@@ -171,8 +171,7 @@ TEST_P(HvContract, DeathAtEveryStepLeavesNothing) {
   for (int role = 0; role < 8; ++role) {
     for (int steps = 0; steps < 6; ++steps) {
       HvParty& b = party();
-      // A party in this process costs this process.
-      const std::string before = GetParam().name == "LocalHere" ? "" : a.cost();
+      const std::string before = GetParam().here ? "" : a.cost();
       const auto from_b = b.meet(a.card());
       const auto from_a = a.meet(b.card());
       ASSERT_EQ(from_b.error, 0);

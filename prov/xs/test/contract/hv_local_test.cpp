@@ -16,7 +16,8 @@ std::unique_ptr<hv::Backend> make_local(const std::string& simulated_host) {
 }
 
 HvSubject here() {
-  return {"LocalHere", [](const std::string& host) { return party_here(make_local, host); }, true};
+  return {"LocalHere", [](const std::string& host) { return party_here(make_local, host); }, true,
+          true};
 }
 
 HvSubject forked() {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "sim/fake/hv_pages.hpp"
+
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "sim/fake/hv.hpp"
+#include "sim/fake/hypervisor.hpp"
+
+namespace xs::sim {
+
+namespace {
+
+std::byte* reserve(std::size_t size, int flags) noexcept {
+  void* const begin = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+  return begin == MAP_FAILED ? nullptr : static_cast<std::byte*>(begin);
+}
+
+// ---- Traps ----
+// A page that may not be read stops the instruction that reads it; the handler changes what stands
+// there and lets the instruction begin again.
+
+std::vector<FakeMapping*> trapped;
+std::uint64_t sprung_traps = 0;
+struct sigaction handler_before = {};
+
+void page_touched(int, siginfo_t* info, void*) noexcept {
+  for (FakeMapping* mapping : trapped)
+    if (mapping->touched(info->si_addr)) return;
+  sigaction(SIGSEGV, &handler_before, nullptr);  // none of ours: it happens again, and ends us
+}
+
+void catch_touches() noexcept {
+  static bool catching = false;
+  if (catching) return;
+  catching = true;
+  struct sigaction action = {};
+  action.sa_sigaction = page_touched;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  sigaction(SIGSEGV, &action, &handler_before);
+}
+
+}  // namespace
+
+std::shared_ptr<Pages> Pages::make(std::size_t count) noexcept {
+  std::byte* const begin = reserve(count * hv::kPageSize, MAP_SHARED);
+  if (!begin) return nullptr;
+  return std::shared_ptr<Pages>(new Pages(begin, count * hv::kPageSize));
+}
+
+Pages::~Pages() { munmap(begin_, size_); }
+
+// Of shared pages, mremap() from a size of 0 makes a second mapping.
+std::byte* Pages::again() const noexcept {
+  void* const begin = mremap(begin_, 0, size_, MREMAP_MAYMOVE);
+  if (begin == MAP_FAILED) return nullptr;
+  mprotect(begin, size_, PROT_READ);
+  return static_cast<std::byte*>(begin);
+}
+
+FakeShare::FakeShare(FakeHypervisor& machine, FakeLink& link, std::shared_ptr<Pages> pages,
+                     const hv::Offer& offer, std::uint64_t number) noexcept
+    : machine_(machine), link_(&link), pages_(std::move(pages)), offer_(offer), number_(number) {
+  ++machine_.standing().shares;
+}
+
+FakeShare::~FakeShare() {
+  revoke();
+  --machine_.standing().shares;
+}
+
+void FakeShare::revoke() noexcept {
+  if (link_) link_->withdraw(*this);
+  link_ = nullptr;
+}
+
+FakeMapping::FakeMapping(FakeHypervisor& machine, unsigned owner, unsigned reader, std::byte* begin,
+                         std::size_t size) noexcept
+    : machine_(machine), owner_(owner), reader_(reader), begin_(begin), size_(size) {
+  machine_.add(*this);
+}
+
+FakeMapping::~FakeMapping() {
+  std::erase(trapped, this);
+  machine_.remove(*this);
+  munmap(begin_, size_);
+}
+
+// In one step, as seen from the middle of a copy. Called by a signal handler, too, but always at an
+// instruction that reads shared pages.
+void FakeMapping::turn(Sight sight) noexcept {
+  if (sight <= sight_) return;
+  std::byte* const fresh = reserve(size_, MAP_PRIVATE);
+  if (!fresh) return;
+  mprotect(begin_, size_, PROT_READ);
+  trap_ = Sight::kTrue;
+  if (sight == Sight::kFrozen)
+    std::memcpy(fresh, begin_, size_);
+  else
+    std::memset(fresh, 0xff, size_);
+  mprotect(fresh, size_, PROT_READ);
+  mremap(fresh, size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, begin_);
+  sight_ = sight;
+}
+
+void FakeMapping::set_trap(std::size_t page, Sight sight) noexcept {
+  catch_touches();
+  mprotect(begin_, size_, PROT_READ);
+  std::erase(trapped, this);
+  trapped.push_back(this);
+  trap_ = sight;
+  trap_page_ = page;
+  mprotect(begin_ + page * hv::kPageSize, hv::kPageSize, PROT_NONE);
+}
+
+bool FakeMapping::touched(const void* address) noexcept {
+  const std::byte* const page = begin_ + trap_page_ * hv::kPageSize;
+  if (trap_ == Sight::kTrue || address < page || address >= page + hv::kPageSize) return false;
+  mprotect(begin_, size_, PROT_READ);
+  turn(trap_);
+  trap_ = Sight::kTrue;
+  ++sprung_traps;
+  return true;
+}
+
+std::uint64_t FakeMapping::sprung() noexcept { return sprung_traps; }
+
+}  // namespace xs::sim
