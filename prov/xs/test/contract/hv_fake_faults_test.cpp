@@ -131,17 +131,30 @@ TEST_F(HvFake, ATrapSpringsInTheMiddleOfACopy) {
   const auto bytes = shown.share->bytes();
   std::fill(bytes.begin(), bytes.end(), std::byte{0x22});
   shown.fake().set_trap(1, Sight::kOnes);
-  const std::uint64_t before = sim::FakeMapping::sprung();
   const auto seen = shown.mapping->bytes();
   const std::size_t page = hv::kPageSize - hv::kHeadSize;
   std::vector<std::byte> copy(seen.size());
   std::memcpy(copy.data(), seen.data(), page);
-  EXPECT_EQ(sim::FakeMapping::sprung(), before);
+  EXPECT_EQ(machine_.tally().sprung, 0u);
   EXPECT_TRUE(all(std::span(copy).first(page), 0x22));
   std::memcpy(&copy[page], &seen[page], seen.size() - page);
-  EXPECT_EQ(sim::FakeMapping::sprung(), before + 1);
+  EXPECT_EQ(machine_.tally().sprung, 1u);
   EXPECT_TRUE(all(std::span(copy).subspan(page), 0xff));
   EXPECT_TRUE(all(seen, 0xff));
+}
+
+TEST_F(HvFake, ATrapMaySpringSomeInstructionsLater) {
+  meet();
+  for (const unsigned later : {1u, 20u, 200u}) {
+    const Shown other = show(1);
+    other.fake().set_trap(0, Sight::kOnes, later);
+    const auto* words =
+        reinterpret_cast<const volatile std::uint64_t*>(other.mapping->bytes().data());
+    unsigned looks = 0;
+    while (words[looks % 8] == 0) ++looks;
+    EXPECT_LE(looks, later);
+    EXPECT_TRUE(all(other.mapping->bytes(), 0xff));
+  }
 }
 
 TEST_F(HvFake, ATrapMayFreeze) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
-//   xs-sim --seeds COUNT [--from N] [--stop]
+//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
-//   xs-sim --seed N [--trace]
+//   xs-sim --seed N [--trace] [--fine | --no-rings]
 //       one run again, perhaps with a line for all that happens
+// --fine: shared memory may be lost between any two instructions; a seed is another run then in
+// another build. --no-rings: nobody shares memory.
 //
 // A failing seed is printed with its reason. The last line is `N passed, N failed`.
 #include <cstdint>
@@ -19,6 +21,7 @@
 
 namespace {
 
+using xs::sim::Mode;
 using xs::sim::Tally;
 using xs::sim::World;
 
@@ -26,18 +29,24 @@ struct Options {
   std::optional<std::uint64_t> seed;
   std::uint64_t seeds = 0;
   std::uint64_t from = 1;
-  bool trace = false;
   bool stop = false;
+  Mode mode;
 };
+
+bool flag_of(std::string_view word, Options& options) {
+  if (word == "--trace") return options.mode.tracing = true;
+  if (word == "--stop") return options.stop = true;
+  if (word == "--fine") return options.mode.fine = true;
+  if (word != "--no-rings") return false;
+  options.mode.rings = false;
+  return true;
+}
 
 std::optional<Options> options_of(int count, char** words) {
   Options options;
   for (int i = 1; i < count; ++i) {
     const std::string_view word = words[i];
-    if (word == "--trace" || word == "--stop") {
-      (word == "--stop" ? options.stop : options.trace) = true;
-      continue;
-    }
+    if (flag_of(word, options)) continue;
     if (++i == count) return std::nullopt;
     const std::uint64_t number = std::strtoull(words[i], nullptr, 10);
     if (word == "--seed")
@@ -55,11 +64,13 @@ std::optional<Options> options_of(int count, char** words) {
 
 class Runs {
  public:
-  Runs(bool trace, bool stop) : trace_(trace), stop_(stop) {}
+  Runs(const Mode& mode, bool stop) : mode_(mode), stop_(stop) {}
 
-  void run(std::uint64_t seed) {
+  void run(std::uint64_t seed, bool rings = true) {
     if (stop_ && failed_ > 0) return;
-    World world(seed, trace_);
+    Mode mode = mode_;
+    mode.rings = mode.rings && rings;
+    World world(seed, mode);
     const std::string reason = world.run(tally_);
     ++(reason.empty() ? passed_ : failed_);
     if (reason.empty()) return;
@@ -71,12 +82,17 @@ class Runs {
     std::printf("%lu messages, %lu received, %lu steps, %lu faults, %lu deaths, %lu replayed\n",
                 tally_.messages, tally_.deliveries, tally_.steps, tally_.faults, tally_.deaths,
                 tally_.replayed);
+    std::printf("%lu links, %lu shares, %lu mappings, %lu bells; %lu links lost, %lu mappings lost "
+                "(%lu while read), %lu moves, %lu refusals\n",
+                tally_.hv.opened, tally_.hv.shared, tally_.hv.mapped, tally_.hv.rung,
+                tally_.hv.lost, tally_.hv.turned, tally_.hv.sprung, tally_.moves,
+                tally_.hv.refused);
     std::printf("%lu passed, %lu failed\n", passed_, failed_);
     return failed_ == 0 ? 0 : 1;
   }
 
  private:
-  bool trace_;
+  Mode mode_;
   bool stop_;
   Tally tally_;
   std::uint64_t passed_ = 0;
@@ -88,15 +104,16 @@ class Runs {
 int main(int count, char** words) {
   const auto options = options_of(count, words);
   if (!options) {
-    std::fprintf(stderr, "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]\n");
+    std::fprintf(stderr, "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
+                 " [--fine | --no-rings]\n");
     return 2;
   }
-  Runs runs(options->trace, options->stop);
+  Runs runs(options->mode, options->stop);
   if (options->seed) {
     runs.run(*options->seed);
     return runs.report();
   }
-  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed);
+  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed, each.rings);
   for (std::uint64_t i = 0; i < options->seeds; ++i) runs.run(options->from + i);
   return runs.report();
 }

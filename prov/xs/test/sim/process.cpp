@@ -25,10 +25,13 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
       member_(member),
       life_(around.ledger.born(member)),
       id_(life_.number),
-      clock_(around.network, scenario_.grain),
+      clock_(around, scenario_.grain),
       secrets_(dice_.next()),
       provider_(std::make_unique<FakeProvider>(around.network, id_, scenario_.members[member].host,
                                                scenario_.members[member].port)),
+      hv_(scenario_.members[member].place
+              ? std::make_unique<FakeHv>(around.machine, id_, *scenario_.members[member].place)
+              : nullptr),
       send_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
       receive_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
       numbers_(scenario_.members.size()),
@@ -68,6 +71,7 @@ proto::Address Process::address_of(unsigned member) const {
 void Process::kill(bool process_too) noexcept {
   judge_.trace("life %lu ends: %s", life_.number, process_too ? "killed" : "endpoint closed");
   if (process_too) around_.network.died(id_);
+  if (process_too && hv_) hv_->kill();
   close();
   for (Action* action : open_) around_.arena.retire(action->buffer);
   open_.clear();
@@ -82,6 +86,11 @@ void Process::close() {
   });
   book_.detach(*endpoint_);
   endpoint_.reset();
+  if (!hv_) return;
+  const FakeHypervisor::Held held = around_.machine.held_by(hv_->number());
+  if (held.shares > 0 || held.mappings > 0)
+    judge_.fail("life %lu: its endpoint leaves %zu shares and %zu mappings", life_.number,
+                held.shares, held.mappings);
 }
 
 void Process::step() {

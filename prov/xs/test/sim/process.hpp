@@ -11,6 +11,7 @@
 #include "core/endpoint.hpp"
 #include "sim/arena.hpp"
 #include "sim/dice.hpp"
+#include "sim/fake/hv.hpp"
 #include "sim/fake/inner.hpp"
 #include "sim/ledger.hpp"
 #include "sim/scenario.hpp"
@@ -24,6 +25,7 @@ struct Surroundings {
   Judge& judge;
   Ledger& ledger;
   Arena& arena;
+  FakeHypervisor& machine;
 };
 
 enum class Phase : std::uint8_t { kWorking, kDraining, kParting, kOver };
@@ -129,15 +131,21 @@ class Process {
 
   // A clock of the grain that the run has.
   struct GrainClock final : util::Clock {
-    GrainClock(FakeNetwork& network, Nanoseconds grain) : network_(network), grain_(grain) {}
-    Nanoseconds now() noexcept override { return network_.now() / grain_ * grain_; }
+    GrainClock(const Surroundings& around, Nanoseconds grain)
+        : network_(around.network), machine_(around.machine), grain_(grain) {}
+    Nanoseconds now() noexcept override {
+      machine_.strike();
+      return network_.now() / grain_ * grain_;
+    }
     FakeNetwork& network_;
+    FakeHypervisor& machine_;
     Nanoseconds grain_;
   };
 
   GrainClock clock_;
   Dice secrets_;
   std::unique_ptr<FakeProvider> provider_;
+  std::unique_ptr<FakeHv> hv_;  // null: shares with nobody
   core::AddressBook book_;
   core::CompletionQueue send_queue_;
   core::CompletionQueue receive_queue_;

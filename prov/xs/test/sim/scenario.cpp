@@ -48,11 +48,30 @@ std::vector<Member> members_of(Dice& dice) {
   const bool alike = dice.percent(60);
   for (unsigned i = 0; i < count; ++i) {
     Member member{1 + i % hosts, static_cast<std::uint16_t>(5000 + i), config_of(dice),
-                  dice.pick<std::size_t>({4, 16, 256})};
+                  dice.pick<std::size_t>({4, 16, 256}), {}};
     if (alike && i > 0) member.config = members[0].config;
     members.push_back(member);
   }
   return members;
+}
+
+// Where hv finds whom. Dice of their own: without rings a seed is the run that it always was.
+void place_members(Scenario& made, Dice dice) {
+  const auto together = dice.pick({0u, 1u, 1u, 1u, 2u});  // none, all, some
+  const auto hosts = dice.between(2, made.members.size());
+  for (Member& member : made.members) {
+    if (together == 1) member.place = 1;
+    if (together == 2 && dice.percent(85)) member.place = 1 + dice.below(hosts);
+  }
+  made.hv.delay_low = dice.pick({500ull, 5'000ull, 200'000ull});
+  made.hv.delay_high = made.hv.delay_low * dice.pick({2ull, 10ull, 100ull});
+  made.hv.absent_high = dice.pick({1ull, 50ull, 5000ull}) * kMillisecond;
+  made.hv.likeness = dice.pick({Likeness::kNone, Likeness::kNone, Likeness::kSilent,
+                                Likeness::kPretend});
+  made.hv.bells = dice.percent(80);
+  made.ring_events = made.severity == Severity::kCalm || together == 0
+                         ? 0
+                         : static_cast<unsigned>(dice.pick({0u, 2u, 8u, 30u}));
 }
 
 }  // namespace
@@ -81,7 +100,14 @@ Scenario scenario_of(std::uint64_t seed) {
   made.reuses_ports = dice.percent(50);
   made.habits.ports = made.reuses_ports ? 24 : 20000;
   made.limit = 600 * kSecond;
+  place_members(made, Dice(seed * 0xbf58476d1ce4e5b9u + 7));
   return made;
+}
+
+Scenario without_rings(Scenario scenario) {
+  for (Member& member : scenario.members) member.place.reset();
+  scenario.ring_events = 0;
+  return scenario;
 }
 
 }  // namespace xs::sim

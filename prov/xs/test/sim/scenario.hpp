@@ -2,9 +2,11 @@
 // What a seed stands for: who takes part, how they are set up, what befalls them.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/config.hpp"
+#include "sim/fake/hypervisor.hpp"
 #include "sim/fake/network.hpp"
 
 namespace xs::sim {
@@ -20,6 +22,7 @@ struct Member {
   std::uint16_t port;
   core::Config config;
   std::size_t queue_size;
+  std::optional<unsigned> place;  // the host that hv knows it on; none: it shares with nobody
 };
 
 struct Scenario {
@@ -29,6 +32,8 @@ struct Scenario {
   util::Nanoseconds grain;   // of the clock that endpoints read
   util::Nanoseconds stormy;  // how long work, and faults, go on
   unsigned events;           // of the weather
+  HvHabits hv;
+  unsigned ring_events;  // of the weather, about shared memory
   unsigned operations;       // per process
   unsigned tags;             // how many different ones, besides the unique parts
   unsigned big_percent;      // messages of many frames
@@ -43,5 +48,7 @@ struct Scenario {
 };
 
 Scenario scenario_of(std::uint64_t seed);
+// The same, but nobody shares memory.
+Scenario without_rings(Scenario scenario);
 
 }  // namespace xs::sim

@@ -20,16 +20,23 @@ std::optional<proto::Prefix> prefix_of(std::span<const std::byte> bytes) noexcep
 }
 }
 
-World::World(std::uint64_t seed, bool tracing)
-    : scenario_(scenario_of(seed)),
+World::World(std::uint64_t seed, const Mode& mode)
+    : mode_(mode),
+      scenario_(mode.rings ? scenario_of(seed) : without_rings(scenario_of(seed))),
       dice_(seed ^ 0x5ca1ab1e),
       network_(scenario_.habits, dice_.next(), *this),
-      judge_(network_, tracing),
+      judge_(network_, mode.tracing),
       ledger_(judge_, static_cast<unsigned>(scenario_.members.size())),
       arena_(judge_),
-      around_{scenario_, network_, judge_, ledger_, arena_},
+      machine_(network_, scenario_.hv, seed ^ 0x41195, this),
+      around_{scenario_, network_, judge_, ledger_, arena_, machine_},
       began_(network_.now()),
-      next_event_(began_ + dice_.below(scenario_.stormy / (scenario_.events + 1) + 1)) {
+      next_event_(began_ + dice_.below(scenario_.stormy / (scenario_.events + 1) + 1)),
+      ring_dice_(seed ^ 0x51d3),
+      next_ring_event_(util::kNever) {
+  if (scenario_.ring_events > 0)
+    next_ring_event_ =
+        began_ + ring_dice_.below(scenario_.stormy / (scenario_.ring_events + 1) + 1);
   for (unsigned i = 0; i < scenario_.members.size(); ++i)
     processes_.push_back(std::make_unique<Process>(around_, i, dice_.next()));
   for (const auto& process : processes_) process->set_others(processes_);
@@ -48,13 +55,35 @@ std::string World::run(Tally& tally) {
     for (const auto& process : *all) tally_.replayed += process->replayed();
   if (!judge_.failed()) ledger_.check_order();
   if (!judge_.failed()) arena_.inspect();
-  tally.messages += ledger_.messages();
-  tally.deliveries += ledger_.deliveries();
-  tally.steps += tally_.steps;
-  tally.faults += tally_.faults;
-  tally.deaths += tally_.deaths;
-  tally.replayed += tally_.replayed;
+  tally_.messages = ledger_.messages();
+  tally_.deliveries = ledger_.deliveries();
+  tally_.hv = machine_.tally();
+  tally.add(tally_);
+  processes_.clear();
+  graveyard_.clear();
+  if (machine_.standing() != FakeHypervisor::Standing{})
+    judge_.fail("left behind: %zu backends, %zu links, %zu shares, %zu mappings",
+                machine_.standing().backends, machine_.standing().links,
+                machine_.standing().shares, machine_.standing().mappings);
   return judge_.reason();
+}
+
+void Tally::add(const Tally& other) noexcept {
+  messages += other.messages;
+  deliveries += other.deliveries;
+  steps += other.steps;
+  faults += other.faults;
+  deaths += other.deaths;
+  replayed += other.replayed;
+  moves += other.moves;
+  hv.opened += other.hv.opened;
+  hv.shared += other.hv.shared;
+  hv.mapped += other.hv.mapped;
+  hv.rung += other.hv.rung;
+  hv.refused += other.hv.refused;
+  hv.lost += other.hv.lost;
+  hv.turned += other.hv.turned;
+  hv.sprung += other.hv.sprung;
 }
 
 // Whoever is next: a process, or the weather.
@@ -62,9 +91,10 @@ void World::turn() {
   Process* next = nullptr;
   for (const auto& process : processes_)
     if (!next || process->next_step() < next->next_step()) next = process.get();
-  if (stormy_ && next_event_ < next->next_step()) {
-    network_.set_time(std::max(network_.now(), next_event_));
-    return blow();
+  const Nanoseconds event = std::min(next_event_, next_ring_event_);
+  if (stormy_ && event < next->next_step()) {
+    network_.set_time(std::max(network_.now(), event));
+    return next_ring_event_ < next_event_ ? blow_on_rings() : blow();
   }
   if (next->next_step() == util::kNever) return judge_.fail("nobody has anything to do");
   network_.set_time(std::max(network_.now(), next->next_step()));

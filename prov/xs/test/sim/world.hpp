@@ -18,11 +18,22 @@ struct Tally {
   std::uint64_t faults = 0;
   std::uint64_t deaths = 0;
   std::uint64_t replayed = 0;
+  // Shared memory: what hv did, and what befell it.
+  FakeHypervisor::Tally hv;
+  std::uint64_t moves = 0;  // of processes
+
+  void add(const Tally& other) noexcept;
 };
 
-class World final : private NetworkObserver {
+struct Mode {
+  bool tracing = false;
+  bool rings = true;  // else nobody shares memory
+  bool fine = false;  // memory may be lost between any two instructions: no other build's run
+};
+
+class World final : private NetworkObserver, private FakeHypervisor::Observer {
  public:
-  World(std::uint64_t seed, bool tracing);
+  World(std::uint64_t seed, const Mode& mode);
 
   // Runs to the end, or to the first thing that is wrong: then the reason, else an empty text.
   std::string run(Tally& tally);
@@ -34,6 +45,7 @@ class World final : private NetworkObserver {
                std::span<const std::byte> bytes) noexcept override;
   void stopped(const proto::Address& at) noexcept override;
   void misused(const char* what) noexcept override;
+  void stirs(ProcessId process, Nanoseconds at) noexcept override { arrives(process, at); }
 
   void turn();
   bool over() const noexcept;
@@ -49,19 +61,28 @@ class World final : private NetworkObserver {
   void death();
   void vanish_host(unsigned host);
   void restart();
+  void blow_on_rings();
+  void hurt_rings();
+  void hurt_place(FakeHv& place);
+  void hurt_mapping();
+  void move_process(FakeHv& place);
   Process& some_process() { return *processes_[dice_.below(processes_.size())]; }
 
+  Mode mode_;
   Scenario scenario_;
   Dice dice_;
   FakeNetwork network_;
   Judge judge_;
   Ledger ledger_;
   Arena arena_;
+  FakeHypervisor machine_;
   Surroundings around_;
   std::vector<std::unique_ptr<Process>> processes_;  // by member
   std::vector<std::unique_ptr<Process>> graveyard_;  // processes outlive their endpoints, perhaps
   Nanoseconds began_;
   Nanoseconds next_event_;
+  Dice ring_dice_;
+  Nanoseconds next_ring_event_;
   bool stormy_ = true;
   Tally tally_;
 };

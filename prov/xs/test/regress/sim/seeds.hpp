@@ -8,6 +8,7 @@ namespace xs::sim {
 struct RegressionSeed {
   std::uint64_t seed;
   const char* found;
+  bool rings = false;  // whether memory was shared
 };
 
 inline constexpr RegressionSeed kRegressionSeeds[] = {

@@ -63,7 +63,6 @@ Result<std::unique_ptr<hv::Share>> FakeLink::share(std::size_t pages) noexcept {
   auto share = std::make_unique<FakeShare>(backend_.machine(), *this, memory,
                                            encode(offered_, memory->size(), nonce), offered_);
   shares_.push_back(share.get());
-  ++backend_.machine().tally().shared;
   const hv::Id seen = genuine_ ? nonce : hv::Id{dice.next(), dice.next()};
   if (far_)
     far_->hear({.due = far_->soon(),

@@ -25,13 +25,36 @@ std::byte* reserve(std::size_t size, int flags) noexcept {
 // there and lets the instruction begin again.
 
 std::vector<FakeMapping*> trapped;
-std::uint64_t sprung_traps = 0;
 struct sigaction handler_before = {};
+FakeMapping* stepping = nullptr;  // springs when steps are over
+unsigned steps = 0;
 
-void page_touched(int, siginfo_t* info, void*) noexcept {
-  for (FakeMapping* mapping : trapped)
-    if (mapping->touched(info->si_addr)) return;
+// Whether the interrupted program stops after every instruction.
+void set_stepping(void* context, bool on) noexcept {
+#if defined(__x86_64__)
+  constexpr greg_t kTrapFlag = 0x100;
+  greg_t& flags = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL];
+  flags = on ? flags | kTrapFlag : flags & ~kTrapFlag;
+#endif
+}
+
+void page_touched(int, siginfo_t* info, void* context) noexcept {
+  for (FakeMapping* mapping : trapped) {
+    unsigned later = 0;
+    if (!mapping->touched(info->si_addr, later)) continue;
+    if (later == 0) return mapping->spring();
+    stepping = mapping;
+    steps = later;
+    return set_stepping(context, true);
+  }
   sigaction(SIGSEGV, &handler_before, nullptr);  // none of ours: it happens again, and ends us
+}
+
+void stepped(int, siginfo_t*, void* context) noexcept {
+  if (stepping && --steps > 0) return;
+  if (stepping) stepping->spring();
+  stepping = nullptr;
+  set_stepping(context, false);
 }
 
 void catch_touches() noexcept {
@@ -42,6 +65,8 @@ void catch_touches() noexcept {
   action.sa_sigaction = page_touched;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
   sigaction(SIGSEGV, &action, &handler_before);
+  action.sa_sigaction = stepped;
+  sigaction(SIGTRAP, &action, nullptr);
 }
 
 }  // namespace
@@ -64,13 +89,18 @@ std::byte* Pages::again() const noexcept {
 
 FakeShare::FakeShare(FakeHypervisor& machine, FakeLink& link, std::shared_ptr<Pages> pages,
                      const hv::Offer& offer, std::uint64_t number) noexcept
-    : machine_(machine), link_(&link), pages_(std::move(pages)), offer_(offer), number_(number) {
-  ++machine_.standing().shares;
+    : machine_(machine),
+      link_(&link),
+      owner_(link.backend().number()),
+      pages_(std::move(pages)),
+      offer_(offer),
+      number_(number) {
+  machine_.add(*this);
 }
 
 FakeShare::~FakeShare() {
   revoke();
-  --machine_.standing().shares;
+  machine_.remove(*this);
 }
 
 void FakeShare::revoke() noexcept {
@@ -86,6 +116,7 @@ FakeMapping::FakeMapping(FakeHypervisor& machine, unsigned owner, unsigned reade
 
 FakeMapping::~FakeMapping() {
   std::erase(trapped, this);
+  if (stepping == this) stepping = nullptr;
   machine_.remove(*this);
   munmap(begin_, size_);
 }
@@ -105,28 +136,34 @@ void FakeMapping::turn(Sight sight) noexcept {
   mprotect(fresh, size_, PROT_READ);
   mremap(fresh, size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, begin_);
   sight_ = sight;
+  ++machine_.tally().turned;
 }
 
-void FakeMapping::set_trap(std::size_t page, Sight sight) noexcept {
+void FakeMapping::set_trap(std::size_t page, Sight sight, unsigned later) noexcept {
   catch_touches();
   mprotect(begin_, size_, PROT_READ);
   std::erase(trapped, this);
   trapped.push_back(this);
   trap_ = sight;
   trap_page_ = page;
+#if defined(__x86_64__)
+  trap_later_ = later;
+#endif
   mprotect(begin_ + page * hv::kPageSize, hv::kPageSize, PROT_NONE);
 }
 
-bool FakeMapping::touched(const void* address) noexcept {
+bool FakeMapping::touched(const void* address, unsigned& later) noexcept {
   const std::byte* const page = begin_ + trap_page_ * hv::kPageSize;
   if (trap_ == Sight::kTrue || address < page || address >= page + hv::kPageSize) return false;
   mprotect(begin_, size_, PROT_READ);
-  turn(trap_);
-  trap_ = Sight::kTrue;
-  ++sprung_traps;
+  later = trap_later_;
   return true;
 }
 
-std::uint64_t FakeMapping::sprung() noexcept { return sprung_traps; }
+void FakeMapping::spring() noexcept {
+  turn(trap_);
+  trap_ = Sight::kTrue;
+  ++machine_.tally().sprung;
+}
 
 }  // namespace xs::sim

@@ -49,12 +49,14 @@ class FakeShare final : public hv::Share {
   void revoke() noexcept override;
 
   std::uint64_t number() const noexcept { return number_; }
+  unsigned owner() const noexcept { return owner_; }
   // The link is no more.
   void detach() noexcept { link_ = nullptr; }
 
  private:
   FakeHypervisor& machine_;
   FakeLink* link_;
+  unsigned owner_;
   std::shared_ptr<Pages> pages_;
   hv::Offer offer_;
   std::uint64_t number_;
@@ -78,12 +80,13 @@ class FakeMapping final : public hv::Mapping {
   // From now on it shows that, for good. What was frozen may still turn to ones.
   void turn(Sight sight) noexcept;
   // turn() in the middle of the next instruction that reads from that page: often one of those
-  // that copy a frame. A second trap takes the place of the first.
-  void set_trap(std::size_t page, Sight sight) noexcept;
-  // Says whether the address lies in the trap, which has sprung then.
-  bool touched(const void* address) noexcept;
-  // Traps that have sprung in this process so far.
-  static std::uint64_t sprung() noexcept;
+  // that copy a frame. A second trap takes the place of the first. later: so many instructions
+  // after that one; another build may be elsewhere by then (x86-64, else 0).
+  void set_trap(std::size_t page, Sight sight, unsigned later = 0) noexcept;
+  // Whether the address lies in the trap; then the page can be read from now on, and the trap
+  // springs at once, or after the given number of instructions.
+  bool touched(const void* address, unsigned& later) noexcept;
+  void spring() noexcept;
 
  private:
   FakeHypervisor& machine_;
@@ -94,6 +97,7 @@ class FakeMapping final : public hv::Mapping {
   Sight sight_ = Sight::kTrue;
   Sight trap_ = Sight::kTrue;  // none
   std::size_t trap_page_ = 0;
+  unsigned trap_later_ = 0;
 };
 
 }  // namespace xs::sim

@@ -46,6 +46,29 @@ void FakeHypervisor::remove(FakeHv& backend) noexcept {
   --standing_.backends;
 }
 
+void FakeHypervisor::add(FakeShare& share) {
+  shares_.push_back(&share);
+  ++standing_.shares;
+  ++tally_.shared;
+}
+
+void FakeHypervisor::remove(FakeShare& share) noexcept {
+  std::erase(shares_, &share);
+  --standing_.shares;
+}
+
+FakeHypervisor::Held FakeHypervisor::held_by(unsigned number) const noexcept {
+  Held held;
+  for (FakeShare* share : shares_) {
+    if (share->owner() != number) continue;
+    ++held.shares;
+    held.shared_bytes += share->bytes().size();
+  }
+  for (const FakeMapping* mapping : mappings_)
+    if (mapping->reader() == number) ++held.mappings;
+  return held;
+}
+
 void FakeHypervisor::add(FakeMapping& mapping) {
   mappings_.push_back(&mapping);
   ++standing_.mappings;

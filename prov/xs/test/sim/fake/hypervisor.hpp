@@ -68,6 +68,13 @@ class FakeHypervisor {
     bool operator==(const Standing&) const = default;
   };
   Standing& standing() noexcept { return standing_; }
+  // What one process, as numbered here, has of that.
+  struct Held {
+    std::size_t shares = 0;
+    std::size_t shared_bytes = 0;
+    std::size_t mappings = 0;
+  };
+  Held held_by(unsigned number) const noexcept;
   // What has happened so far.
   struct Tally {
     std::uint64_t opened = 0;  // ends of links
@@ -76,6 +83,8 @@ class FakeHypervisor {
     std::uint64_t rung = 0;
     std::uint64_t refused = 0;  // for lack of anything
     std::uint64_t lost = 0;     // ends of links, for whatever reason
+    std::uint64_t turned = 0;   // mappings that froze, or turned to ones
+    std::uint64_t sprung = 0;   // of these, in the middle of an instruction that reads
   };
   Tally& tally() noexcept { return tally_; }
 
@@ -96,6 +105,8 @@ class FakeHypervisor {
   // ---- For backends ----
   void add(FakeHv& backend);
   void remove(FakeHv& backend) noexcept;
+  void add(FakeShare& share);
+  void remove(FakeShare& share) noexcept;
   void add(FakeMapping& mapping);
   void remove(FakeMapping& mapping) noexcept;
   unsigned new_number() noexcept { return ++numbers_; }
@@ -119,6 +130,7 @@ class FakeHypervisor {
   Tally tally_;
   unsigned numbers_ = 0;
   std::vector<FakeHv*> backends_;
+  std::vector<FakeShare*> shares_;
   std::vector<FakeMapping*> mappings_;
   std::vector<Blow> blows_;
 };
