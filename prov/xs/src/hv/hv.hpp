@@ -104,6 +104,7 @@ struct Counters {
   std::uint64_t nonsense = 0;
   std::uint64_t bad_pages = 0;
   std::uint64_t exhausted = 0;
+  std::uint64_t moved = 0;  // this process
 };
 
 class Backend {
@@ -113,7 +114,7 @@ class Backend {
   virtual const Card& card() const noexcept = 0;
   // Begins to make the acquaintance of the process whose card came in a greeting. Quietly refused:
   // EHOSTUNREACH, it lives elsewhere; ECONNREFUSED, it is not there (any more), or not for us;
-  // EALREADY, there is a link with it; EINVAL, it is this process. Not quietly: what the system
+  // EALREADY, there is a link with it (of any generation); EINVAL, it is this process. Not quietly: what the system
   // lacks.
   virtual util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept = 0;
   // Does what is to be done and tells of it; true if there was anything. One system call if not.

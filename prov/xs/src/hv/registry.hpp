@@ -9,7 +9,7 @@
 namespace xs::hv {
 
 struct Options {
-  std::string simulated_host;  // docs/hv.md, Simulated hosts; empty: none
+  std::string simulated_host;  // NAME or @FILE (docs/hv.md, Simulated hosts); empty: none
 };
 
 // The backend for this machine. An error means that this process shares memory with nobody: the

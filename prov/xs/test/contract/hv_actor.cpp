@@ -90,10 +90,12 @@ void HvActor::lost(hv::Link& link, hv::Loss why) noexcept {
   Pair& pair = of(link);
   ++pair.lost;
   pair.why = why;
+  if (why == hv::Loss::kMoved && pair.met_after == moves_) ++untold_;
   if (pair.leave_when_lost) pair.link.reset();
 }
 
-// card | meet CARD | progress | readable MS | counters | cost | close
+// card | meet CARD | progress | readable MS | counters | cost | close | moves: how many, and losses
+// by a move that was not told before
 std::string HvActor::obey(const std::string& line) {
   std::istringstream words(line);
   const auto verb = next<std::string>(words);
@@ -101,6 +103,7 @@ std::string HvActor::obey(const std::string& line) {
   if (verb == "meet") return meet(words);
   if (verb == "progress") return std::to_string(backend_->progress(*this));
   if (verb == "readable") return std::to_string(readable(backend_->descriptor(), next<int>(words)));
+  if (verb == "moves") return std::to_string(moves_) + ' ' + std::to_string(untold_);
   if (verb == "counters") return counters();
   if (verb == "cost")
     return std::to_string(open_descriptors()) + ' ' + std::to_string(shared_mappings());
@@ -109,8 +112,8 @@ std::string HvActor::obey(const std::string& line) {
     backend_.reset();
     return "0";
   }
-  if (verb == "put" || verb == "get" || verb == "sum" || verb == "rights" || verb == "revoke" ||
-      verb == "unshare" || verb == "unmap")
+  if (verb == "put" || verb == "get" || verb == "own" || verb == "sum" || verb == "rights" ||
+      verb == "revoke" || verb == "unshare" || verb == "unmap")
     return about_memory(verb, words);
   return about_pair(verb, words);
 }
@@ -139,8 +142,8 @@ std::string HvActor::about_pair(const std::string& verb, std::istream& words) {
   return "no such command";
 }
 
-// put S AT HEX | get M AT SIZE | sum M: size and the sum of its bytes | rights M | revoke S |
-// unshare S | unmap M
+// put S AT HEX | own S AT SIZE | get M AT SIZE | sum M: size and the sum of its bytes | rights M |
+// revoke S | unshare S | unmap M
 std::string HvActor::about_memory(const std::string& verb, std::istream& words) {
   const auto which = next<std::size_t>(words);
   const auto at = next<std::size_t>(words);
@@ -149,6 +152,8 @@ std::string HvActor::about_memory(const std::string& verb, std::istream& words) 
     std::copy(bytes.begin(), bytes.end(), shares_.at(which)->bytes().begin() + at);
   } else if (verb == "get") {
     return to_hex(mappings_.at(which)->bytes().subspan(at, next<std::size_t>(words)));
+  } else if (verb == "own") {
+    return to_hex(shares_.at(which)->bytes().subspan(at, next<std::size_t>(words)));
   } else if (verb == "sum") {
     std::uint64_t sum = 0;
     for (const std::byte byte : mappings_.at(which)->bytes())
@@ -172,6 +177,7 @@ std::string HvActor::meet(std::istream& words) {
   auto met = backend_->meet(*card);
   if (!met) return std::to_string(met.error().code) + " 0";
   pairs_.emplace_back().link = std::move(*met);
+  pairs_.back().met_after = moves_;
   return "0 " + std::to_string(pairs_.size() - 1);
 }
 
@@ -193,7 +199,8 @@ std::string HvActor::counters() const {
   const hv::Counters& c = backend_->counters();
   std::ostringstream out;
   out << c.opened << ' ' << c.gone << ' ' << c.elsewhere << ' ' << c.stale << ' ' << c.other_user
-      << ' ' << c.evicted << ' ' << c.nonsense << ' ' << c.bad_pages << ' ' << c.exhausted;
+      << ' ' << c.evicted << ' ' << c.nonsense << ' ' << c.bad_pages << ' ' << c.exhausted << ' '
+      << c.moved;
   return out.str();
 }
 

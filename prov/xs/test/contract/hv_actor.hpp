@@ -22,6 +22,7 @@ class HvActor final : hv::Events {
     std::unique_ptr<hv::Link> link;
     unsigned opened = 0, pages = 0, rung = 0, lost = 0;
     hv::Loss why{};
+    unsigned met_after = 0;  // moves
     bool leave_when_lost = false;
   };
 
@@ -29,7 +30,7 @@ class HvActor final : hv::Events {
   void pages_came(hv::Link& link) noexcept override { ++of(link).pages; }
   void rung(hv::Link& link) noexcept override { ++of(link).rung; }
   void lost(hv::Link& link, hv::Loss why) noexcept override;
-  void moved() noexcept override {}
+  void moved() noexcept override { ++moves_; }
   Pair& of(const hv::Link& link) noexcept;
 
   std::string about_pair(const std::string& verb, std::istream& words);
@@ -40,6 +41,7 @@ class HvActor final : hv::Events {
   std::string counters() const;
 
   std::unique_ptr<hv::Backend> backend_;
+  unsigned moves_ = 0, untold_ = 0;
   std::vector<Pair> pairs_;
   std::vector<std::unique_ptr<hv::Share>> shares_;
   std::vector<std::unique_ptr<hv::Mapping>> mappings_;

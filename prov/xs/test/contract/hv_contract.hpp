@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // What every backend of hv must do (docs/hv.md). The tests are in hv_contract_*.cpp; a file that
-// has a backend to show instantiates HvContract for it.
+// has a backend to show instantiates HvContract for it, and HvMoves.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "contract/hv_party.hpp"
+#include "hv/simulated_vm.hpp"
 
 namespace xs::test {
 
@@ -45,6 +46,15 @@ class HvContract : public testing::TestWithParam<HvSubject> {
 
   std::vector<std::unique_ptr<HvParty>> parties_;
   std::vector<HvParty*> living_;
+};
+
+// With parties in virtual machines that move: `make` understands @FILE (docs/hv.md, Simulated
+// hosts).
+class HvMoves : public HvContract {
+ protected:
+  // Writes the line, and waits until these, all of the VM's, were told.
+  void move(const SimulatedVm& vm, const std::string& line, const std::vector<HvParty*>& parties);
+  void expect_lost(HvParty& party, unsigned pair, hv::Loss why);
 };
 
 }  // namespace xs::test

@@ -27,6 +27,8 @@ HvSubject forked() {
 
 INSTANTIATE_TEST_SUITE_P(Hv, HvContract, testing::Values(here(), forked()),
                          [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Hv, HvMoves, testing::Values(here(), forked()),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 

@@ -137,10 +137,21 @@ std::string HvParty::get(unsigned mapping, std::size_t at, std::size_t size) {
              std::to_string(size));
 }
 
+std::string HvParty::own(unsigned share, std::size_t at, std::size_t size) {
+  return ask("own " + std::to_string(share) + ' ' + std::to_string(at) + ' ' +
+             std::to_string(size));
+}
+
+int HvParty::moves() {
+  int moves = 0, untold = 0;
+  parse(ask("moves"), moves, untold);
+  return untold == 0 ? moves : -1;
+}
+
 hv::Counters HvParty::counters() {
   hv::Counters c;
   parse(ask("counters"), c.opened, c.gone, c.elsewhere, c.stale, c.other_user, c.evicted,
-        c.nonsense, c.bad_pages, c.exhausted);
+        c.nonsense, c.bad_pages, c.exhausted, c.moved);
   return c;
 }
 

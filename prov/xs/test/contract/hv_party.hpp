@@ -44,12 +44,16 @@ class HvParty {
   Numbered map(unsigned pair, const std::string& offer);
   void put(unsigned share, std::size_t at, const std::string& hex);
   std::string get(unsigned mapping, std::size_t at, std::size_t size);
+  // What the share's owner reads in it.
+  std::string own(unsigned share, std::size_t at, std::size_t size);
   std::string sum(unsigned mapping) { return ask("sum " + std::to_string(mapping)); }
   std::string rights(unsigned mapping) { return ask("rights " + std::to_string(mapping)); }
   void revoke(unsigned share) { ask("revoke " + std::to_string(share)); }
   void unshare(unsigned share) { ask("unshare " + std::to_string(share)); }
   void unmap(unsigned mapping) { ask("unmap " + std::to_string(mapping)); }
   hv::Counters counters();
+  // How often it was told that it had moved; -1 if a link was lost by a move before that.
+  int moves();
   // Descriptors and shared mappings of the process.
   std::string cost() { return ask("cost"); }
 };

@@ -52,8 +52,8 @@ class Told final : public hv::Events {
     ++losses;
     why = loss;
   }
-  void moved() noexcept override {}
-  unsigned openings = 0, pages = 0, rings = 0, losses = 0;
+  void moved() noexcept override { ++moves; }
+  unsigned openings = 0, pages = 0, rings = 0, losses = 0, moves = 0;
   hv::Loss why{};
 };
 

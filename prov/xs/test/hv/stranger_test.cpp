@@ -53,7 +53,7 @@ TEST_F(HvStrangers, WhoSayNonsenseAreHungUpOn) {
   nonsense[0].magic ^= 1;
   nonsense[1].version += 1;
   nonsense[2].kind = static_cast<hv::MessageKind>(0);
-  nonsense[3].kind = static_cast<hv::MessageKind>(4);
+  nonsense[3].kind = static_cast<hv::MessageKind>(5);
   nonsense[4].kind = hv::MessageKind::kPages;
   nonsense[5].zero = 1;
   nonsense[6].from = RawPeer::card_above(card()).process;  // it should have been called

@@ -49,7 +49,7 @@ bool Local::refuse_one() noexcept {
   if (!nobody) complain(counters_.exhausted, "no descriptor free for a caller");
   if (spare_ && (refused || nobody)) return refused;
   // Somebody else was faster with the free descriptor, or it is not the only thing that lacks.
-  watch_.change(listener_.get(), 0, 0);
+  watch_.change(listener_.get(), kCalled, 0);
   deaf_ = true;
   return false;
 }
@@ -57,7 +57,11 @@ bool Local::refuse_one() noexcept {
 void Local::listen_again() noexcept {
   if (!deaf_) return;
   if (!spare_) spare_ = UniqueFd(fcntl(watch_.fd(), F_DUPFD_CLOEXEC, 0));
-  if (spare_ && watch_.change(listener_.get(), 0, EPOLLIN) == 0) deaf_ = false;
+  if (!spare_) return;
+  if (listener_)
+    deaf_ = watch_.change(listener_.get(), kCalled, EPOLLIN) != 0;
+  else
+    deaf_ = !begin_listening();
 }
 
 void Local::add_caller(UniqueFd socket, Events& events) noexcept {

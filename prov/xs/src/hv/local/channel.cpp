@@ -19,7 +19,7 @@ bool carries_descriptor(MessageKind kind) noexcept {
 bool is_ours(const Message& message, std::size_t size, bool has_descriptor) noexcept {
   return size == sizeof message && message.magic == Message::kMagic &&
          message.version == Message::kVersion && message.kind >= MessageKind::kHello &&
-         message.kind <= MessageKind::kWithdraw && message.zero == 0 &&
+         message.kind <= MessageKind::kOnes && message.zero == 0 &&
          carries_descriptor(message.kind) == has_descriptor;
 }
 

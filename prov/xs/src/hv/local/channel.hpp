@@ -13,7 +13,7 @@
 
 namespace xs::hv {
 
-enum class MessageKind : std::uint16_t { kHello = 1, kPages = 2, kWithdraw = 3 };
+enum class MessageKind : std::uint16_t { kHello = 1, kPages = 2, kWithdraw = 3, kOnes = 4 };
 
 // As it stands on the socket: both sides are one machine and one user.
 struct Message {

@@ -59,14 +59,14 @@ bool LocalLink::watch_socket() noexcept {
 Result<std::unique_ptr<Share>> LocalLink::share(std::size_t pages) noexcept {
   if (state_ == LinkState::kLost) return Error{ENOTCONN, "the link is lost"};
   LocalShare** const place = place_of(nullptr);
-  if (state_ == LinkState::kMeeting || channel_.waits() || !place)
+  if (state_ == LinkState::kMeeting || cut_off_ || channel_.waits() || !place)
     return Error{EAGAIN, "no share now"};
   const Id nonce = backend_.new_nonce();
   auto made = make_pages(pages, nonce);
   if (!made) return made.error().code == EMSGSIZE ? made.error() : lacks(made.error());
   const PagesName name{++offered_, made->range.size(), nonce};
-  std::unique_ptr<LocalShare> share(new (std::nothrow)
-                                        LocalShare(*this, std::move(made->range), name));
+  std::unique_ptr<LocalShare> share(
+      new (std::nothrow) LocalShare(*this, backend_.shared(), std::move(made->range), name));
   if (!share) return lacks({ENOMEM, "no memory for a share"});
   const Message message{.kind = MessageKind::kPages, .first = name.number, .second = name.size};
   const Gave gave = channel_.send(message, std::move(made->memfd));
@@ -92,14 +92,15 @@ Result<std::unique_ptr<Mapping>> LocalLink::map(const Offer& offer) noexcept {
     lose(Loss::kFault, "its pages are not those that it offered");
     return Error{EBADMSG, "pages that prove nothing"};
   }
-  std::unique_ptr<Mapping> mapping(new (std::nothrow) LocalMapping(std::move(range)));
+  std::unique_ptr<Mapping> mapping(new (std::nothrow)
+                                       LocalMapping(backend_.mapped(), key_, std::move(range)));
   if (!mapping) return lacks({ENOMEM, "no memory for a mapping"});
   return mapping;
 }
 
 Rang LocalLink::ring() noexcept {
   if (state_ != LinkState::kOpen) return Rang::kNotOpen;
-  ring_bell(their_bell_);
+  if (!cut_off_) ring_bell(their_bell_);
   return Rang::kRung;
 }
 
@@ -140,6 +141,11 @@ News LocalLink::take(const Message& message, UniqueFd fd) noexcept {
       found->number = 0;
       found->range = Range();
     }
+    return News::kMore;
+  }
+  if (!meeting && message.kind == MessageKind::kOnes) {
+    backend_.mapped().make_ones(key_);
+    unclaimed_ = {};
     return News::kMore;
   }
   ++backend_.count().nonsense;
@@ -215,7 +221,25 @@ void LocalLink::flush() noexcept {
   }
 }
 
+Channel LocalLink::cut_off(bool ones) noexcept {
+  if (state_ == LinkState::kLost || cut_off_) return Channel();
+  cut_off_ = true;
+  backend_.watch().remove(channel_.fd());
+  backend_.watch().remove(own_bell_.get());
+  unclaimed_ = {};
+  const Message message{.kind = MessageKind::kOnes};
+  if (ones && state_ == LinkState::kOpen) channel_.try_send(message, UniqueFd());
+  return std::move(channel_);
+}
+
+void LocalLink::lose_by_move() noexcept {
+  if (state_ == LinkState::kLost) return;
+  state_ = LinkState::kLost;
+  loss_ = Loss::kMoved;
+}
+
 void LocalLink::release() noexcept {
+  told_ = true;
   backend_.watch().remove(channel_.fd());
   backend_.watch().remove(own_bell_.get());
   channel_.close();
@@ -227,7 +251,7 @@ void LocalLink::release() noexcept {
 
 void LocalLink::withdraw(LocalShare& share) noexcept {
   if (LocalShare** const place = place_of(&share)) *place = nullptr;
-  if (state_ != LinkState::kOpen || channel_.take_back(share.number())) return;
+  if (state_ != LinkState::kOpen || cut_off_ || channel_.take_back(share.number())) return;
   const Message message{.kind = MessageKind::kWithdraw, .first = share.number()};
   if (channel_.send(message, UniqueFd()) == Gave::kWaits) watch_socket();
 }

@@ -32,6 +32,7 @@ class LocalLink final : public Link {
   std::uint64_t key() const noexcept { return key_; }
   Loss loss() const noexcept { return loss_; }
   bool expects_call() const noexcept { return state_ == LinkState::kMeeting && !channel_; }
+  bool is_told() const noexcept { return told_; }
   // Takes over a connection and greets: 0, or why that failed. A bell: the peer's, who has greeted
   // already.
   int connect(Channel channel, UniqueFd their_bell) noexcept;
@@ -41,8 +42,12 @@ class LocalLink final : public Link {
   void flush() noexcept;
   // Ends it. Outside of progress() the socket wakes it up for telling.
   void lose(Loss why, const char* reason) noexcept;
-  // Gives up all that is of the system.
+  // Gives up all that is of the system: there is nothing more to tell of it.
   void release() noexcept;
+  // A simulated move: nothing that the owner does here reaches the peer from now on, whose end is
+  // the channel's that it gives up. `ones`: the peer's mappings shall read all ones.
+  Channel cut_off(bool ones) noexcept;
+  void lose_by_move() noexcept;
 
   // By a share that is revoked.
   void withdraw(LocalShare& share) noexcept;
@@ -67,6 +72,8 @@ class LocalLink final : public Link {
   std::uint64_t key_;
   LinkState state_ = LinkState::kMeeting;
   Loss loss_ = Loss::kGone;
+  bool cut_off_ = false;       // by a move that the owner may not have been told of
+  bool told_ = false;          // the loss was
   bool greeted_ = false;       // the peer has greeted; opened() is still to be told
   bool warned_ = false;        // of what the system lacks
   std::uint64_t offered_ = 0;  // number of our last share

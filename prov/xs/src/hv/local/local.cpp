@@ -47,22 +47,36 @@ Result<std::unique_ptr<Local>> Local::open(const std::string& simulated_host,
 Local::~Local() = default;
 
 Result<bool> Local::begin(const std::string& simulated_host) noexcept {
-  auto host = host_of(simulated_host);
+  auto host = real_host();
   if (!host) return host.error();
-  card_ = {.host = *host, .process = new_nonce(), .domid = 0, .generation = 1};
-  listener_ = new_socket();
+  real_host_ = *host;
+  card_ = {.host = host_within(real_host_, simulated_host),
+           .process = new_nonce(),
+           .domid = 0,
+           .generation = 1};
+  if (simulated_host.starts_with('@')) {
+    auto begun = begin_vm(simulated_host.substr(1));
+    if (!begun) return begun.error();
+  }
   spare_ = UniqueFd(fcntl(watch_.fd(), F_DUPFD_CLOEXEC, 0));
-  if (!listener_ || !spare_) return Error{errno, "no descriptor to be introduced by"};
+  if (!spare_) return Error{errno, "no descriptor to be introduced by"};
+  return begin_listening();
+}
+
+Result<bool> Local::begin_listening() noexcept {
+  UniqueFd listener = new_socket();
+  if (!listener) return Error{errno, "no descriptor to be introduced by"};
   const SocketName name(card_);
-  if (bind(listener_.get(), name.get(), name.size) != 0 || listen(listener_.get(), SOMAXCONN) != 0)
+  if (bind(listener.get(), name.get(), name.size) != 0 || listen(listener.get(), SOMAXCONN) != 0)
     return Error{errno, "no socket to be introduced by"};
-  if (const int error = watch_.add(listener_.get(), 0, EPOLLIN))
+  if (const int error = watch_.add(listener.get(), kCalled, EPOLLIN))
     return Error{error, "the introducing socket can't be watched"};
+  listener_ = std::move(listener);
   return true;
 }
 
 Result<std::unique_ptr<Link>> Local::meet(const Card& peer) noexcept {
-  if (peer.host != card_.host) {
+  if (peer.host != card_.host || (vm_ && vm_->untold)) {
     ++counters_.elsewhere;
     return Error{EHOSTUNREACH, "the peer lives elsewhere"};
   }
@@ -124,8 +138,19 @@ bool Local::progress(Events& events) noexcept {
 
 // Whatever is told may destroy any link, so every one is looked up afresh.
 void Local::serve(const struct epoll_event& event, Events& events) noexcept {
+  switch (event.data.u64) {
+    case kCalled:
+      return accept_callers(events);
+    case kVmWritten:
+      return vm_written(events);
+    case kToTell:
+      return tell_of_move(events);
+    case kToBury:
+      return bury();
+    default:
+      break;
+  }
   const std::uint64_t key = event.data.u64 / 2;
-  if (key == 0) return accept_callers(events);
   if (event.data.u64 % 2 == 0) return serve_socket(key, event.events, events);
   LocalLink* link = find(key);
   if (link && link->state() == LinkState::kMeeting) {
@@ -169,10 +194,15 @@ void Local::tell(LocalLink& link, News news, Events& events) noexcept {
 }
 
 LocalLink* Local::find(std::uint64_t key) noexcept {
+  LocalLink* const link = find_from(key);
+  return link && link->key() == key ? link : nullptr;
+}
+
+LocalLink* Local::find_from(std::uint64_t key) noexcept {
   const auto at =
       std::lower_bound(links_.begin(), links_.end(), key,
                        [](const LocalLink* link, std::uint64_t k) { return link->key() < k; });
-  return at != links_.end() && (*at)->key() == key ? *at : nullptr;
+  return at != links_.end() ? *at : nullptr;
 }
 
 void Local::forget(const LocalLink& link) noexcept { std::erase(links_, &link); }

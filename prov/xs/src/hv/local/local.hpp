@@ -10,6 +10,8 @@
 #include "hv/hv.hpp"
 #include "hv/local/channel.hpp"
 #include "hv/local/link.hpp"
+#include "hv/local/memory.hpp"
+#include "hv/local/vm.hpp"
 #include "hv/local/watch.hpp"
 #include "util/random.hpp"
 
@@ -17,7 +19,7 @@ namespace xs::hv {
 
 class Local final : public Backend {
  public:
-  // simulated_host: empty for none. `random` must outlive the backend.
+  // simulated_host: NAME, or @FILE (docs/hv.md); empty for none. `random` must outlive the backend.
   static util::Result<std::unique_ptr<Local>> open(const std::string& simulated_host,
                                                    util::Random& random) noexcept;
   ~Local() override;
@@ -37,6 +39,8 @@ class Local final : public Backend {
   Counters& count() noexcept { return counters_; }
   Id new_nonce() noexcept { return {random_.next(), random_.next()}; }
   void forget(const LocalLink& link) noexcept;
+  Memories& shared() noexcept { return shared_; }
+  Memories& mapped() noexcept { return mapped_; }
   // Descriptors have become free.
   void listen_again() noexcept;
 
@@ -49,14 +53,37 @@ class Local final : public Backend {
     UniqueFd bell;
   };
 
+  // A simulated VM, and what its last move left to be done.
+  struct Vm {
+    VmFile file;
+    Timer telling, burying;
+    Whereabouts where;
+    bool untold = false;
+    std::vector<Channel> graves;  // of links that their peers still believe in
+  };
+  // Of what happens on the watched descriptors; links and callers have keys from kFirstKey on, and
+  // two events each.
+  enum Happening : std::uint64_t { kCalled = 0, kVmWritten = 1, kToTell = 2, kToBury = 3 };
+  static constexpr std::uint64_t kFirstKey = 2;
+
   Local(util::Random& random, Watch watch) noexcept : random_(random), watch_(std::move(watch)) {}
   util::Result<bool> begin(const std::string& simulated_host) noexcept;
+  util::Result<bool> begin_vm(const std::string& file) noexcept;
+  util::Result<bool> begin_listening() noexcept;
   int meet_now(LocalLink& link) noexcept;
   int call(LocalLink& link) noexcept;
   LocalLink* find(std::uint64_t key) noexcept;
+  // That key's, or the next one there is.
+  LocalLink* find_from(std::uint64_t key) noexcept;
   void serve(const struct epoll_event& event, Events& events) noexcept;
   void serve_socket(std::uint64_t key, std::uint32_t ready, Events& events) noexcept;
   void tell(LocalLink& link, News news, Events& events) noexcept;
+
+  void vm_written(Events& events) noexcept;
+  util::Result<bool> read_whereabouts() noexcept;
+  void leave_place() noexcept;
+  void tell_of_move(Events& events) noexcept;
+  void bury() noexcept;
 
   void accept_callers(Events& events) noexcept;
   bool refuse_one() noexcept;
@@ -71,11 +98,14 @@ class Local final : public Backend {
   util::Random& random_;
   Watch watch_;
   Card card_;
+  Id real_host_;
+  std::unique_ptr<Vm> vm_;  // none: this process never moves
   Counters counters_;
   UniqueFd listener_;
   UniqueFd spare_;
-  bool deaf_ = false;                             // the listener is not watched
-  std::uint64_t last_key_ = 0;                    // 0 is the listener's
+  bool deaf_ = false;  // the listener is not watched
+  std::uint64_t last_key_ = kFirstKey - 1;
+  Memories shared_, mapped_;
   std::vector<LocalLink*> links_;                 // in order of their keys
   std::vector<std::unique_ptr<Caller>> callers_;  // in order of their coming, which is their keys'
 };

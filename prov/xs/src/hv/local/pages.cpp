@@ -9,6 +9,7 @@
 #include <sys/statfs.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "util/bytes.hpp"
 
@@ -51,7 +52,14 @@ void keep_from_children(const Range& range) noexcept {
 Range map(int fd, std::size_t size, int protection) noexcept {
   void* const begin = mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
   if (begin == MAP_FAILED) return {};
-  return Range(static_cast<std::byte*>(begin), size);
+  return Range(static_cast<std::byte*>(begin), size, (protection & PROT_WRITE) != 0);
+}
+
+Range map_private(std::size_t size) noexcept {
+  void* const begin =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) return {};
+  return Range(static_cast<std::byte*>(begin), size, true);
 }
 
 // A huge-page file may lack a page when it is read, a hole may lack memory: both would trap.
@@ -69,10 +77,39 @@ bool is_size(std::uint64_t size) noexcept {
   return size > 0 && size % kPageSize == 0 && size <= kMostPages * kPageSize;
 }
 
+// What fills it has the same size.
+template <class F>
+util::Result<Range> prepare(std::size_t size, bool writable, const F& fill) noexcept {
+  Range made = map_private(size);
+  if (!made) return Error{errno, "no memory"};
+  keep_from_children(made);
+  fill(made.begin());
+  if (!writable && mprotect(made.begin(), size, PROT_READ) != 0) return Error{errno, "no memory"};
+  return made;
+}
+
 }  // namespace
 
 Range::~Range() {
   if (begin_) munmap(begin_, size_);
+}
+
+util::Result<Range> Range::copy() const noexcept {
+  return prepare(size_, writable_,
+                 [this](std::byte* to) noexcept { std::memcpy(to, begin_, size_); });
+}
+
+util::Result<Range> Range::all_ones() const noexcept {
+  return prepare(size_, writable_,
+                 [this](std::byte* to) noexcept { std::memset(to, 0xff, size_); });
+}
+
+bool Range::become(Range prepared) noexcept {
+  void* const now =
+      mremap(prepared.begin_, prepared.size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, begin_);
+  if (now == MAP_FAILED) return false;
+  prepared.begin_ = nullptr;  // it stands here now
+  return true;
 }
 
 util::Result<OwnPages> make_pages(std::size_t pages, const Id& nonce) noexcept {

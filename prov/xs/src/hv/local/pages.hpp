@@ -17,13 +17,17 @@ namespace xs::hv {
 class Range {
  public:
   Range() noexcept = default;
-  Range(std::byte* begin, std::size_t size) noexcept : begin_(begin), size_(size) {}
+  Range(std::byte* begin, std::size_t size, bool writable = false) noexcept
+      : begin_(begin), size_(size), writable_(writable) {}
   ~Range();
   Range(Range&& other) noexcept
-      : begin_(std::exchange(other.begin_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : begin_(std::exchange(other.begin_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        writable_(other.writable_) {}
   Range& operator=(Range&& other) noexcept {
     std::swap(begin_, other.begin_);
     std::swap(size_, other.size_);
+    std::swap(writable_, other.writable_);
     return *this;
   }
   explicit operator bool() const noexcept { return begin_ != nullptr; }
@@ -34,9 +38,17 @@ class Range {
     return {begin_ + kHeadSize, size_ - kHeadSize};
   }
 
+  // Memory of this process alone, with the same rights: prepared to be become.
+  util::Result<Range> copy() const noexcept;
+  util::Result<Range> all_ones() const noexcept;
+  // These addresses show the other range's memory from one instant on, which any thread sees as one
+  // step, in the middle of a copy, too. False: nothing changed.
+  bool become(Range prepared) noexcept;
+
  private:
   std::byte* begin_ = nullptr;
   std::size_t size_ = 0;
+  bool writable_ = false;
 };
 
 // Pages of ours, writable, with the descriptor that shows them to the peer.

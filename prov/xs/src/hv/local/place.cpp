@@ -19,6 +19,8 @@ namespace {
 // socket and a page; this only has to differ where places differ.
 class Digest {
  public:
+  Digest() noexcept = default;
+  explicit Digest(const Id& so_far) noexcept : id_(so_far) {}
   void add(const void* bytes, std::size_t size) noexcept {
     const auto* from = static_cast<const unsigned char*>(bytes);
     for (std::size_t i = 0; i < size; ++i) {
@@ -52,7 +54,7 @@ bool add_namespace(Digest& digest, const char* path) noexcept {
 
 }  // namespace
 
-util::Result<Id> host_of(const std::string& simulated_host) noexcept {
+util::Result<Id> real_host() noexcept {
   Digest digest;
   bool known = add_boot(digest);
   for (const char* path : {"/proc/self/ns/mnt", "/proc/self/ns/net", "/proc/self/ns/user"})
@@ -60,6 +62,11 @@ util::Result<Id> host_of(const std::string& simulated_host) noexcept {
   if (!known) return util::Error{ENOTSUP, "/proc does not tell where this process lives"};
   const uid_t user = geteuid();
   digest.add(&user, sizeof user);
+  return digest.value();
+}
+
+Id host_within(const Id& real, const std::string& simulated_host) noexcept {
+  Digest digest(real);
   digest.add(simulated_host.data(), simulated_host.size());
   return digest.value();
 }

@@ -8,8 +8,10 @@
 
 namespace xs::hv {
 
-// Digest of boot, namespaces (mount, network, user), effective user and simulated host (empty:
-// none). ENOTSUP if the system doesn't tell.
-util::Result<Id> host_of(const std::string& simulated_host) noexcept;
+// Digest of boot, namespaces (mount, network, user) and effective user. ENOTSUP if the system
+// doesn't tell.
+util::Result<Id> real_host() noexcept;
+// The same, and the name of a simulated host (empty: none).
+Id host_within(const Id& real, const std::string& simulated_host) noexcept;
 
 }  // namespace xs::hv

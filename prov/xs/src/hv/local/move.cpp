@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What becomes of a backend whose simulated VM moves (docs/hv.md, Simulated hosts).
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "hv/local/local.hpp"
+#include "hv/local/place.hpp"
+#include "util/log.hpp"
+#include "util/reserve.hpp"
+
+namespace xs::hv {
+
+using util::Error;
+using util::Result;
+
+Result<bool> Local::begin_vm(const std::string& file) noexcept {
+  try {
+    auto opened = VmFile::open(file);
+    if (!opened) return opened.error();
+    auto telling = Timer::make();
+    if (!telling) return telling.error();
+    auto burying = Timer::make();
+    if (!burying) return burying.error();
+    vm_.reset(new Vm{std::move(*opened), std::move(*telling), std::move(*burying), {}, false, {}});
+  } catch (const std::bad_alloc&) {
+    return Error{ENOMEM, "no memory for a simulated VM"};
+  }
+  int error = watch_.add(vm_->file.descriptor(), kVmWritten, EPOLLIN);
+  if (error == 0) error = watch_.add(vm_->telling.descriptor(), kToTell, EPOLLIN);
+  if (error == 0) error = watch_.add(vm_->burying.descriptor(), kToBury, EPOLLIN);
+  if (error != 0) return Error{error, "a simulated VM can't be watched"};
+  auto read = read_whereabouts();
+  if (!read) return read.error().code == EAGAIN ? vm_->file.useless("it is empty") : read.error();
+  card_.host = host_within(real_host_, vm_->where.host);
+  card_.domid = vm_->where.domid != 0 ? vm_->where.domid : 1;
+  return true;
+}
+
+// An error: the VM stays where it is.
+Result<bool> Local::read_whereabouts() noexcept {
+  // A process may have no other descriptor left, and would miss the move.
+  spare_.reset();
+  Result<bool> out = true;
+  try {
+    auto where = vm_->file.read();
+    if (where)
+      vm_->where = std::move(*where);
+    else
+      out = where.error();
+  } catch (const std::bad_alloc&) {
+    out = vm_->file.useless("no memory to read it");
+  }
+  spare_ = UniqueFd(fcntl(watch_.fd(), F_DUPFD_CLOEXEC, 0));
+  return out;
+}
+
+void Local::vm_written(Events& events) noexcept {
+  if (!vm_->file.was_written() || !read_whereabouts()) return;
+  leave_place();
+  vm_->untold = true;
+  if (vm_->where.told_late == 0) return tell_of_move(events);
+  vm_->telling.start(vm_->where.told_late);
+}
+
+// From here on nothing of the old place works any more, whether that was told or not.
+void Local::leave_place() noexcept {
+  const Whereabouts& where = vm_->where;
+  bury();
+  watch_.remove(listener_.get());
+  listener_.reset();
+  deaf_ = false;
+  callers_.clear();
+  shared_.make_private();
+  where.sees_ones ? mapped_.make_ones() : mapped_.make_private();
+  bool late = where.lost_late > 0;
+  try {
+    if (late) util::reserve_for(vm_->graves, links_.size());
+  } catch (const std::bad_alloc&) {
+    late = false;
+  }
+  for (LocalLink* link : links_) {
+    Channel channel = link->cut_off(where.seen_ones);
+    if (late && channel) vm_->graves.push_back(std::move(channel));
+  }
+  if (!vm_->graves.empty()) vm_->burying.start(where.lost_late);
+}
+
+void Local::tell_of_move(Events& events) noexcept {
+  vm_->telling.stop();
+  vm_->untold = false;
+  const Whereabouts& where = vm_->where;
+  ++card_.generation;
+  card_.host = host_within(real_host_, where.host);
+  card_.domid = where.domid != 0 ? where.domid : static_cast<std::uint32_t>(card_.generation);
+  if (auto begun = begin_listening(); !begun) {
+    complain(counters_.exhausted, begun.error().what);
+    deaf_ = true;
+  }
+  for (LocalLink* link : links_) link->lose_by_move();
+  // Whoever is told may destroy links and meet others.
+  const std::uint64_t last = last_key_;
+  ++counters_.moved;
+  events.moved();
+  std::uint64_t key = kFirstKey;
+  while (LocalLink* const link = find_from(key)) {
+    key = link->key() + 1;
+    if (key > last + 1) break;
+    if (!link->is_told()) tell(*link, News::kLost, events);
+  }
+}
+
+// The peers of links of the old place are told now.
+void Local::bury() noexcept {
+  vm_->burying.stop();
+  vm_->graves.clear();
+}
+
+}  // namespace xs::hv
