@@ -85,6 +85,7 @@ void FakeHv::arrive(hv::Events& events) noexcept {
   moving_ = false;
   card_.host = host_digest();
   ++card_.generation;
+  ++counters_.moved;
   for (FakeLink* link : links_) link->lose(hv::Loss::kMoved, machine_.now());
   events.moved();
 }

@@ -47,14 +47,14 @@ void FakeLink::connect(FakeLink& far, bool genuine) noexcept {
 }
 
 Result<std::unique_ptr<hv::Share>> FakeLink::share(std::size_t pages) noexcept {
-  if (state_ == LinkState::kLost) return Error{ENOTCONN, "the link is lost"};
+  if (state_ == LinkState::kLost || backend_.dead()) return Error{ENOTCONN, "the link is lost"};
   if (state_ == LinkState::kMeeting || shares_.size() == hv::kSharesPerLink ||
       (far_ && far_->unread() >= kMostWaiting))
     return Error{EAGAIN, "no share now"};
   if (pages == 0 || pages > hv::kMostPages) return Error{EMSGSIZE, "no share has that many pages"};
   if (const int error = backend_.lacks()) return lacking(error);
-  // Whoever has moved without knowing it shares with nobody.
-  if (!far_ && !backend_.moving()) return Error{ENOTCONN, "the peer has gone"};
+  // Into a dead place: one side has moved, or gone, and does not know it.
+  if (!far_ && backend_.machine().dice().percent(50)) return Error{EAGAIN, "no share now"};
   auto memory = Pages::make(pages);
   if (!memory) return lacking(ENOMEM);
   Dice& dice = backend_.machine().dice();
