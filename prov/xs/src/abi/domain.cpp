@@ -23,6 +23,8 @@ int Domain::open_waits() {
   waits = std::move(made);
   gate.set_waits(*waits);
   core.inner().want_waits();
+  if (core.neighbours() && !waits->add(core.neighbours()->descriptor())) return -FI_ENOMEM;
+  core.rings().limits.sleeps = true;
   for (core::Endpoint* endpoint : endpoints) endpoint->set_waits(*waits);
   return 0;
 }
@@ -80,7 +82,7 @@ int open_domain(struct fid_fabric* fid, struct fi_info* info, struct fid_domain*
     auto inner = open_inner(*config, *info);
     if (!inner) return to_errno(inner.error());
     const bool locked = info->domain_attr->threading != FI_THREAD_DOMAIN;
-    auto* domain = new Domain(fabric, locked, core::Domain(std::move(*config), std::move(*inner)));
+    auto* domain = new Domain(fabric, locked, std::move(*config), std::move(*inner));
     domain->fid = {.fclass = FI_CLASS_DOMAIN, .context = context, .ops = &fid_ops};
     domain->ops = &domain_ops;
     domain->mr = &memory_ops;

@@ -20,8 +20,9 @@ struct Fabric;
 struct Domain : fid_domain {
   using Foreign = struct fid_domain;
 
-  Domain(Fabric& owner, bool locked, core::Domain inside) noexcept
-      : fid_domain{}, fabric(owner), gate(locked), core(std::move(inside)) {}
+  Domain(Fabric& owner, bool locked, core::Config config,
+         std::unique_ptr<core::InnerProvider> inner) noexcept
+      : fid_domain{}, fabric(owner), gate(locked), core(std::move(config), std::move(inner)) {}
 
   // Moves every enabled endpoint: whoever reads one queue drives them all. Inside the gate.
   void progress() noexcept {

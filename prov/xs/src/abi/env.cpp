@@ -105,6 +105,34 @@ constexpr Variable kVariables[] = {
        return set_number(c.linger, v, 0, 3'600'000, util::kMillisecond);
      },
      "a number of milliseconds up to 3600000"},
+    {"ring_size",
+     "Bytes: shared memory that each side of a pair of co-resident processes begins with (default: "
+     "65536); 0: no shared memory at all",
+     [](Config& c, std::string_view v) {
+       return v == "0" ? set_number(c.ring_size, v, 0, 0)
+                       : set_number(c.ring_size, v, core::kSmallestRing, core::kLargestRing);
+     },
+     "0, or a number of bytes from 4096 to 16777216"},
+    {"ring_largest",
+     "Bytes: shared memory of each side of a pair that moves much (default: 1048576)",
+     [](Config& c, std::string_view v) {
+       return set_number(c.ring_largest, v, core::kSmallestRing, core::kLargestRing);
+     },
+     "a number of bytes from 4096 to 16777216"},
+    {"ring_memory",
+     "Bytes: all shared memory of a domain; beyond it the pairs that talk least use the network "
+     "(default: 268435456)",
+     [](Config& c, std::string_view v) { return set_number(c.ring_memory, v, 0, 1ull << 46); },
+     "a number of bytes"},
+    {"sim_host",
+     "For tests: the simulated host that this process lives on, NAME or @FILE; processes on "
+     "different "
+     "ones share no memory (default: none)",
+     [](Config& c, std::string_view v) {
+       c.simulated_host = v;
+       return !v.empty();
+     },
+     "a name, or @ and the path of a file"},
     {"stats",
      "Path prefix: an endpoint that closes appends to PREFIX.<pid> how many messages and bytes "
      "went to and came from each peer, and by which path (default: no report)",

@@ -43,6 +43,8 @@ int Ep::enable() noexcept {
                             .send_queue = send_queue ? &send_queue->core : nullptr,
                             .receive_queue = receive_queue ? &receive_queue->core : nullptr,
                             .book = &av->book,
+                            .neighbours = domain.core.neighbours(),
+                            .rings = domain.core.neighbours() ? &domain.core.rings() : nullptr,
                             .directed = (caps & FI_DIRECTED_RECV) != 0,
                             .source = (caps & FI_SOURCE) != 0});
   if (!opened) return to_errno(opened.error());

@@ -17,6 +17,9 @@ static_assert(kLargestEager + proto::kPrefixSize + proto::kEnvelopeSize <= proto
 inline constexpr std::uint32_t kSmallestWindow = proto::kSmallestWindow;  // frames
 inline constexpr std::uint32_t kLargestWindow = proto::kLargestWindow;    // frames
 
+inline constexpr std::size_t kSmallestRing = 4096;      // bytes
+inline constexpr std::size_t kLargestRing = 16u << 20;  // bytes
+
 struct Config {
   std::string fallback;        // FI_XS_FALLBACK: inner provider by exact name; empty: first usable
   std::string interface;       // FI_XS_IFACE: interface name, address, or address/prefix
@@ -31,6 +34,10 @@ struct Config {
   util::Nanoseconds quiet = 200 * util::kMillisecond;   // FI_XS_QUIET, ms
   util::Nanoseconds peer_timeout = 60 * util::kSecond;  // FI_XS_PEER_TIMEOUT, s
   util::Nanoseconds linger = 5 * util::kSecond;         // FI_XS_LINGER, ms
+  std::size_t ring_size = 65536;         // FI_XS_RING_SIZE, bytes of a region; 0: no rings
+  std::size_t ring_largest = 1u << 20;   // FI_XS_RING_LARGEST, bytes of one for peers that stream
+  std::size_t ring_memory = 256u << 20;  // FI_XS_RING_MEMORY, bytes of all regions of a domain
+  std::string simulated_host;            // FI_XS_SIM_HOST, docs/hv.md
   std::string stats;  // FI_XS_STATS: path prefix of a per-process report written when an endpoint
                       // closes; empty: none
 };

@@ -4,7 +4,9 @@
 #include <mutex>
 
 #include "core/config.hpp"
+#include "locality/neighbours.hpp"
 #include "stream/inner.hpp"
+#include "stream/path.hpp"
 #include "util/clock.hpp"
 #include "util/random.hpp"
 
@@ -15,19 +17,26 @@ namespace xs::core {
 // promise.
 class Domain {
  public:
-  Domain(Config config, std::unique_ptr<stream::InnerProvider> inner) noexcept
-      : config_(std::move(config)), inner_(std::move(inner)) {}
+  Domain(Config config, std::unique_ptr<stream::InnerProvider> inner) noexcept;
+
+  Domain(const Domain&) = delete;
+  Domain& operator=(const Domain&) = delete;
 
   const Config& config() const noexcept { return config_; }
   stream::InnerProvider& inner() noexcept { return *inner_; }
   util::Clock& clock() noexcept { return clock_; }
   util::Random& random() noexcept { return random_; }
+  // Null: this process shares memory with nobody.
+  locality::Neighbours* neighbours() noexcept { return neighbours_.get(); }
+  stream::Rings& rings() noexcept { return rings_; }
 
  private:
   Config config_;
   std::unique_ptr<stream::InnerProvider> inner_;
   util::SystemClock clock_;
   util::SystemRandom random_;
+  stream::Rings rings_;
+  std::unique_ptr<locality::Neighbours> neighbours_;
 };
 
 }  // namespace xs::core

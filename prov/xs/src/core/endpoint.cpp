@@ -30,7 +30,8 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
                                     .window = config.window,
                                     .receive_buffers = config.receive_buffers,
                                     .quiet = config.quiet,
-                                    .peer_timeout = config.peer_timeout};
+                                    .peer_timeout = config.peer_timeout,
+                                    .rings = parts.rings};
   auto streams = stream::Streams::open(parts.inner, limits, parts.clock, parts.random, *endpoint);
   if (!streams) return streams.error();
   endpoint->streams_ = std::move(*streams);
@@ -48,6 +49,10 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
   Peer* self = endpoint->peers_.at(s.name());
   if (!self) return util::Error{ENOMEM, "no memory for an endpoint"};
   self->self = true;
+  if (parts.neighbours) {
+    s.set_card(parts.neighbours->card());
+    parts.neighbours->add(*endpoint);
+  }
   return endpoint;
 } catch (const std::bad_alloc&) {
   return util::Error{ENOMEM, "no memory for an endpoint"};
@@ -56,6 +61,7 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
 Endpoint::~Endpoint() {
   // The inner endpoint goes first: it lets go of everything, and what that ends is reported to
   // nobody.
+  if (parts_.neighbours) parts_.neighbours->remove(*this);
   reporter_.mute();
   peers_.for_each([](Peer& peer) { peer.session = nullptr; });
   streams_.reset();
@@ -65,8 +71,15 @@ Status Endpoint::cancel(void* context) noexcept {
   return receiver_->cancel(context) || sender_->cancel(context) ? Status::kOk : Status::kNoMessage;
 }
 
+void Endpoint::before_sleep() noexcept {
+  streams_->look_everywhere();
+  streams_->flush_owing();
+  if (parts_.neighbours) parts_.neighbours->look();
+}
+
 void Endpoint::progress() noexcept {
   streams_->progress();
+  if (parts_.neighbours && streams_->looked_far()) parts_.neighbours->turn(streams_->now());
   sender_->retry_bulk();
   if (receiver_->needs_tick()) receiver_->tick(streams_->now());
   if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) {
@@ -92,12 +105,8 @@ util::Nanoseconds Endpoint::due() const noexcept {
 bool Endpoint::frame_received(stream::Session& session, const proto::FrameView& frame) noexcept {
   Peer& peer = *static_cast<Peer*>(session.owner);
   switch (frame.prefix.kind) {
-    case Kind::kEager:
-      return receiver_->eager_received(peer, frame);
     case Kind::kRts:
       return receiver_->rts_received(peer, frame);
-    case Kind::kData:
-      return receiver_->data_received(peer, frame);
     case Kind::kGoodbye:
       return goodbye_received(peer);
     case Kind::kCts: {
@@ -117,6 +126,13 @@ bool Endpoint::frame_received(stream::Session& session, const proto::FrameView& 
   }
 }
 
+Taken Endpoint::payload_received(stream::Session& session, const proto::FrameView& head,
+                                 Payload& payload) noexcept {
+  Peer& peer = *static_cast<Peer*>(session.owner);
+  return head.prefix.kind == Kind::kEager ? receiver_->eager_received(peer, head, payload)
+                                          : receiver_->data_received(peer, head, payload);
+}
+
 bool Endpoint::goodbye_received(Peer& peer) noexcept {
   sender_->goodbye_taken(peer);
   receiver_->peer_ended(peer, ECONNRESET);
@@ -134,6 +150,7 @@ void Endpoint::session_opened(stream::Session& session) noexcept {
   if (!peer) return session.end(ENOMEM);
   session.owner = peer;
   peer->session = &session;
+  introduce(session);
   sender_->pump(*peer);
 }
 
@@ -160,6 +177,48 @@ void Endpoint::bulk_let_go(stream::BulkOperation& operation, std::size_t length,
     sender_->bulk_let_go(*bulk.send, error);
   else
     receiver_->bulk_let_go(*bulk.receive, length, error);
+}
+
+// ---- Neighbours ----
+
+// The peer's process may be one that shares memory with ours.
+void Endpoint::introduce(stream::Session& session) noexcept {
+  if (!parts_.neighbours) return;
+  if (hv::Link* link = parts_.neighbours->meet(session.peer_card())) session.neighbour_open(*link);
+}
+
+void Endpoint::card_changed(stream::Session& session) noexcept {
+  session.neighbour_lost(stream::LeaveReason::kLink);
+  introduce(session);
+}
+
+template <class F>
+void Endpoint::for_each_of(const locality::Process& process, F&& f) noexcept {
+  peers_.for_each([&](Peer& peer) {
+    if (peer.session && locality::process_of(peer.session->peer_card()) == process)
+      f(*peer.session);
+  });
+}
+
+void Endpoint::neighbour_open(const locality::Process& process, hv::Link& link) noexcept {
+  for_each_of(process, [&](stream::Session& session) { session.neighbour_open(link); });
+}
+
+void Endpoint::neighbour_shares(const locality::Process& process) noexcept {
+  for_each_of(process, [&](stream::Session& session) { session.consider_ring(streams_->now()); });
+}
+
+void Endpoint::neighbour_lost(const locality::Process& process, bool moved) noexcept {
+  const auto reason = moved ? stream::LeaveReason::kMoved : stream::LeaveReason::kLink;
+  for_each_of(process, [&](stream::Session& session) { session.neighbour_lost(reason); });
+}
+
+void Endpoint::we_moved() noexcept {
+  streams_->set_card(parts_.neighbours->card());
+  streams_->tell_card();
+  peers_.for_each([&](Peer& peer) {
+    if (peer.session && peer.session->open()) introduce(*peer.session);
+  });
 }
 
 // ---- Parting ----

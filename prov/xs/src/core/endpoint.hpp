@@ -13,6 +13,7 @@
 #include "core/reporter.hpp"
 #include "core/sender.hpp"
 #include "core/types.hpp"
+#include "locality/neighbours.hpp"
 #include "proto/address.hpp"
 #include "stream/inner.hpp"
 #include "stream/streams.hpp"
@@ -30,16 +31,18 @@ struct EndpointParts {
   stream::InnerProvider& inner;
   util::Clock& clock;
   util::Random& random;
-  CompletionQueue* send_queue = nullptr;     // may be null: nothing reports sends
-  CompletionQueue* receive_queue = nullptr;  // may be null for a send-only endpoint
-  AddressBook* book = nullptr;               // may be null for a receive-only endpoint
+  CompletionQueue* send_queue = nullptr;       // may be null: nothing reports sends
+  CompletionQueue* receive_queue = nullptr;    // may be null for a send-only endpoint
+  AddressBook* book = nullptr;                 // may be null for a receive-only endpoint
+  locality::Neighbours* neighbours = nullptr;  // may be null: shares memory with nobody
+  stream::Rings* rings = nullptr;              // the domain's; null without neighbours
   bool directed = false;  // FI_DIRECTED_RECV: ReceiveOp::from counts; else it is ignored
   bool source = false;    // FI_SOURCE: report where messages came from
 };
 
 // An enabled endpoint: matching above streams. Made by fi_enable, ended by fi_close. Thread rule:
 // the domain's.
-class Endpoint final : private stream::Upper {
+class Endpoint final : private stream::Upper, private locality::Listener {
  public:
   // Opens the inner endpoint: its address is known from here on. Errors are the inner provider's,
   // ENOMEM.
@@ -63,7 +66,7 @@ class Endpoint final : private stream::Upper {
   // which outlives the endpoint.
   void set_waits(stream::WaitSet& waits) noexcept { streams_->set_waits(waits); }
   // Says what may otherwise wait for an occasion: a sleeper has none.
-  void before_sleep() noexcept { streams_->flush_owing(); }
+  void before_sleep() noexcept;
   // Right after progress(): everything that comes makes a descriptor readable, or is due().
   bool may_sleep() noexcept { return streams_->may_sleep(); }
   // Cheap: what may_sleep() said last still holds.
@@ -94,6 +97,8 @@ class Endpoint final : private stream::Upper {
   explicit Endpoint(const EndpointParts& parts) noexcept;
 
   bool frame_received(stream::Session& session, const proto::FrameView& frame) noexcept override;
+  Taken payload_received(stream::Session& session, const proto::FrameView& head,
+                         Payload& payload) noexcept override;
   void frame_released(std::uint64_t cookie, int error) noexcept override;
   bool frame_left(std::uint64_t cookie) noexcept override;
   void session_opened(stream::Session& session) noexcept override;
@@ -101,6 +106,14 @@ class Endpoint final : private stream::Upper {
   void session_ended(stream::Session& session, int error) noexcept override;
   void bulk_let_go(stream::BulkOperation& operation, std::size_t length,
                    int error) noexcept override;
+  void card_changed(stream::Session& session) noexcept override;
+  void neighbour_open(const locality::Process& process, hv::Link& link) noexcept override;
+  void neighbour_shares(const locality::Process& process) noexcept override;
+  void neighbour_lost(const locality::Process& process, bool moved) noexcept override;
+  void we_moved() noexcept override;
+  void introduce(stream::Session& session) noexcept;
+  template <class F>
+  void for_each_of(const locality::Process& process, F&& f) noexcept;
   bool goodbye_received(Peer& peer) noexcept;
   bool unfinished(const Peer& peer) const noexcept;
   void say_unfinished() noexcept;

@@ -48,6 +48,18 @@ std::size_t UserMemory::copy_from(util::Bytes from, std::size_t offset) const no
   return wanted;
 }
 
+std::size_t UserMemory::fill_from(const stream::Payload& payload,
+                                  std::size_t offset) const noexcept {
+  const std::size_t wanted = offset < size_ ? std::min(payload.size(), size_ - offset) : 0;
+  for (std::size_t done = 0; done < wanted;) {
+    const std::span<std::byte> to = run(offset + done);
+    const std::size_t part = std::min(to.size(), wanted - done);
+    payload.copy(done, to.data(), part);
+    done += part;
+  }
+  return wanted;
+}
+
 std::span<std::byte> UserMemory::run(std::size_t offset) const noexcept {
   for (std::size_t i = 0; i < count_; ++i) {
     if (offset < iov_[i].iov_len)

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "core/types.hpp"
+#include "stream/payload.hpp"
 #include "util/bytes.hpp"
 
 namespace xs::core {
@@ -28,6 +29,9 @@ class UserMemory {
   void copy_to(std::byte* to, std::size_t offset, std::size_t size) const noexcept;
   // Copies into the pieces as far as they reach; returns the bytes copied.
   std::size_t copy_from(util::Bytes from, std::size_t offset) const noexcept;
+  // Copies a payload into the pieces from that offset on, as far as they reach; returns the bytes
+  // copied, which are worth something after Payload::take() alone.
+  std::size_t fill_from(const stream::Payload& payload, std::size_t offset) const noexcept;
   // The longest contiguous run at that offset.
   std::span<std::byte> run(std::size_t offset) const noexcept;
   // The first `size` bytes as pieces; returns their number.

@@ -45,7 +45,14 @@ struct Peer {
   std::size_t dead_announcements = 0;  // of sessions that have ended
   std::size_t early_bytes = 0;         // of its messages that are buffered, heads included
   PathCounters fabric;
+  PathCounters ring;
   std::uint64_t replayed = 0;  // of sessions that have ended
+
+  // The counters of the path by which a frame of the session leaves or comes now.
+  PathCounters& leaves_by() noexcept { return session && session->writes_ring() ? ring : fabric; }
+  PathCounters& arrives_by() noexcept {
+    return session && session->takes_from_ring() ? ring : fabric;
+  }
 
   SourceId source() const noexcept { return reinterpret_cast<SourceId>(this); }
 };

@@ -73,21 +73,34 @@ ReceiveRequest* Receiver::part_of(ReceiveRequest& parent, std::size_t length) no
   return part;
 }
 
-bool Receiver::eager_received(Peer& peer, const proto::FrameView& frame) noexcept {
-  const auto envelope = proto::decode_envelope(frame.body);
-  if (!envelope) return false;
-  const util::Bytes payload = frame.body.subspan(proto::kEnvelopeSize);
+Taken Receiver::eager_received(Peer& peer, const proto::FrameView& head,
+                               Payload& payload) noexcept {
+  const auto envelope = proto::decode_envelope(head.body);
+  if (!envelope) return Taken::kLie;
   const Arrival arrival{&peer, envelope->tag, envelope->data,
-                        (frame.prefix.flags & proto::kCqData) != 0,
-                        (frame.prefix.flags & proto::kTagged) != 0};
-  ++peer.fabric.received_messages;
-  peer.fabric.received_bytes += payload.size();
-  if (ReceiveRequest* receive = match(arrival, payload.size())) {
-    deliver(*receive, arrival, payload);
-    return true;
-  }
-  if (floods(peer)) return false;
-  return buffer(arrival, payload);
+                        (head.prefix.flags & proto::kCqData) != 0,
+                        (head.prefix.flags & proto::kTagged) != 0};
+  PostedReceive* posted = matcher(arrival.tagged).peek(Envelope{peer.source(), arrival.tag});
+  if (!posted && floods(peer)) return Taken::kLie;
+  const Taken taken = posted ? place(static_cast<ReceiveRequest&>(*posted), arrival, payload)
+                             : buffer(arrival, payload);
+  if (taken != Taken::kYes) return taken;
+  PathCounters& path = peer.arrives_by();
+  ++path.received_messages;
+  path.received_bytes += payload.size();
+  return taken;
+}
+
+// Copies into the receive that matches; only if the payload stood until then does it leave the
+// matcher.
+Taken Receiver::place(ReceiveRequest& receive, const Arrival& arrival, Payload& payload) noexcept {
+  const bool multi = (receive.flags & kOpMultiReceive) != 0;
+  const std::size_t placed = receive.memory.fill_from(payload, multi ? receive.used : 0);
+  if (!payload.take()) return Taken::kVanished;
+  ReceiveRequest* taker = match(arrival, payload.size());
+  if (!taker) return Taken::kLie;  // no memory for a part of a multi-receive
+  finish(*taker, arrival, placed, payload.size(), 0);
+  return Taken::kYes;
 }
 
 // Whether the peer goes on with EAGER although it has been told to announce only. When it was told,
@@ -140,26 +153,30 @@ void Receiver::count_unexpected(Peer& peer, std::ptrdiff_t bytes) noexcept {
   streams_.set_rts_only(unexpected_bytes_ > limits_.unexpected);
 }
 
-bool Receiver::buffer(const Arrival& arrival, util::Bytes payload) noexcept {
+Taken Receiver::buffer(const Arrival& arrival, Payload& payload) noexcept {
   Unexpected* message = unexpected_.make();
-  if (message && !payload.empty())
-    message->payload.reset(new (std::nothrow) std::byte[payload.size()]);
-  if (!message || (!payload.empty() && !message->payload)) {
+  const std::size_t size = payload.size();
+  if (message && size > 0) message->payload.reset(new (std::nothrow) std::byte[size]);
+  if (!message || (size > 0 && !message->payload)) {
     if (message) unexpected_.drop(message);
     util::log(util::Level::kWarn, "no memory to buffer a message of %s: its session ends",
               arrival.peer->home.text().c_str());
-    return false;
+    return Taken::kLie;
+  }
+  payload.copy(0, message->payload.get(), size);
+  if (!payload.take()) {
+    unexpected_.drop(message);
+    return Taken::kVanished;
   }
   message->envelope = {arrival.peer->source(), arrival.tag};
   message->peer = arrival.peer;
   message->data = arrival.data;
   message->has_data = arrival.has_data;
   message->tagged = arrival.tagged;
-  message->length = payload.size();
-  if (!payload.empty()) std::memcpy(message->payload.get(), payload.data(), payload.size());
-  count_unexpected(*arrival.peer, static_cast<std::ptrdiff_t>(sizeof(Unexpected) + payload.size()));
+  message->length = size;
+  count_unexpected(*arrival.peer, static_cast<std::ptrdiff_t>(sizeof(Unexpected) + size));
   matcher(arrival.tagged).add_unexpected(*message);
-  return true;
+  return Taken::kYes;
 }
 
 Unexpected* Receiver::buffer_announcement(const Arrival& arrival, std::uint64_t length,
@@ -231,7 +248,8 @@ OwnResult Receiver::own_message(const OwnMessage& own) noexcept {
                                                : nullptr);
   if (own.length && !flat) return OwnResult::kNoMemory;
   memory.copy_to(flat.get(), 0, own.length);
-  return buffer(arrival, {flat.get(), own.length}) ? OwnResult::kTaken : OwnResult::kNoMemory;
+  Payload payload(util::Bytes(flat.get(), own.length));
+  return buffer(arrival, payload) == Taken::kYes ? OwnResult::kTaken : OwnResult::kNoMemory;
 }
 
 bool Receiver::own_announcement(SendRequest& send) noexcept {

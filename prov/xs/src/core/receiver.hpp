@@ -18,6 +18,8 @@
 namespace xs::core {
 
 class Sender;
+using stream::Payload;
+using stream::Taken;
 
 // A message from this endpoint to itself; op's memory is valid during the call only.
 struct OwnMessage {
@@ -58,10 +60,11 @@ class Receiver {
   void set_min_multi_receive(std::size_t bytes) noexcept { min_multi_receive_ = bytes; }
   std::size_t min_multi_receive() const noexcept { return min_multi_receive_; }
 
-  // Frames of a stream. False: the peer lies (or memory is exhausted: its session can't go on).
-  bool eager_received(Peer& peer, const proto::FrameView& frame) noexcept;
+  // Frames of a stream. False, kLie: the peer lies (or memory is exhausted: its session can't go
+  // on). head: what stands before the payload.
+  Taken eager_received(Peer& peer, const proto::FrameView& head, Payload& payload) noexcept;
+  Taken data_received(Peer& peer, const proto::FrameView& head, Payload& payload) noexcept;
   bool rts_received(Peer& peer, const proto::FrameView& frame) noexcept;
-  bool data_received(Peer& peer, const proto::FrameView& frame) noexcept;
   bool sent_received(Peer& peer, const proto::Sent& sent) noexcept;
   void bulk_let_go(ReceiveRequest& receive, std::size_t length, int error) noexcept;
 
@@ -92,7 +95,8 @@ class Receiver {
   bool floods(const Peer& peer) const noexcept;
   bool bury_announcement(Unexpected& message, const Peer& peer) noexcept;
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
-  bool buffer(const Arrival& arrival, util::Bytes payload) noexcept;
+  Taken place(ReceiveRequest& receive, const Arrival& arrival, Payload& payload) noexcept;
+  Taken buffer(const Arrival& arrival, Payload& payload) noexcept;
   Unexpected* buffer_announcement(const Arrival& arrival, std::uint64_t length,
                                   std::uint64_t send_id) noexcept;
   void drop_unexpected(Unexpected& message) noexcept;

@@ -23,8 +23,9 @@ bool Receiver::rts_received(Peer& peer, const proto::FrameView& frame) noexcept 
   const Arrival arrival{&peer, rts->envelope.tag, rts->envelope.data,
                         (frame.prefix.flags & proto::kCqData) != 0,
                         (frame.prefix.flags & proto::kTagged) != 0};
-  ++peer.fabric.received_messages;
-  peer.fabric.received_bytes += rts->length;
+  PathCounters& path = peer.arrives_by();
+  ++path.received_messages;
+  path.received_bytes += rts->length;
   if (ReceiveRequest* receive = match(arrival, rts->length)) {
     begin_rendezvous(*receive, arrival, rts->length, rts->send_id);
     return true;
@@ -63,7 +64,8 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
   receive.total = length;
   peer.receiving.push_back(receive);
   peer.session->await();
-  if (!ask_bulk(receive)) ask_stream(receive);
+  // Beside a ring the inner provider is the slower way.
+  if (peer.session->reads_ring() || !ask_bulk(receive)) ask_stream(receive);
 }
 
 // So that sent_received() can list every rendezvous.
@@ -122,23 +124,27 @@ void Receiver::say_fin(Peer& peer, std::uint64_t send_id, int status) noexcept {
   sender_.reply(peer, Kind::kFin, body);
 }
 
-bool Receiver::data_received(Peer& peer, const proto::FrameView& frame) noexcept {
+Taken Receiver::data_received(Peer& peer, const proto::FrameView& frame,
+                              Payload& payload) noexcept {
   const auto head = proto::decode_data(frame.body);
-  if (!head) return false;
+  if (!head) return Taken::kLie;
   ReceiveRequest* receive = ids_.find(head->receive_id);
-  if (!receive) return peer.session->goodbye_sent();
-  const util::Bytes bytes = frame.body.subspan(proto::DataHead::kSize);
+  if (!receive) {
+    if (!peer.session->goodbye_sent()) return Taken::kLie;
+    return payload.take() ? Taken::kYes : Taken::kVanished;
+  }
   if (receive->peer != &peer || receive->state != ReceiveState::kStream || receive->done)
-    return false;
-  if (head->offset != receive->received || bytes.size() > receive->accepted - receive->received)
-    return false;
-  receive->memory.copy_from(bytes, receive->received);
-  receive->received += bytes.size();
+    return Taken::kLie;
+  if (head->offset != receive->received || payload.size() > receive->accepted - receive->received)
+    return Taken::kLie;
+  receive->memory.fill_from(payload, receive->received);
+  if (!payload.take()) return Taken::kVanished;
+  receive->received += payload.size();
   if (receive->received == receive->accepted) {
     say_fin(peer, receive->send_id, 0);
     complete_rendezvous(*receive);
   }
-  return true;
+  return Taken::kYes;
 }
 
 void Receiver::bulk_let_go(ReceiveRequest& receive, std::size_t length, int error) noexcept {

@@ -2,6 +2,7 @@
 #include "core/sender.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -45,8 +46,9 @@ bool Sender::fits_eager(const stream::Session& session, std::size_t length) cons
 
 // Whether an eager payload stays where it is until it is acknowledged: cheaper than a copy, and no
 // slower for the user than a rendezvous, which waits for the peer as well.
-bool Sender::stays_in_place(std::uint32_t flags, std::size_t length) const noexcept {
-  return length > eager_ / 4 && !(flags & kOpInject);
+bool Sender::stays_in_place(const stream::Session& session, std::uint32_t flags,
+                            std::size_t length) const noexcept {
+  return length > eager_ / 4 && !(flags & kOpInject) && !session.writes_ring();
 }
 
 Status Sender::send(const SendOp& op) noexcept {
@@ -57,8 +59,15 @@ Status Sender::send(const SendOp& op) noexcept {
   if (!peer) return Status::kInvalid;
   if (peer->self) return send_own(op, length);
   stream::Session* session = peer->session;
-  if (!session || !peer->pending.empty() || waits_for_ack(op.flags) || !session->can_send() ||
-      session->goodbye_taken() || !fits_eager(*session, length) || stays_in_place(op.flags, length))
+  if (!session || !peer->pending.empty() || waits_for_ack(op.flags) || session->goodbye_taken() ||
+      !session->open() || !fits_eager(*session, length))
+    return send_slow(*peer, op);
+  if (session->writes_ring()) {
+    if (!put_in_ring(*peer, op.tag, op.data, op.flags, op.iov, length)) return send_slow(*peer, op);
+    reporter_.sent(op.flags, op.context);
+    return Status::kOk;
+  }
+  if (!session->can_send() || stays_in_place(*session, op.flags, length))
     return send_slow(*peer, op);
   stream::FrameBuffer* frame = session->claim(Kind::kEager, proto::kEnvelopeSize + length);
   if (!frame) return send_slow(*peer, op);
@@ -71,6 +80,25 @@ Status Sender::send(const SendOp& op) noexcept {
   else
     follow(*peer, *frame, op);
   return Status::kOk;
+}
+
+// From the user's memory into the ring, in one copy. False: not now.
+bool Sender::put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
+                         std::span<const struct iovec> iov, std::size_t length) noexcept {
+  stream::Session& session = *peer.session;
+  if (!session.claim_in_ring(proto::kEnvelopeSize + length)) return false;
+  std::array<std::byte, proto::kEnvelopeSize> envelope;
+  proto::encode(proto::Envelope{tag, data}, envelope.data());
+  session.put_in_ring(0, envelope);
+  std::size_t at = proto::kEnvelopeSize;
+  for (const struct iovec& piece : iov) {
+    session.put_in_ring(at, {static_cast<const std::byte*>(piece.iov_base), piece.iov_len});
+    at += piece.iov_len;
+  }
+  session.commit_in_ring(Kind::kEager, frame_flags(flags), proto::kEnvelopeSize + length);
+  ++peer.ring.sent_messages;
+  peer.ring.sent_bytes += length;
+  return true;
 }
 
 // The message is copied, but not sent yet: a user who heard now that it is done might stop making
@@ -184,7 +212,9 @@ bool Sender::start(SendRequest& send) noexcept {
 bool Sender::start_eager(SendRequest& send) noexcept {
   Peer& peer = *send.peer;
   const std::size_t length = send.memory.size();
-  const bool in_place = stays_in_place(send.flags, length) && send.memory.run(0).size() == length;
+  if (peer.session->writes_ring() && !waits_for_ack(send.flags)) return start_in_ring(send);
+  const bool in_place =
+      stays_in_place(*peer.session, send.flags, length) && send.memory.run(0).size() == length;
   const bool followed = in_place || waits_for_ack(send.flags) || !(send.flags & kOpInject);
   if (followed && send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
   stream::FrameBuffer* frame =
@@ -193,8 +223,9 @@ bool Sender::start_eager(SendRequest& send) noexcept {
   proto::encode(proto::Envelope{send.tag, send.data}, frame->body());
   peer.pending.remove(send);
   send.state = SendState::kEager;
-  ++peer.fabric.sent_messages;
-  peer.fabric.sent_bytes += length;
+  PathCounters& path = peer.leaves_by();
+  ++path.sent_messages;
+  path.sent_bytes += length;
   stream::Session& session = *peer.session;
   if (in_place) {
     frame->tail = send.memory.first();
@@ -215,6 +246,19 @@ bool Sender::start_eager(SendRequest& send) noexcept {
   return true;
 }
 
+bool Sender::start_in_ring(SendRequest& send) noexcept {
+  std::array<struct iovec, kIovLimit> iov;
+  const std::size_t length = send.memory.size();
+  const std::size_t pieces = send.memory.pieces(length, iov);
+  if (!put_in_ring(*send.peer, send.tag, send.data, send.flags, std::span(iov.data(), pieces),
+                   length))
+    return false;
+  send.peer->pending.remove(send);
+  reporter_.sent(send.flags, send.context);
+  drop(send);
+  return true;
+}
+
 bool Sender::start_rendezvous(SendRequest& send) noexcept {
   Peer& peer = *send.peer;
   if (send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
@@ -225,8 +269,9 @@ bool Sender::start_rendezvous(SendRequest& send) noexcept {
   peer.announced.push_back(send);
   send.state = SendState::kAnnounced;
   peer.session->await();
-  ++peer.fabric.sent_messages;
-  peer.fabric.sent_bytes += send.memory.size();
+  PathCounters& path = peer.leaves_by();
+  ++path.sent_messages;
+  path.sent_bytes += send.memory.size();
   peer.session->commit(*frame,
                        frame_flags(send.flags & ~(kOpTransmitComplete | kOpDeliveryComplete)), 0);
   return true;
@@ -265,6 +310,11 @@ bool Sender::flush_replies(Peer& peer) noexcept {
 
 bool Sender::frame_left(std::uint64_t cookie) noexcept {
   SendRequest* send = ids_.find(cookie);
+  if (send && send->state == SendState::kAnnounced && send->frames_out > 0) {
+    --send->frames_out;
+    finish_if_free(*send);
+    return true;
+  }
   if (!send || send->state != SendState::kEager || waits_for_ack(send->flags)) return false;
   send->frames_out = 0;  // in place until now: the stream has a copy
   settle(*send, 0);

@@ -61,7 +61,11 @@ class Sender {
   void follow(Peer& peer, stream::FrameBuffer& frame, const SendOp& op) noexcept;
   SendRequest* make_request(Peer& peer, const SendOp& op) noexcept;
   bool fits_eager(const stream::Session& session, std::size_t length) const noexcept;
-  bool stays_in_place(std::uint32_t flags, std::size_t length) const noexcept;
+  bool stays_in_place(const stream::Session& session, std::uint32_t flags,
+                      std::size_t length) const noexcept;
+  bool put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
+                   std::span<const struct iovec> iov, std::size_t length) noexcept;
+  bool start_in_ring(SendRequest& send) noexcept;
   bool usable(const Peer& peer) const noexcept {
     return peer.session && peer.session->open() && !peer.session->goodbye_taken();
   }

@@ -81,11 +81,11 @@ void Sender::bulk_let_go(SendRequest& send, int error) noexcept {
 // Gives the stream DATA frames as the window allows. True: all are given.
 bool Sender::stream_data(SendRequest& send) noexcept {
   stream::Session& session = *send.peer->session;
-  const std::size_t most = session.largest_body() - proto::DataHead::kSize;
   while (send.streamed < send.granted) {
+    const std::size_t most = session.largest_body() - proto::DataHead::kSize;
     const std::span<std::byte> run = send.memory.run(send.streamed);
     const std::size_t part = std::min({run.size(), most, send.granted - send.streamed});
-    stream::FrameBuffer* frame = session.claim(Kind::kData, proto::DataHead::kSize);
+    stream::FrameBuffer* frame = session.claim(Kind::kData, proto::DataHead::kSize, part);
     if (!frame) return false;
     proto::encode(proto::DataHead{send.receive_id, send.streamed}, frame->body());
     frame->tail = run.data();

@@ -20,20 +20,25 @@ struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
 
-void write_peer(std::FILE* out, const Peer& peer) {
-  const PathCounters& c = peer.fabric;
-  const std::uint64_t replayed =
-      peer.replayed + (peer.session ? peer.session->counters().replayed : 0);
+void write_path(std::FILE* out, const Peer& peer, const char* path, const PathCounters& c,
+                std::uint64_t replayed) {
+  if (c.sent_messages + c.received_messages == 0) return;
   std::fprintf(out,
                "peer fi_addr=%lld addr=%s path=%s tx_msgs=%llu tx_bytes=%llu rx_msgs=%llu "
                "rx_bytes=%llu replayed=%llu\n",
                peer.last_number == kAnyPeer ? -1ll : static_cast<long long>(peer.last_number),
-               peer.home.text().c_str(), peer.self ? "self" : "fabric",
-               static_cast<unsigned long long>(c.sent_messages),
+               peer.home.text().c_str(), path, static_cast<unsigned long long>(c.sent_messages),
                static_cast<unsigned long long>(c.sent_bytes),
                static_cast<unsigned long long>(c.received_messages),
                static_cast<unsigned long long>(c.received_bytes),
                static_cast<unsigned long long>(replayed));
+}
+
+void write_peer(std::FILE* out, const Peer& peer) {
+  const std::uint64_t replayed =
+      peer.replayed + (peer.session ? peer.session->counters().replayed : 0);
+  write_path(out, peer, peer.self ? "self" : "fabric", peer.fabric, replayed);
+  write_path(out, peer, "ring", peer.ring, 0);
 }
 
 }  // namespace
@@ -47,9 +52,7 @@ void write_statistics(Endpoint& endpoint, const std::string& prefix) noexcept tr
     return;
   }
   std::vector<const Peer*> peers;
-  endpoint.peers().for_each([&](Peer& peer) {
-    if (peer.fabric.sent_messages + peer.fabric.received_messages > 0) peers.push_back(&peer);
-  });
+  endpoint.peers().for_each([&](Peer& peer) { peers.push_back(&peer); });
   std::sort(peers.begin(), peers.end(),
             [](const Peer* a, const Peer* b) { return a->last_number < b->last_number; });
   for (const Peer* peer : peers) write_peer(out.get(), *peer);

@@ -187,6 +187,12 @@ inline constexpr bool is_body_size(Kind kind, std::uint32_t length) noexcept {
   return false;
 }
 
+// Bytes of the body that stand before the payload of a kind that has one, else 0.
+inline constexpr std::size_t head_before_payload(Kind kind) noexcept {
+  if (kind == Kind::kEager) return kEnvelopeSize;
+  return kind == Kind::kData ? DataHead::kSize : 0;
+}
+
 // Whether the kind may carry that sequence number: numbers begin at 1, and 0 stands where there is
 // none.
 inline constexpr bool is_seq(Kind kind, std::uint64_t seq) noexcept {

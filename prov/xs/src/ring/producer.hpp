@@ -100,6 +100,15 @@ class BasicProducer {
     disarm();
     return false;
   }
+  // Before sleep until frame `number` is taken: true if the peer will ring when it takes any, false
+  // if it has taken that one, or the ring has failed.
+  [[nodiscard]] bool arm_until(std::uint64_t number) noexcept {
+    arm_.arm();                                                  // store 9
+    accept(Memory::load(consumed_, std::memory_order_seq_cst));  // load 8
+    if (accepted_ < number && health_ == Health::kFine) return true;
+    disarm();
+    return false;
+  }
   void disarm() noexcept { arm_.disarm(); }
 
   // Frames up to this number were taken for good; those after it, up to published(), are kept.

@@ -4,19 +4,25 @@
 //
 // Invariants
 //  1. una_ <= cursor_ <= tail_, cursor_ <= highest_ <= tail_, tail_ - una_ <= window_.
-//  2. Every frame in [una_, tail_) is kept in slots_; no other one is.
+//  2. Every frame in [una_, tail_) is kept in slots_ or in the ring that is written; no other one
+//  is in slots_.
 //  3. Frames leave in order of their number; a frame whose inner send is under way is not posted
 //  again.
 //  4. next_ only grows; exactly the frames below next_ have been handed up, each once.
 //  5. Nothing sequenced is sent before state_ is kOpen, and nothing after the GOODBYE.
+//  6. While a ring is written, a frame in [base, cursor_) without a slot stands in the ring, and
+//  nothing sequenced goes over the fabric (docs/paths.md, P1 to P9).
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "carrier/fabric_carrier.hpp"
 #include "proto/greeting.hpp"
+#include "proto/ring_frame.hpp"
 #include "stream/evidence.hpp"
+#include "stream/path.hpp"
 #include "stream/upper.hpp"
 #include "util/clock.hpp"
 
@@ -52,13 +58,31 @@ class Session {
   // A frame of that kind with room for body bytes to fill; nullptr: no room in the window, not
   // open, or no memory. After nullptr window_opened() will be called. The frame must be committed
   // before anything else is claimed.
-  FrameBuffer* claim(proto::Kind kind, std::size_t body) noexcept;
+  // tail: bytes by reference that the caller will add.
+  FrameBuffer* claim(proto::Kind kind, std::size_t body, std::size_t tail = 0) noexcept;
   // Gives the frame its number and sends it as soon as possible. flags: proto::Flag. cookie: see
   // Upper::frame_left and frame_released. True: it has left at once; else it can be given a cookie
   // until the next call.
   bool commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cookie) noexcept;
-  // Largest body of one frame that both sides take.
-  std::size_t largest_body() const noexcept { return largest_frame_ - proto::kPrefixSize; }
+  // Largest body of one frame that both sides take, whatever path it goes.
+  std::size_t largest_body() const noexcept {
+    return std::min<std::size_t>(largest_frame_ - proto::kPrefixSize, path_.largest);
+  }
+
+  // ---- The same without a frame of its own, while a ring is written ----
+  bool writes_ring() const noexcept { return path_.writes; }
+  bool reads_ring() const noexcept { return path_.reads; }
+  // Inside Upper::frame_received and payload_received: the frame came by a ring.
+  bool takes_from_ring() const noexcept { return path_.taking; }
+  // True: put_in_ring() may fill a frame with a body of that size until commit_in_ring(), which
+  // numbers and publishes it. False: as claim() with nullptr, or another path.
+  bool claim_in_ring(std::size_t body) noexcept {
+    return path_.writes && !goodbye_sent_ && state_ == SessionState::kOpen && has_ring_room(body);
+  }
+  void put_in_ring(std::size_t offset, util::Bytes bytes) noexcept {
+    path_.ring->producer().put(proto::kRingHeadSize + offset, bytes);
+  }
+  void commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body) noexcept;
   bool peer_wants_rts_only() const noexcept { return peer_rts_only_; }
   // Operations that wait for the peer although everything may be acknowledged: they keep PING
   // going.
@@ -84,6 +108,23 @@ class Session {
   std::uint32_t peer_route() const noexcept { return strayed_ ? 0 : peer_route_; }
   const carrier::Route& route() const noexcept { return route_; }
   const SessionCounters& counters() const noexcept { return counters_; }
+  const PathCounters& path_counters() const noexcept { return path_.counters; }
+  // Where the peer's process lives, as it said last.
+  const proto::NeighbourCard& peer_card() const noexcept { return peer_card_; }
+
+  // ---- Rings: docs/paths.md. Not from inside an Upper call ----
+  // The peer's process is a neighbour; it outlives the session, or neighbour_lost() is called.
+  void neighbour_open(Neighbour& link) noexcept;
+  void neighbour_lost(LeaveReason reason) noexcept;
+  // What could not be mapped or offered yet may be possible now.
+  void consider_ring(util::Nanoseconds now) noexcept;
+  void leave(LeaveReason reason) noexcept;
+  // Our card is another one: the peer is told until it answers.
+  void card_changed(util::Nanoseconds now) noexcept;
+  // Takes what the peer has written, as far as it stands.
+  void drain_ring(util::Nanoseconds now) noexcept;
+  // Looks at what the peer has taken of our ring.
+  void refresh_acks(util::Nanoseconds now) noexcept;
 
   // ---- For Streams ----
   void greet(util::Nanoseconds now) noexcept;
@@ -128,14 +169,25 @@ class Session {
   // One that is listed as due: when it has to be run again at the latest; soon: a retry from now.
   util::Nanoseconds retry_at(util::Nanoseconds soon) noexcept;
   bool owes_ack() const noexcept { return owed_ > 0 || ack_now_; }
-  bool untouched() const noexcept { return una_ == 1 && next_ == 1; }
+  bool untouched() const noexcept {
+    return una_ == 1 && next_ == 1 && path_.counters.joined == 0 &&
+           path_.state == PathState::kFabric;
+  }
+  void offer_received(const proto::Offer& offer, util::Nanoseconds now) noexcept;
+  void mapped_received(const proto::Mapped& mapped, util::Nanoseconds now) noexcept;
+  void left_received(const proto::Left& left, std::uint64_t ack, util::Nanoseconds now) noexcept;
+  unsigned visit_ring(util::Nanoseconds now) noexcept;
+  bool arm_ring() noexcept;
+  bool waits_for_ring() const noexcept { return path_.failed || (path_.writes && window_wanted_); }
 
  private:
   friend class Streams;
 
   FrameBuffer*& slot(std::uint64_t seq) noexcept { return slots_[seq & (slots_.size() - 1)]; }
+  bool held_below() noexcept { return una_ < tail_ && slot(una_) && slot(una_)->under_way; }
   bool wants_peer() const noexcept { return una_ < tail_ || waits_ > 0; }
   bool pair_with(const proto::Greeting& greeting) noexcept;
+  void take_card(const proto::NeighbourCard& card) noexcept;
   void take_route(std::uint32_t number, const proto::Address& answer) noexcept;
   proto::Greeting greeting() const noexcept;
   void send_hello(util::Nanoseconds now) noexcept;
@@ -159,6 +211,46 @@ class Session {
   util::Nanoseconds tick_greeting(util::Nanoseconds now) noexcept;
   util::Nanoseconds tick_open(util::Nanoseconds now) noexcept;
 
+  // Paths
+  bool proposes() const noexcept;
+  void put_off(bool fault) noexcept;
+  carrier::RingTerms terms(std::uint64_t epoch) const noexcept;
+  std::unique_ptr<RingCarrier> new_ring(std::uint64_t epoch) const noexcept;
+  int share_region(RingCarrier& ring, std::uint32_t pages) noexcept;
+  void offer_ring(util::Nanoseconds now) noexcept;
+  void hold(std::unique_ptr<RingCarrier> ring, PathState state) noexcept;
+  void take_up_offer(util::Nanoseconds now) noexcept;
+  void answer(util::Nanoseconds now) noexcept;
+  void meet_answer(util::Nanoseconds now) noexcept;
+  void refused_ring(int error) noexcept;
+  void begin_reading() noexcept;
+  void joined(util::Nanoseconds now) noexcept;
+  void try_to_write(util::Nanoseconds now) noexcept;
+  bool stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcept;
+  bool take_back_frames(util::Nanoseconds now) noexcept;
+  bool keep_ring_frame(std::uint64_t seq) noexcept;
+  void finish_leaving(util::Nanoseconds now) noexcept;
+  void drop_ring() noexcept;
+  void forget_ring() noexcept;
+  void repeat_path(util::Nanoseconds now) noexcept;
+  util::Nanoseconds tick_path(util::Nanoseconds now) noexcept;
+  void say_offer() noexcept;
+  void say_mapped() noexcept;
+  void say_left(std::uint64_t epoch, bool answer, LeaveReason reason) noexcept;
+  template <class Body>
+  void say_of_path(proto::Kind kind, const Body& body) noexcept;
+  bool has_ring_room(std::size_t body) noexcept;
+  void publish_in_ring(proto::Kind kind, std::uint8_t flags, std::uint64_t seq) noexcept;
+  void pump_ring() noexcept;
+  void stands_in_ring(FrameBuffer& frame) noexcept;
+  void ring_bell() noexcept;
+  Taken hand_up(const proto::FrameView& frame) noexcept;
+  bool take_ring_frame() noexcept;
+  bool hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,
+                          std::size_t size) noexcept;
+  void disarm_ring() noexcept;
+  void run_path(util::Nanoseconds now) noexcept;
+
   Streams& streams_;
   proto::Address home_;
   proto::Incarnation peer_;
@@ -175,6 +267,7 @@ class Session {
   bool due_listed_ = false;  // on the lists of Streams
   bool owing_listed_ = false;
   bool lent_listed_ = false;
+  bool reader_listed_ = false;
   int doomed_ = 0;  // why it ends in the next pass; 0: it does not
   std::uint32_t largest_frame_ = 0;
   std::uint32_t window_ = 0;
@@ -220,6 +313,8 @@ class Session {
   unsigned held_up_ = 0;              // PINGs answered while our first frame could not be replayed
   Evidence evidence_;
   SessionCounters counters_;
+  Path path_;
+  proto::NeighbourCard peer_card_{};
 };
 
 }  // namespace xs::stream

@@ -37,6 +37,7 @@ proto::Greeting Session::greeting() const noexcept {
   g.home = streams_.name();
   g.answer = streams_.carrier_->address(route_.lane);
   g.provider = streams_.provider_;
+  g.card = streams_.card_;
   return g;
 }
 
@@ -89,6 +90,7 @@ bool Session::pair_with(const proto::Greeting& g) noexcept {
   if (!streams_.rekey(*this, proto::mix_token(nonce_, g.token))) return false;
   peer_ = g.sender;
   peer_nonce_ = g.token;
+  peer_card_ = g.card;
   send_token_ = proto::mix_token(g.token, nonce_);
   largest_frame_ = std::min(g.largest_frame, streams_.limits_.largest_frame);
   window_ = std::min(g.window, proto::kLargestWindow);
@@ -140,6 +142,8 @@ void Session::welcome_received(const proto::Greeting& g, util::Nanoseconds now) 
     case SessionState::kClosed:
       // Answer to a re-greeting: what was on the old way may be lost.
       if (g.sender != peer_ || g.token != peer_nonce_) return;
+      path_.card_news = false;
+      take_card(g.card);
       take_route(g.lane, g.answer);
       heard(now);
       again_ = 0;
@@ -165,6 +169,7 @@ void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
   // nothing.
   if (token != receive_token_) return send_welcome(home_, g.token, carrier::kHomeLane);
   heard(now);
+  take_card(g.card);
   const bool moved = g.lane > peer_route_;
   take_route(g.lane, g.answer);
   send_welcome(g.answer, send_token_, carrier::kHomeLane);
@@ -174,6 +179,20 @@ void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
     rewind(una_);
     pump(now);
   }
+}
+
+// The peer's process lives elsewhere now, or its hypervisor has forgotten it.
+void Session::take_card(const proto::NeighbourCard& card) noexcept {
+  if (card == peer_card_) return;
+  peer_card_ = card;
+  streams_.upper_.card_changed(*this);
+}
+
+void Session::card_changed(util::Nanoseconds now) noexcept {
+  if (!open()) return;
+  path_.card_news = true;
+  trouble_at_ = now;
+  streams_.due_at(now);
 }
 
 void Session::prove(util::Nanoseconds now) noexcept {
@@ -237,6 +256,7 @@ void Session::lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept {
 
 void Session::reset_received(const proto::Reset& reset) noexcept {
   if (state_ == SessionState::kClosed) return;
+  refresh_acks(streams_.now());
   if (reset.sender != peer_ && (peer_answer_ != home_ || reset.route != our_route_)) {
     // Somebody else has the port that a lane of the peer had: only who answers at home would know.
     if (peer_answer_ != home_) go_home();
@@ -255,11 +275,13 @@ void Session::reset_received(const proto::Reset& reset) noexcept {
     peer_route_ = 0;
     unanswered_ = 0;
     rewind(1);
+    forget_ring();
     greet(streams_.now());
     return;
   }
   log(Level::kInfo, "%s does not know this session any more", home_.text().c_str());
   streams_.counters_.resets++;
+  drain_ring(streams_.now());  // what it wrote before it ended still counts
   end(ECONNRESET);
 }
 
@@ -270,8 +292,11 @@ void Session::close_if_done() noexcept {
 
 void Session::end(int error) noexcept {
   if (state_ == SessionState::kDead) return;
+  window_wanted_ = false;
+  refresh_acks(streams_.now());
   state_ = SessionState::kDead;
   forget_frames(error);
+  forget_ring();
   streams_.dead_.push_back(receive_token_);
   if (owner) streams_.upper_.session_ended(*this, error);
   owner = nullptr;

@@ -10,7 +10,7 @@ using proto::Kind;
 namespace {
 constexpr util::Nanoseconds kGapPause = util::kMillisecond;
 constexpr std::uint32_t kSoonMost = 4;  // acknowledgements asked for soon that wait for each other
-}
+}  // namespace
 
 void Session::heard(util::Nanoseconds now) noexcept {
   heard_at_ = now;
@@ -23,9 +23,14 @@ void Session::heard(util::Nanoseconds now) noexcept {
 bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
   if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return true;
   heard(now);
-  peer_rts_only_ = (frame.prefix.flags & proto::kRtsOnly) != 0;
-  if (!acknowledged(frame.prefix.ack, now)) return false;
-  if (proto::is_sequenced(frame.prefix.kind)) return take_sequenced(frame, now);
+  // What stands in a ring is acknowledged there: by two words it would be known of some frames that
+  // they are taken, but not where the ring has room.
+  if (path_.writes ? frame.prefix.ack > highest_ : !acknowledged(frame.prefix.ack, now))
+    return false;
+  const bool sequenced = proto::is_sequenced(frame.prefix.kind);
+  if (sequenced || frame.prefix.kind == Kind::kAck)
+    peer_rts_only_ = (frame.prefix.flags & proto::kRtsOnly) != 0;
+  if (sequenced) return take_sequenced(frame, now);
   if (frame.prefix.kind == Kind::kAck) {
     if (frame.prefix.seq != 0) answered_echo(frame.prefix.seq, frame.prefix.ack, now);
     if (frame.prefix.flags & proto::kGap) gap_reported(frame.prefix.ack, now);
@@ -34,9 +39,15 @@ bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcep
 }
 
 bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
+  // Its writer has left the ring, and what it wrote there before is to be taken first.
+  if (frame.prefix.seq > next_ && path_.reads) {
+    drain_ring(now);
+    if (state_ == SessionState::kDead) return true;
+  }
   if (frame.prefix.seq != next_) {
     if (frame.prefix.seq < next_) {
-      ++counters_.duplicates;
+      // Where a ring was joined, what was under way comes twice.
+      if (!path_.reads) ++counters_.duplicates;
     } else {
       ++counters_.gaps;
       if (gap_said_for_ == next_ && now - gap_said_at_ < kGapPause) return true;
@@ -50,24 +61,36 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
   }
   if (goodbye_taken_) return false;  // nothing follows a GOODBYE
   ++next_;
+  if (++path_.fabric_frames == path_.needed) streams_.due_at(now);
   if (++owed_ == 1) streams_.list_owing(*this);
   if ((frame.prefix.flags & proto::kAckSoon) != 0) {
     ++soon_;
     streams_.ack_when_idle();
   }
-  if ((frame.prefix.flags & proto::kAckNow) != 0 || soon_ >= kSoonMost || owed_ >= streams_.limits_.window / 4) {
+  if ((frame.prefix.flags & proto::kAckNow) != 0 || soon_ >= kSoonMost ||
+      owed_ >= streams_.limits_.window / 4) {
     ack_now_ = true;
     streams_.list_due(*this);
   }
   if (frame.prefix.kind == Kind::kGoodbye) goodbye_taken_ = true;
-  const bool honest = streams_.upper_.frame_received(*this, frame);
+  const bool honest = hand_up(frame) == Taken::kYes;
   close_if_done();
   return honest;
+}
+
+// A frame in private memory, whose turn it is.
+Taken Session::hand_up(const proto::FrameView& frame) noexcept {
+  const std::size_t head = proto::head_before_payload(frame.prefix.kind);
+  if (head == 0) return streams_.upper_.frame_received(*this, frame) ? Taken::kYes : Taken::kLie;
+  Payload payload(frame.body.subspan(head));
+  return streams_.upper_.payload_received(*this, {frame.prefix, frame.body.first(head)}, payload);
 }
 
 void Session::ping_received(const proto::FrameView& frame, const proto::Ping& ping,
                             util::Nanoseconds now) noexcept {
   if (ping.sender != peer_) return;
+  if (path_.reads) drain_ring(now);  // before the answer says what was taken
+  if (state_ == SessionState::kDead) return;
   const bool moved = ping.lane > peer_route_;
   take_route(ping.lane, ping.answer);
   if (moved) {

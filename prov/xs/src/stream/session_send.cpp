@@ -19,8 +19,8 @@ constexpr util::Nanoseconds kRetryLongest = 100 * util::kMillisecond;
 constexpr util::Nanoseconds kGapReplayPause = 10 * util::kMillisecond;
 }  // namespace
 
-FrameBuffer* Session::claim(Kind kind, std::size_t body) noexcept {
-  if (!can_send()) {
+FrameBuffer* Session::claim(Kind kind, std::size_t body, std::size_t tail) noexcept {
+  if (!can_send() || (path_.writes && !has_ring_room(body + tail))) {
     window_wanted_ = true;
     return nullptr;
   }
@@ -42,11 +42,13 @@ bool Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cooki
   frame.kept = true;
   if (una_ == tail_) moved_at_ = streams_.now();
   slot(tail_) = &frame;
+  ++path_.held;
   ++tail_;
   if (frame.tail && frame.prefix.kind == Kind::kEager) streams_.list_lent(*this);
   if (cursor_ + 1 == tail_) pump(streams_.now());
   streams_.due_at(streams_.now() + streams_.limits_.quiet);
-  return cursor_ == tail_ && !frame.under_way;
+  // In a ring it may be no more.
+  return cursor_ == tail_ && (path_.writes || !frame.under_way);
 }
 
 void Session::say_goodbye() noexcept {
@@ -61,6 +63,7 @@ void Session::say_goodbye() noexcept {
 // Posts what has not been posted, in order.
 void Session::pump(util::Nanoseconds now) noexcept {
   if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return;
+  if (path_.writes) return pump_ring();
   while (cursor_ < tail_) {
     FrameBuffer& frame = *slot(cursor_);
     if (frame.under_way) return;  // its completion calls again
@@ -80,6 +83,7 @@ void Session::pump(util::Nanoseconds now) noexcept {
     ack_now_ = gap_ || echo_ != 0;
     if (cursor_ < highest_) ++counters_.replayed;
     highest_ = std::max(highest_, ++cursor_);
+    if (++path_.fabric_frames == path_.needed) streams_.due_at(now);
     if (!frame.under_way) frame_left(frame);
   }
   if (cursor_ < tail_) streams_.list_due(*this);
@@ -96,6 +100,7 @@ void Session::refused(util::Nanoseconds now, bool for_good) noexcept {
 bool Session::acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept {
   if (ack <= una_) return true;  // old news, perhaps from an older connection
   if (ack > highest_) return false;
+  if (path_.held == 0) una_ = ack;
   while (una_ < ack) drop_slot(una_++, 0);
   cursor_ = std::max(cursor_, una_);
   moved_at_ = now;
@@ -111,8 +116,10 @@ bool Session::acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept {
 
 // The stream does not need the frame any more; the inner provider may.
 void Session::drop_slot(std::uint64_t seq, int error) noexcept {
+  if (!slot(seq)) return;  // it stood in a ring alone
   FrameBuffer& frame = *slot(seq);
   slot(seq) = nullptr;
+  --path_.held;
   frame.kept = false;
   frame.outcome = error;
   if (!frame.under_way) return streams_.release(frame);
@@ -129,6 +136,7 @@ void Session::frame_left(FrameBuffer& frame) noexcept {
 bool Session::keep_copies() noexcept {
   bool more = false;
   for (std::uint64_t seq = una_; seq < tail_; ++seq) {
+    if (!slot(seq)) continue;
     const FrameBuffer& frame = *slot(seq);
     if (!frame.tail || frame.prefix.kind != Kind::kEager) continue;
     if (seq < cursor_ && !frame.under_way) keep_copy(seq);
@@ -152,8 +160,10 @@ void Session::keep_copy(std::uint64_t seq) noexcept {
   frame_left(*copy);
 }
 
-// Go-back-N: everything from there on is posted again.
+// Go-back-N: everything from there on is posted again. What stands in a ring is not: only leaving
+// it goes back.
 void Session::rewind(std::uint64_t to) noexcept {
+  if (path_.writes) return;
   cursor_ = std::min(cursor_, std::max(to, una_));
   if (cursor_ < tail_) streams_.list_due(*this);
 }
@@ -171,7 +181,14 @@ void Session::let_go(FrameBuffer& frame, int error, util::Nanoseconds now) noexc
 void Session::answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanoseconds now) noexcept {
   if (!ping_open_) return;
   ping_open_ = false;
-  const bool held_up = una_ < tail_ && ack < echo && slot(una_)->under_way;
+  if (path_.writes) {
+    // Before it answered, the peer has taken everything that stood in the ring when the PING left,
+    // and said so there: else one of us looks at memory that the other does not write any more.
+    refresh_acks(now);
+    if (una_ < echo) leave(LeaveReason::kSilent);
+    return;
+  }
+  const bool held_up = ack < echo && held_below();
   held_up_ = held_up ? held_up_ + 1 : 0;
   if (ack < echo) {
     // What was posted before the PING and has not come is lost, or on an older connection: then the

@@ -40,7 +40,9 @@ util::Nanoseconds Session::tick(util::Nanoseconds now) noexcept {
     case SessionState::kCandidate:
       return wanted_ ? tick_greeting(now) : util::kNever;
     case SessionState::kOpen:
-      return tick_open(now);
+      return std::min(tick_path(now), tick_open(now));
+    case SessionState::kClosed:
+      return tick_path(now);
     default:
       return util::kNever;
   }
@@ -73,13 +75,16 @@ util::Nanoseconds Session::tick_greeting(util::Nanoseconds now) noexcept {
 }
 
 util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
-  if (!wants_peer()) return util::kNever;
+  if (path_.writes) refresh_acks(now);
+  if (path_.card_news && now >= trouble_at_) send_hello(now);
+  if (!open()) return util::kNever;
+  if (!wants_peer()) return path_.card_news ? trouble_at_ : util::kNever;
   // Unacknowledged frames: quiet since the acknowledgement moved, whatever was heard. Waits: quiet
   // since anything was heard.
   const util::Nanoseconds since = una_ < tail_ ? moved_at_ : std::max(moved_at_, heard_at_);
   const util::Nanoseconds first = since + streams_.limits_.quiet;
   if (now < first) return first;
-  if (held_up_ >= kHeldUpLongest && una_ < tail_ && slot(una_)->under_way) {
+  if (held_up_ >= kHeldUpLongest && !path_.writes && held_below()) {
     // The peer answers, but the inner provider keeps a frame on a way that leads nowhere.
     held_up_ = 0;
     streams_.carrier_->retire(slot(una_)->lane);
@@ -111,7 +116,8 @@ void Session::send_ping(util::Nanoseconds now) noexcept {
   FrameBuffer* frame = streams_.make_control(Kind::kPing, proto::kPingSize);
   if (!frame) return;
   frame->prefix.token = send_token_;
-  frame->prefix.seq = highest_;
+  // In a ring, after going back, some are still to be put.
+  frame->prefix.seq = path_.writes ? cursor_ : highest_;
   frame->prefix.ack = next_;
   const proto::Greeting g = greeting();
   proto::encode(proto::Ping{g.sender, g.home, g.lane, g.answer}, frame->body());
@@ -124,6 +130,8 @@ void Session::consult_evidence(util::Nanoseconds now) noexcept {
   evidence_.look(streams_.inner_, home_, now, streams_.limits_.quiet);
   const Verdict verdict = evidence_.judge(now, streams_.limits_.peer_timeout);
   if (verdict == Verdict::kUnknown) return;
+  drain_ring(now);  // the pages outlive their writer
+  if (state_ == SessionState::kDead) return;
   const bool refused = verdict == Verdict::kRefused;
   if (refused && greets() && now - moved_at_ < kGreetingPatience * streams_.limits_.quiet) return;
   if (goodbye_taken_ && refused) {

@@ -25,6 +25,7 @@ Streams::Streams(carrier::InnerProvider& inner, const StreamLimits& limits, util
                  util::Random& random, Upper& upper)
     : inner_(inner),
       limits_(limits),
+      rings_(limits.rings ? *limits.rings : no_rings_),
       clock_(clock),
       random_(random),
       upper_(upper),
@@ -104,6 +105,7 @@ void Streams::reserve_lists(std::size_t sessions) {
   util::reserve_for(due_, 2 * sessions);
   util::reserve_for(owing_, sessions);
   util::reserve_for(lent_, sessions);
+  readers_.reserve(sessions);
   util::reserve_for(ticking_, sessions);
   util::reserve_for(dead_, sessions);
   util::reserve_for(ended_, std::min(ended_.size() + sessions, kEndedRemembered));
@@ -217,10 +219,28 @@ void Streams::frame_arrived(util::Bytes bytes) noexcept {
   if (!session || session->state() == SessionState::kDead) return unknown_token(*frame);
   session->prove(now_);
   if (!session->take(*frame, now_)) return lie(*session, "an impossible value");
-  if (frame->prefix.kind != Kind::kPing) return;
-  const auto ping = proto::decode_ping(frame->body);
-  if (!ping) return lie(*session, "a malformed PING");
-  session->ping_received(*frame, *ping, now_);
+  if (frame->prefix.kind == Kind::kPing) {
+    const auto ping = proto::decode_ping(frame->body);
+    if (!ping) return lie(*session, "a malformed PING");
+    session->ping_received(*frame, *ping, now_);
+  } else if (frame->prefix.kind >= Kind::kOffer) {
+    of_path(*session, *frame);
+  }
+}
+
+// Rings cost a liar nothing but his ring, but what can't even be read is no OFFER.
+void Streams::of_path(Session& session, const proto::FrameView& frame) noexcept {
+  if (!session.open() && session.state() != SessionState::kClosed) return;
+  if (frame.prefix.kind == Kind::kOffer) {
+    if (const auto offer = proto::decode_offer(frame.body))
+      return session.offer_received(*offer, now_);
+  } else if (frame.prefix.kind == Kind::kMapped) {
+    if (const auto mapped = proto::decode_mapped(frame.body))
+      return session.mapped_received(*mapped, now_);
+  } else if (const auto left = proto::decode_left(frame.body)) {
+    return session.left_received(*left, frame.prefix.ack, now_);
+  }
+  lie(session, "a malformed frame about rings");
 }
 
 void Streams::unknown_token(const proto::FrameView& frame) noexcept {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "carrier/fabric_carrier.hpp"
+#include "stream/readers.hpp"
 #include "stream/session.hpp"
 #include "stream/upper.hpp"
 #include "util/clock.hpp"
@@ -22,6 +23,7 @@ struct StreamLimits {
   std::size_t receive_buffers;
   util::Nanoseconds quiet;
   util::Nanoseconds peer_timeout;
+  Rings* rings = nullptr;  // outlives the streams; null: there are none
 };
 
 struct StreamCounters {
@@ -73,13 +75,21 @@ class Streams final : private carrier::CarrierEvents {
   bool bulk_ends() const noexcept { return inner_.bulk_ends(); }
   std::size_t iov_limit() const noexcept { return carrier_->iov_limit(); }
 
+  // Where our process lives, for greetings from now on; and to tell the peers that we have now.
+  void set_card(const proto::NeighbourCard& card) noexcept { card_ = card; }
+  void tell_card() noexcept;
+
   // Takes what arrived, sends what is due. True if anything happened.
   bool progress() noexcept;
+  // Whether the last pass looked at the fabric: it does not always while rings are read.
+  bool looked_far() const noexcept { return looked_far_; }
   // For sleepers, as in FabricCarrier. due(): when progress() has something to do though no
   // descriptor may tell.
   void set_waits(carrier::WaitSet& waits) noexcept { carrier_->set_waits(waits); }
-  bool may_sleep() noexcept { return carrier_->may_sleep(); }
-  bool settled() const noexcept { return carrier_->settled(); }
+  bool may_sleep() noexcept;
+  bool settled() const noexcept;
+  // The next passes leave nothing out.
+  void look_everywhere() noexcept { far_passes_ = kFarPasses; }
   util::Nanoseconds due() const noexcept;
   // Calls f(Session&) for every session; f must not begin or end any.
   template <class F>
@@ -113,6 +123,7 @@ class Streams final : private carrier::CarrierEvents {
   void welcome(const proto::FrameView& frame) noexcept;
   void refuse(const proto::FrameView& frame) noexcept;
   void reset(const proto::FrameView& frame) noexcept;
+  void of_path(Session& session, const proto::FrameView& frame) noexcept;
   void unknown_token(const proto::FrameView& frame) noexcept;
   void lie(Session& session, const char* what) noexcept;
   bool acceptable(const proto::Greeting& greeting, proto::RefuseReason& reason) const noexcept;
@@ -132,6 +143,8 @@ class Streams final : private carrier::CarrierEvents {
   // False, and nothing changed: another session has that token.
   bool rekey(Session& session, std::uint64_t receive_token) noexcept;
   void list_due(Session& session) noexcept;
+  void list_reader(Session& session) noexcept;
+  bool make_ring_room(const Session& session, std::size_t bytes) noexcept;
   void list_owing(Session& session) noexcept;
   void list_lent(Session& session) noexcept;
   // What is owed is said at the first pass that finds nothing: by then it could have ridden along.
@@ -141,6 +154,9 @@ class Streams final : private carrier::CarrierEvents {
   }
 
   void run_due() noexcept;
+  bool visit_rings() noexcept;
+  bool far_look_due() noexcept;
+  bool look_far() noexcept;
   void tick() noexcept;
   void run_lent() noexcept;
   void bury() noexcept;
@@ -148,6 +164,9 @@ class Streams final : private carrier::CarrierEvents {
 
   carrier::InnerProvider& inner_;
   StreamLimits limits_;
+  Rings no_rings_;
+  Rings& rings_;
+  proto::NeighbourCard card_{};
   util::Clock& clock_;
   util::Random& random_;
   Upper& upper_;
@@ -163,13 +182,20 @@ class Streams final : private carrier::CarrierEvents {
   std::vector<Session*> due_;    // have frames to post again or an acknowledgement to say at once
   std::vector<Session*> owing_;  // owe an acknowledgement that may ride along
   std::vector<std::uint64_t> dead_;  // receive tokens of sessions that ended since the last pass
-  std::vector<Session*> lent_;   // have eager frames that refer to user memory
+  std::vector<Session*> lent_;       // have eager frames that refer to user memory
   std::vector<Session*> ticking_;
-  Session* last_ = nullptr;  // the session that the last frame was for
+  Readers<Session> readers_;  // read rings
+  Session* last_ = nullptr;   // the session that the last frame was for
   bool rts_only_ = false;
   bool ack_when_idle_ = false;
   bool closing_ = false;
+  bool looked_far_ = false;
   unsigned idle_passes_ = 0;
+  static constexpr unsigned kFarPasses = 16;
+  unsigned far_passes_ = 0;       // that look at the fabric whatever they found before
+  unsigned far_interval_ = 1;     // passes
+  unsigned far_in_ = 1;           // passes until the next look
+  util::Nanoseconds far_at_ = 0;  // of the last one
   util::Nanoseconds now_ = 0;
   util::Nanoseconds tick_at_ = 0;
   util::Nanoseconds lent_until_ = 0;

@@ -41,9 +41,47 @@ void Streams::list_owing(Session& session) noexcept {
   owing_.push_back(&session);
 }
 
+void Streams::list_reader(Session& session) noexcept {
+  readers_.add(&session);
+  // Nothing may rest in it while nobody looks at all of them.
+  far_interval_ = far_in_ = 1;
+}
+
+bool Streams::visit_rings() noexcept {
+  if (readers_.empty()) return false;
+  return readers_.visit([this](Session& session) noexcept {
+    if (!session.path_.reads) return Visit::kOver;
+    const unsigned found = session.visit_ring(now_);
+    if (session.path_.acks_wanted || session.path_.failed) session.run_path(now_);
+    return found > 0 ? Visit::kBusy : Visit::kIdle;
+  });
+}
+
+// Rings tell by themselves of everything that hurries, and a look at the fabric costs a system
+// call: as long as nothing comes from there, it is looked at ever more rarely.
+bool Streams::far_look_due() noexcept {
+  if (readers_.empty()) return true;
+  if (far_passes_ > 0) {
+    --far_passes_;
+    return true;
+  }
+  return --far_in_ == 0 || now_ != far_at_;
+}
+
+bool Streams::look_far() noexcept {
+  constexpr unsigned kFarLongest = 64;
+  const bool found = carrier_->poll() > 0;
+  far_interval_ = found ? 1 : std::min(2 * far_interval_, kFarLongest);
+  far_in_ = far_interval_;
+  far_at_ = now_;
+  return found;
+}
+
 bool Streams::progress() noexcept {
   now_ = clock_.now();
-  const bool busy = carrier_->poll() > 0;
+  bool busy = visit_rings();
+  looked_far_ = far_look_due();
+  if (looked_far_) busy = look_far() || busy;
   if (!due_.empty()) run_due();
   if (busy) {
     idle_passes_ = 0;
@@ -65,15 +103,36 @@ void Streams::run_due() noexcept {
     Session& session = *due_[i];
     session.due_listed_ = false;
     if (session.state() == SessionState::kDead) continue;
+    session.run_path(now_);
+    if (session.state() == SessionState::kDead) continue;
     if (session.unsent()) session.pump(now_);
     if (session.ack_now_) session.flush_ack();
     if (session.window_wanted_ && session.can_send()) {
       session.window_wanted_ = false;
       upper_.window_opened(session);
     }
-    if (session.ack_now_ || session.unsent()) list_due(session);
+    if (session.ack_now_ || session.unsent() || session.waits_for_ring()) list_due(session);
   }
   due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+// The sessions whose rings were not used for a while leave them, the longest unused first. Their
+// regions go when their peers have answered, so it may still be too little now.
+bool Streams::make_ring_room(const Session& session, std::size_t bytes) noexcept {
+  constexpr util::Nanoseconds kUnused = util::kSecond;
+  if (rings_.in_use + bytes <= rings_.limits.memory) return true;
+  Session* oldest = nullptr;
+  readers_.for_each([&](Session& each) {
+    const bool unused =
+        each.path_.reads && &each != &session && now_ - each.path_.used_at >= kUnused;
+    if (unused && (!oldest || each.path_.used_at < oldest->path_.used_at)) oldest = &each;
+  });
+  if (oldest) oldest->leave(LeaveReason::kBudget);
+  return rings_.in_use + bytes <= rings_.limits.memory;
+}
+
+void Streams::tell_card() noexcept {
+  for (auto& [token, session] : sessions_) session->card_changed(now_);
 }
 
 void Streams::flush_owing() noexcept {
@@ -125,6 +184,7 @@ void Streams::bury() noexcept {
     std::erase(due_, session);
     std::erase(owing_, session);
     std::erase(lent_, session);
+    readers_.remove(session);
     if (const auto home = current_.find(session->home());
         home != current_.end() && home->second == session)
       current_.erase(home);

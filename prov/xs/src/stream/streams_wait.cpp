@@ -19,9 +19,26 @@ util::Nanoseconds Streams::due() const noexcept {
   return retry == util::kNever ? when : std::min(when, now_ + retry);
 }
 
+bool Streams::may_sleep() noexcept {
+  bool may = carrier_->may_sleep();
+  readers_.for_each([&](Session& session) { may = session.arm_ring() && may; });
+  return may;
+}
+
+// As armed as may_sleep() left them.
+bool Streams::settled() const noexcept {
+  bool settled = carrier_->settled();
+  readers_.for_each([&](const Session& session) {
+    settled = settled && (!session.path_.reads || session.path_.armed);
+  });
+  return settled;
+}
+
 // A frame that the inner provider still has goes on when that lets go of it, which wakes.
 util::Nanoseconds Session::retry_at(util::Nanoseconds soon) noexcept {
   if (ack_now_ || (window_wanted_ && can_send())) return soon;
+  // The peer rings when it has taken something.
+  if (path_.writes) return path_.failed ? soon : util::kNever;
   if (!unsent() || slot(cursor_)->under_way) return util::kNever;
   return std::max(pump_at_, soon);
 }

@@ -5,6 +5,7 @@
 
 #include "carrier/frame_buffer.hpp"
 #include "proto/frame.hpp"
+#include "stream/payload.hpp"
 
 namespace xs::stream {
 
@@ -20,11 +21,15 @@ class Upper {
   // A sequenced frame, exactly once, in order. Its body is valid during the call. False: the peer
   // lies (logged by the one who saw it), the session ends.
   virtual bool frame_received(Session& session, const proto::FrameView& frame) noexcept = 0;
+  // The same for EAGER and DATA, whose payload may still stand in a neighbour's memory: the body is
+  // what stands before the payload.
+  virtual Taken payload_received(Session& session, const proto::FrameView& head,
+                                 Payload& payload) noexcept = 0;
   // A frame committed with a cookie is acknowledged (error 0), or its session has ended so. If it
   // has a tail, the inner provider has let go of that too.
   virtual void frame_released(std::uint64_t cookie, int error) noexcept = 0;
-  // The inner provider has sent a frame with a cookie and without a tail; it is kept for replay all
-  // the same. True: nothing more need be told of it.
+  // A frame with a cookie has left: the inner provider has sent it and it had no tail, or a ring
+  // has a copy. It is kept for replay all the same. True: nothing more need be told of it.
   virtual bool frame_left(std::uint64_t cookie) noexcept = 0;
   // A session with this home address is usable now: the one the upper layer asked for, or one that
   // a peer began. The upper layer sets session.owner. Called once per session, before any of its
@@ -35,6 +40,8 @@ class Upper {
   // The session is over: error is a positive errno. It is destroyed soon after; session.owner must
   // forget it.
   virtual void session_ended(Session& session, int error) noexcept = 0;
+  // The peer's process tells of another place where it lives (Session::peer_card).
+  virtual void card_changed(Session& session) noexcept = 0;
   virtual void bulk_let_go(BulkOperation& operation, std::size_t length, int error) noexcept = 0;
 
  protected:

@@ -26,6 +26,12 @@ struct Scribe final : Upper {
     if (on_frame) on_frame(session);
     return true;
   }
+  Taken payload_received(Session& session, const proto::FrameView& head,
+                         Payload& payload) noexcept override {
+    if (!payload.take()) return Taken::kVanished;
+    return frame_received(session, head) ? Taken::kYes : Taken::kLie;
+  }
+  void card_changed(Session&) noexcept override { ++cards; }
   bool frame_left(std::uint64_t) noexcept override { return false; }
   void frame_released(std::uint64_t cookie, int error) noexcept override {
     released.push_back({cookie, error});
@@ -45,6 +51,7 @@ struct Scribe final : Upper {
   std::vector<Session*> opened;
   std::vector<int> ended;
   unsigned windows = 0;
+  unsigned cards = 0;
   std::function<void(Session&)> on_frame;
 };
 

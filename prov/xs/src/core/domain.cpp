@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/domain.hpp"
+
+#include <utility>
+
+#include "util/log.hpp"
+
+namespace xs::core {
+
+Domain::Domain(Config config, std::unique_ptr<stream::InnerProvider> inner) noexcept
+    : config_(std::move(config)), inner_(std::move(inner)) {
+  if (config_.ring_size == 0) return;
+  rings_.limits = {.first = config_.ring_size,
+                   .largest = config_.ring_largest,
+                   .memory = config_.ring_memory,
+                   .sleeps = false};
+  auto neighbours = locality::Neighbours::open(config_.simulated_host, random_);
+  if (neighbours)
+    neighbours_ = std::move(*neighbours);
+  else
+    util::log(util::Level::kWarn, "no rings: %s; everything goes over the fabric",
+              neighbours.error().what);
+}
+
+}  // namespace xs::core

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "locality/neighbours.hpp"
+
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "hv/registry.hpp"
+#include "util/log.hpp"
+
+namespace xs::locality {
+
+namespace {
+// Turns between two looks: each is a system call, and what comes is not in a hurry.
+constexpr unsigned kTurns = 64;
+constexpr unsigned kTurnsMeeting = 4;
+}  // namespace
+
+std::optional<Process> process_of(const CardBytes& bytes) noexcept {
+  const auto card = hv::decode_card(bytes);
+  if (!card) return std::nullopt;
+  return card->process;
+}
+
+util::Result<std::unique_ptr<Neighbours>> Neighbours::open(const std::string& simulated_host,
+                                                           util::Random& random) noexcept try {
+  auto backend = hv::open({.simulated_host = simulated_host}, random);
+  if (!backend) return backend.error();
+  return std::make_unique<Neighbours>(std::move(*backend));
+} catch (const std::bad_alloc&) {
+  return util::Error{ENOMEM, "no memory for neighbours"};
+}
+
+Neighbours::Neighbours(std::unique_ptr<hv::Backend> backend) noexcept
+    : backend_(std::move(backend)) {}
+
+CardBytes Neighbours::card() const noexcept { return hv::encode(backend_->card()); }
+
+hv::Link* Neighbours::meet(const CardBytes& bytes) noexcept try {
+  const auto card = hv::decode_card(bytes);
+  if (!card) return nullptr;
+  if (const auto known = links_.find(card->process); known != links_.end()) {
+    hv::Link& link = *known->second;
+    if (link.peer() == *card) return link.state() == hv::LinkState::kOpen ? &link : nullptr;
+    part(card->process, false);  // it lives elsewhere now, or again
+  }
+  auto& place = links_[card->process];
+  auto link = backend_->meet(*card);
+  if (!link) {
+    links_.erase(card->process);
+    return nullptr;
+  }
+  place = std::move(*link);
+  if (place->state() == hv::LinkState::kOpen) return place.get();
+  ++meeting_;
+  return nullptr;
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
+void Neighbours::turn(util::Nanoseconds now) noexcept {
+  const unsigned turns = meeting_ > 0 ? kTurnsMeeting : kTurns;
+  if (++turns_ < turns && now == looked_at_) return;
+  looked_at_ = now;
+  look();
+}
+
+void Neighbours::look() noexcept {
+  turns_ = 0;
+  backend_->progress(*this);
+  if (!std::exchange(moved_, false)) return;
+  for (Listener* listener : listeners_) listener->we_moved();
+}
+
+void Neighbours::opened(hv::Link& link) noexcept {
+  if (meeting_ > 0) --meeting_;
+  for (Listener* listener : listeners_) listener->neighbour_open(link.peer().process, link);
+}
+
+void Neighbours::pages_came(hv::Link& link) noexcept {
+  for (Listener* listener : listeners_) listener->neighbour_shares(link.peer().process);
+}
+
+// Whoever progresses looks at its rings; the bell has woken it.
+void Neighbours::rung(hv::Link&) noexcept {}
+
+void Neighbours::lost(hv::Link& link, hv::Loss why) noexcept {
+  const Process process = link.peer().process;
+  const auto known = links_.find(process);
+  if (known == links_.end() || known->second.get() != &link) return;
+  part(process, why == hv::Loss::kMoved);
+}
+
+void Neighbours::part(const Process& process, bool moved) noexcept {
+  for (Listener* listener : listeners_) listener->neighbour_lost(process, moved);
+  links_.erase(process);
+  meeting_ = 0;
+  for (const auto& [other, link] : links_)
+    if (link && link->state() == hv::LinkState::kMeeting) ++meeting_;
+}
+
+}  // namespace xs::locality

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The processes that live where this one lives: who is met, whom the endpoints are told of.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hv/hv.hpp"
+#include "util/clock.hpp"
+#include "util/random.hpp"
+#include "util/result.hpp"
+
+namespace xs::locality {
+
+using CardBytes = std::array<std::byte, hv::kCardSize>;
+using Process = hv::Id;
+
+// The process that a card names; nothing if it is no card.
+std::optional<Process> process_of(const CardBytes& card) noexcept;
+
+// Who wants to know of neighbours. Told by Neighbours::turn() and look() alone.
+class Listener {
+ public:
+  virtual void neighbour_open(const Process& process, hv::Link& link) noexcept = 0;
+  // Shares of the neighbour have come: what could not be mapped may be asked for again.
+  virtual void neighbour_shares(const Process& process) noexcept = 0;
+  // The link is destroyed afterwards. moved: because we live elsewhere.
+  virtual void neighbour_lost(const Process& process, bool moved) noexcept = 0;
+  // We live elsewhere, and every link is lost: card() is a new one.
+  virtual void we_moved() noexcept = 0;
+
+ protected:
+  ~Listener() = default;
+};
+
+// One for a domain. Thread rule: the domain's. Events only: nothing here asks again and again
+// whether somebody has become a neighbour.
+class Neighbours final : private hv::Events {
+ public:
+  // simulated_host: docs/hv.md; empty: none. random outlives it. Errors: what the machine lacks.
+  static util::Result<std::unique_ptr<Neighbours>> open(const std::string& simulated_host,
+                                                        util::Random& random) noexcept;
+  explicit Neighbours(std::unique_ptr<hv::Backend> backend) noexcept;
+  ~Neighbours() { links_.clear(); }
+
+  CardBytes card() const noexcept;
+  // Throws bad_alloc.
+  void add(Listener& listener) { listeners_.push_back(&listener); }
+  void remove(const Listener& listener) noexcept { std::erase(listeners_, &listener); }
+
+  // Makes the acquaintance of the process that has that card. The link, if it is open already; else
+  // neighbour_open() follows, or nothing at all if it lives elsewhere or does not want to.
+  hv::Link* meet(const CardBytes& card) noexcept;
+
+  // Looks now and then what has happened; to be called often. now: coarse time.
+  void turn(util::Nanoseconds now) noexcept;
+  // Looks now.
+  void look() noexcept;
+  // Readable when look() has something to do.
+  int descriptor() const noexcept { return backend_->descriptor(); }
+  const hv::Counters& counters() const noexcept { return backend_->counters(); }
+
+ private:
+  void opened(hv::Link& link) noexcept override;
+  void pages_came(hv::Link& link) noexcept override;
+  void rung(hv::Link& link) noexcept override;
+  void lost(hv::Link& link, hv::Loss why) noexcept override;
+  void moved() noexcept override { moved_ = true; }
+  void part(const Process& process, bool moved) noexcept;
+
+  std::unique_ptr<hv::Backend> backend_;
+  std::vector<Listener*> listeners_;
+  std::map<Process, std::unique_ptr<hv::Link>> links_;
+  std::size_t meeting_ = 0;  // links that are not open yet
+  bool moved_ = false;
+  unsigned turns_ = 0;  // since the last look
+  util::Nanoseconds looked_at_ = 0;
+};
+
+}  // namespace xs::locality

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// How a session leaves a ring, and what it says until the other side has answered: docs/paths.md
+// sections 5 and 6.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "stream/session.hpp"
+#include "stream/streams.hpp"
+#include "util/log.hpp"
+
+namespace xs::stream {
+
+using proto::Kind;
+using util::Level;
+using util::log;
+
+namespace {
+constexpr util::Nanoseconds kRepeatLongest = 30 * util::kSecond;
+constexpr unsigned kRepeatDoubling = 8;
+}  // namespace
+
+// ---- Leaving ----
+
+// The one transition. Not from inside the handling of a frame of the ring, nor from a send.
+void Session::leave(LeaveReason reason) noexcept {
+  if (path_.state == PathState::kFabric || path_.state == PathState::kLeaving) return;
+  const util::Nanoseconds now = streams_.now();
+  if (!stop_using_ring(reason, now)) return;
+  path_.state = PathState::kLeaving;
+  path_.reason = static_cast<std::uint32_t>(reason);
+  path_.repeats = 0;
+  repeat_path(now);
+  pump(now);
+}
+
+// Steps 1 and 2 of leaving. False: the session has ended meanwhile.
+bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcept {
+  const bool fault = is_fault(reason);
+  if (fault && path_.counters.faults++ == 0)
+    log(Level::kWarn, "%s: ring left: %s", home_.text().c_str(), text_of(reason));
+  else
+    log(Level::kInfo, "%s: ring %llu left: %s", home_.text().c_str(),
+        static_cast<unsigned long long>(path_.epoch), text_of(reason));
+  if (path_.reads) drain_ring(now);
+  if (state_ == SessionState::kDead) return false;
+  ++path_.counters.left;
+  path_.reads = path_.wants_to_write = path_.armed = false;
+  path_.largest = Path::kNoLimit;
+  path_.offer.reset();
+  if (path_.writes && !take_back_frames(now)) {
+    end(ENOMEM);
+    return false;
+  }
+  path_.ring->revoke();
+  put_off(fault);
+  if (!fault && reason != LeaveReason::kBudget) path_.needed = 1;
+  return true;
+}
+
+// P3: what stands in our ring alone becomes kept frames again. False: no memory.
+bool Session::take_back_frames(util::Nanoseconds now) noexcept {
+  refresh_acks(now);
+  path_.writes = false;
+  for (std::uint64_t seq = una_; seq < cursor_; ++seq)
+    if (!slot(seq) && !keep_ring_frame(seq)) return false;
+  cursor_ = una_;
+  if (una_ < tail_) streams_.list_due(*this);
+  return true;
+}
+
+bool Session::keep_ring_frame(std::uint64_t seq) noexcept {
+  const carrier::Kept kept = path_.ring->producer().kept(seq - path_.base + 1);
+  const std::size_t body = kept.first.size() + kept.rest.size() - proto::kRingHeadSize;
+  FrameBuffer* frame = streams_.frames_.make(body);
+  if (!frame) return false;
+  const auto word = util::load<std::uint64_t>(kept.first.data());
+  const util::Bytes first = kept.first.subspan(proto::kRingHeadSize);
+  std::memcpy(frame->body(), first.data(), first.size());
+  if (!kept.rest.empty())
+    std::memcpy(frame->body() + first.size(), kept.rest.data(), kept.rest.size());
+  frame->prefix.kind = static_cast<Kind>(word & 0xff);
+  frame->prefix.flags = static_cast<std::uint8_t>(word >> 8);
+  frame->prefix.seq = seq;
+  frame->confirmed = frame->prefix.kind == Kind::kGoodbye;
+  frame->owner = this;
+  frame->kept = true;
+  slot(seq) = frame;
+  ++path_.held;
+  return true;
+}
+
+// ack: what its sender has taken, which counts as soon as we write no ring.
+void Session::left_received(const proto::Left& left, std::uint64_t ack,
+                            util::Nanoseconds now) noexcept {
+  if (path_.offer && path_.offer->epoch <= left.epoch) path_.offer.reset();
+  if (left.epoch == path_.epoch && path_.state != PathState::kFabric) {
+    // It may be in a ring that we take it to have refused: then it is told as if by ourselves.
+    const bool refused = left.answer && path_.state == PathState::kJoined;
+    if (path_.state != PathState::kLeaving && !stop_using_ring(LeaveReason::kAsked, now)) return;
+    acknowledged(ack, now);
+    if (is_fault(static_cast<LeaveReason>(left.reason))) put_off(true);
+    if (refused) say_left(left.epoch, false, LeaveReason::kAsked);
+    finish_leaving(now);
+    if (state_ == SessionState::kDead) return;
+    pump(now);
+  } else if (path_.state == PathState::kFabric && !proposes()) {
+    path_.epoch = std::max(path_.epoch, left.epoch);
+  }
+  if (!left.answer) say_left(left.epoch, true, LeaveReason::kAsked);
+}
+
+// Both have left. What the peer wrote until it knew is taken from the mapping, if that is sound; it
+// comes over the fabric, too, if the peer lives.
+void Session::finish_leaving(util::Nanoseconds now) noexcept {
+  const std::uint64_t before = next_;
+  drain_ring(now);
+  if (state_ == SessionState::kDead) return;
+  if (next_ != before) {
+    ack_now_ = true;  // our region, which would say it, goes
+    streams_.list_due(*this);
+  }
+  drop_ring();
+  streams_.due_at(now);  // for the next one
+}
+
+void Session::drop_ring() noexcept {
+  path_.state = PathState::kFabric;
+  path_.repeat_at = util::kNever;
+  path_.reads = path_.writes = path_.wants_to_write = false;
+  path_.ring.reset();
+}
+
+// A session that is over keeps its mapping until it is destroyed: somebody may be copying.
+void Session::forget_ring() noexcept {
+  path_.state = PathState::kFabric;
+  path_.reads = path_.writes = path_.wants_to_write = false;
+  path_.repeat_at = util::kNever;
+  path_.largest = Path::kNoLimit;
+  path_.offer.reset();
+}
+
+// ---- What is said, and said again ----
+
+// P7: says what the other side has not answered yet, ever more rarely.
+void Session::repeat_path(util::Nanoseconds now) noexcept {
+  switch (path_.state) {
+    case PathState::kOffered:
+    case PathState::kAnswered:
+      say_offer();
+      break;
+    case PathState::kLeaving:
+      say_left(path_.epoch, false, static_cast<LeaveReason>(path_.reason));
+      break;
+    default:
+      break;
+  }
+  const util::Nanoseconds pause = streams_.limits_.quiet
+                                  << std::min(path_.repeats++, kRepeatDoubling);
+  path_.repeat_at = now + std::min(pause, kRepeatLongest);
+  streams_.due_at(path_.repeat_at);
+}
+
+util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
+  if (state_ == SessionState::kClosed) {
+    // Everything is taken and acknowledged in both directions.
+    if (path_.state != PathState::kFabric) forget_ring();
+    return util::kNever;
+  }
+  if (!open()) return util::kNever;
+  if (path_.wants_to_write) try_to_write(now);
+  if (path_.state == PathState::kJoined && path_.ring_bytes >= path_.grow_at) {
+    path_.size = streams_.rings_.limits.largest;
+    path_.grown = true;
+    leave(LeaveReason::kGrow);
+    if (!open()) return util::kNever;
+  }
+  consider_ring(now);
+  if (now >= path_.repeat_at) repeat_path(now);
+  return path_.repeat_at;
+}
+
+void Session::say_offer() noexcept {
+  const proto::Offer offer{path_.epoch, path_.ring->name(), path_.ring->pages(), path_.wished};
+  say_of_path(Kind::kOffer, offer);
+}
+
+void Session::say_mapped() noexcept { say_of_path(Kind::kMapped, proto::Mapped{path_.epoch}); }
+
+void Session::say_left(std::uint64_t epoch, bool answer, LeaveReason reason) noexcept {
+  say_of_path(Kind::kLeft, proto::Left{epoch, answer, static_cast<std::uint32_t>(reason)});
+}
+
+template <class Body>
+void Session::say_of_path(Kind kind, const Body& body) noexcept {
+  if (send_token_ == 0) return;
+  FrameBuffer* frame = streams_.make_control(kind, Body::kSize);
+  if (!frame) return;
+  frame->prefix.token = send_token_;
+  frame->prefix.ack = next_;
+  if (streams_.rts_only_) frame->prefix.flags = proto::kRtsOnly;
+  proto::encode(body, frame->body());
+  streams_.post_control(route_, *frame);
+}
+
+}  // namespace xs::stream

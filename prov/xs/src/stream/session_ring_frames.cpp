@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Frames of a session in rings: written, taken, acknowledged. docs/paths.md sections 3, 5 and 7.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "stream/payload.hpp"
+#include "stream/session.hpp"
+#include "stream/streams.hpp"
+
+namespace xs::stream {
+
+using carrier::Claimed;
+using carrier::Peeked;
+using proto::Kind;
+using proto::kRingHeadSize;
+
+namespace {
+constexpr unsigned kRingBatch = 16;  // frames taken per visit
+// Frames up to this size are copied out as a whole before anything looks at them.
+constexpr std::size_t kSmall = 256;
+static_assert(kSmall >= kRingHeadSize + proto::Cts::kSize);
+
+}  // namespace
+
+// ---- Writing ----
+
+// Whether a frame with that body can be put now. Else somebody waits for room.
+bool Session::has_ring_room(std::size_t body) noexcept {
+  if (cursor_ == tail_ && !path_.failed) {
+    if (tail_ - una_ >= window_) refresh_acks(streams_.now());
+    if (tail_ - una_ < window_) {
+      const Claimed claimed = path_.ring->producer().claim(kRingHeadSize + body);
+      if (claimed == Claimed::kOk) return true;
+      if (claimed == Claimed::kFailed) path_.failed = true;
+    }
+  }
+  path_.acks_wanted = true;
+  streams_.list_due(*this);
+  return false;
+}
+
+// Writes the head of the claimed frame and publishes it.
+void Session::publish_in_ring(Kind kind, std::uint8_t flags, std::uint64_t seq) noexcept {
+  auto& producer = path_.ring->producer();
+  const std::uint8_t asks = streams_.rts_only_ ? flags | proto::kRtsOnly : flags;
+  const std::uint64_t head =
+      pack(proto::RingHead{.kind = kind, .flags = asks, .number = static_cast<std::uint32_t>(seq)});
+  producer.put(0, util::Bytes(reinterpret_cast<const std::byte*>(&head), sizeof head));
+  if (producer.commit()) ring_bell();
+}
+
+void Session::commit_in_ring(Kind kind, std::uint8_t flags, std::size_t body) noexcept {
+  if (una_ == tail_) moved_at_ = streams_.now();
+  publish_in_ring(kind, flags, tail_);
+  cursor_ = highest_ = ++tail_;
+  path_.ring_bytes += body;
+  streams_.due_at(streams_.now() + streams_.limits_.quiet);
+}
+
+// What was made as a frame of its own, or was unacknowledged when writing began.
+void Session::pump_ring() noexcept {
+  while (cursor_ < tail_) {
+    FrameBuffer& frame = *slot(cursor_);
+    const std::size_t body = frame.body_size + frame.tail_size;
+    auto& producer = path_.ring->producer();
+    const Claimed claimed = path_.failed ? Claimed::kFailed : producer.claim(kRingHeadSize + body);
+    if (claimed != Claimed::kOk) {
+      path_.failed = claimed == Claimed::kFailed;
+      path_.acks_wanted = true;
+      break;
+    }
+    producer.put(kRingHeadSize, util::Bytes(frame.body(), frame.body_size));
+    if (frame.tail)
+      producer.put(kRingHeadSize + frame.body_size,
+                   util::Bytes(static_cast<const std::byte*>(frame.tail), frame.tail_size));
+    publish_in_ring(frame.prefix.kind, frame.prefix.flags, cursor_);
+    path_.ring_bytes += body;
+    highest_ = std::max(highest_, ++cursor_);
+    stands_in_ring(frame);
+  }
+  if (cursor_ < tail_) streams_.list_due(*this);
+}
+
+// The ring has a copy: the frame is needed no more, unless somebody waits for its acknowledgement
+// or the inner provider still has it.
+void Session::stands_in_ring(FrameBuffer& frame) noexcept {
+  if (frame.under_way) {
+    path_.acks_wanted = true;
+    return;
+  }
+  if (frame.cookie != 0 && !streams_.upper_.frame_left(frame.cookie)) {
+    path_.acks_wanted = true;
+    return;
+  }
+  frame.cookie = 0;
+  frame.kept = false;
+  slot(frame.prefix.seq) = nullptr;
+  --path_.held;
+  streams_.frames_.drop(frame);
+}
+
+// What the peer has taken of our ring: P5. Frames that were acknowledged on the way into it may
+// stand there, too.
+void Session::refresh_acks(util::Nanoseconds now) noexcept {
+  if (!path_.writes) return;
+  auto& producer = path_.ring->producer();
+  if (producer.refresh() != carrier::Health::kFine) path_.failed = true;
+  if (path_.ring_bytes >= path_.grow_at) streams_.due_at(now);
+  const std::uint64_t ack = path_.base + producer.acknowledged();
+  if (ack > una_) acknowledged(ack, now);
+}
+
+void Session::ring_bell() noexcept {
+  if (!path_.link) return;
+  if (path_.link->ring() == hv::Rang::kNoBell) send_ack(0, 0);
+}
+
+// ---- Taking ----
+
+// Looks into the peer's ring. Returns how many frames there were.
+unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
+  unsigned count = 0;
+  auto& consumer = path_.ring->consumer();
+  while (count < kRingBatch) {
+    const Peeked peeked = consumer.peek();
+    if (peeked == Peeked::kEmpty) {
+      if (consumer.publish()) ring_bell();
+      break;
+    }
+    if (peeked == Peeked::kFailed || !take_ring_frame()) {
+      path_.failed = path_.unreadable = true;
+      streams_.list_due(*this);
+      return count;
+    }
+    ++count;
+    if (!path_.reads) return count;  // the session has ended
+    if (consumer.publish_due() && consumer.publish()) ring_bell();
+  }
+  if (count > 0) {
+    if (path_.armed) disarm_ring();
+    path_.used_at = now;
+    if (path_.ring_bytes >= path_.grow_at) streams_.due_at(now);
+    heard(now);
+    // Step 4: who finds a frame knows that its writer has mapped our ring.
+    if (path_.state == PathState::kAnswered) joined(now);
+  }
+  return count;
+}
+
+// Everything that stands there now, and no more than the ring can hold.
+void Session::drain_ring(util::Nanoseconds now) noexcept {
+  if (!path_.ring || !path_.ring->ready() || path_.taking || path_.unreadable) return;
+  auto& consumer = path_.ring->consumer();
+  const std::uint64_t before = next_;
+  for (std::uint32_t left = consumer.largest() / carrier::kRingCell + 1; left > 0; --left) {
+    const Peeked peeked = consumer.peek();
+    if (peeked == Peeked::kEmpty) break;
+    if (peeked == Peeked::kFailed || !take_ring_frame()) {
+      path_.failed = path_.unreadable = true;
+      streams_.list_due(*this);
+      return;  // and nothing is published any more
+    }
+    if (state_ == SessionState::kDead) return;
+  }
+  if (next_ != before) heard(now);
+  if (consumer.publish()) ring_bell();
+}
+
+// Takes the frame that was found: P4. False: the ring is to be left, and nothing was taken of it.
+bool Session::take_ring_frame() noexcept {
+  auto& consumer = path_.ring->consumer();
+  const std::uint32_t size = consumer.size();
+  if (size < kRingHeadSize) return false;
+  alignas(8) std::array<std::byte, kSmall> bytes;
+  const std::size_t copied = std::min<std::size_t>(size, kSmall);
+  consumer.copy(0, bytes.data(), copied);
+  const bool whole = copied == size;
+  // A whole copy is taken before it is looked at; a larger frame when its payload has been placed.
+  if (whole && !consumer.release()) return false;
+  const auto head = proto::unpack_ring_head(util::load<std::uint64_t>(bytes.data()),
+                                            size - static_cast<std::uint32_t>(kRingHeadSize));
+  if (!head) return false;
+  const auto ahead = static_cast<std::int32_t>(head->number - static_cast<std::uint32_t>(next_));
+  if (ahead > 0 || (path_.begun && head->number != path_.expected)) return false;
+  path_.ring_bytes += size;
+  if (ahead < 0) {
+    if (!whole && !consumer.release()) return false;
+  } else if (!hand_up_ring_frame(*head, util::Bytes(bytes.data(), copied), size)) {
+    return false;
+  }
+  path_.begun = true;
+  path_.expected = head->number + 1;
+  return true;
+}
+
+bool Session::hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,
+                                 std::size_t size) noexcept {
+  const bool whole = bytes.size() == size;
+  const std::size_t before = proto::head_before_payload(head.kind);
+  if (goodbye_taken_ || (!whole && before == 0)) return false;
+  peer_rts_only_ = (head.flags & proto::kRtsOnly) != 0;
+  if (head.kind == Kind::kGoodbye) goodbye_taken_ = true;
+  proto::FrameView frame{.prefix = {.kind = head.kind, .flags = head.flags, .seq = next_},
+                         .body = bytes.subspan(kRingHeadSize)};
+  ++next_;
+  path_.taking = true;
+  Taken taken;
+  if (whole) {
+    taken = hand_up(frame);
+  } else {
+    frame.body = frame.body.first(before);
+    const std::size_t at = kRingHeadSize + before;
+    Payload payload(path_.ring->consumer(), at, size - at);
+    taken = streams_.upper_.payload_received(*this, frame, payload);
+  }
+  path_.taking = false;
+  if (taken == Taken::kVanished) {
+    --next_;
+    return false;
+  }
+  if (taken == Taken::kLie) streams_.lie(*this, "an impossible value");
+  close_if_done();
+  return true;
+}
+
+// What a pass does for a session that writes or has found its ring bad.
+void Session::run_path(util::Nanoseconds now) noexcept {
+  if (path_.state == PathState::kFabric || path_.state == PathState::kLeaving) {
+    path_.failed = false;
+    return;
+  }
+  if (path_.failed) {
+    const bool lost =
+        path_.ring->ready() && (path_.ring->consumer().health() == carrier::Health::kLost ||
+                                path_.ring->producer().health() == carrier::Health::kLost);
+    return leave(lost ? LeaveReason::kLost : LeaveReason::kBroken);
+  }
+  if (path_.writes && path_.acks_wanted) {
+    path_.acks_wanted = path_.held > 0 || window_wanted_ || goodbye_sent_;
+    refresh_acks(now);
+  }
+}
+
+// ---- Sleeping ----
+
+// True: the peer rings when there is a frame, or what we wait for was taken.
+bool Session::arm_ring() noexcept {
+  if (!path_.reads) return true;
+  if (path_.failed) return false;
+  auto& ring = *path_.ring;
+  if (!ring.terms().consumer_sleeps) {
+    // Made before anybody slept.
+    leave(LeaveReason::kTerms);
+    return false;
+  }
+  if (ring.consumer().publish()) ring_bell();
+  if (!ring.consumer().arm()) return false;
+  path_.armed = true;
+  if (!path_.writes || !path_.acks_wanted || una_ == tail_) return true;
+  return ring.producer().arm_until(ring.producer().acknowledged() + 1);
+}
+
+void Session::disarm_ring() noexcept {
+  path_.armed = false;
+  path_.ring->consumer().disarm();
+  path_.ring->producer().disarm();
+}
+
+}  // namespace xs::stream
