@@ -201,6 +201,10 @@ TEST_F(HvMove, ALossIsToldOnce) {
   progress();
   EXPECT_EQ(told_.losses, 1u);
   EXPECT_EQ(told_.why, Loss::kFault);
+  vm_.write("C");
+  progress();
+  EXPECT_EQ(told_.moves, 2u);
+  EXPECT_EQ(told_.losses, 1u);
 }
 
 TEST_F(HvMove, MovesWithoutAFreeDescriptor) {
