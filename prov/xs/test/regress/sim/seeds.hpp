@@ -24,6 +24,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {13315, "late RESETs of a port's new owner ended a session"},
     {173493, "an acknowledgement that found no room began connection after connection"},
     {9888, "lanes were changed before they could be tried"},
+    {179, "an injected message without bytes was announced, and its sender did not wait for its end"},
 };
 
 }  // namespace xs::sim
