@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
-//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings]
+//   xs-sim --seeds COUNT [--from N] [--stop] [--rings | --fine]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
-//   xs-sim --seed N [--trace] [--fine | --no-rings]
+//   xs-sim --seed N [--trace] [--rings | --fine]
 //       one run again, perhaps with a line for all that happens
-// --fine: shared memory may be lost between any two instructions; a seed is another run then in
-// another build. --no-rings: nobody shares memory.
+// --rings: processes share memory. --fine: and it may be lost between any two instructions; a seed
+// is another run then in another build.
 //
 // A failing seed is printed with its reason. The last line is `N passed, N failed`.
 #include <cstdint>
@@ -36,10 +36,9 @@ struct Options {
 bool flag_of(std::string_view word, Options& options) {
   if (word == "--trace") return options.mode.tracing = true;
   if (word == "--stop") return options.stop = true;
-  if (word == "--fine") return options.mode.fine = true;
-  if (word != "--no-rings") return false;
-  options.mode.rings = false;
-  return true;
+  if (word == "--rings") return options.mode.rings = true;
+  if (word != "--fine") return false;
+  return options.mode.rings = options.mode.fine = true;
 }
 
 std::optional<Options> options_of(int count, char** words) {
@@ -82,11 +81,13 @@ class Runs {
     std::printf("%lu messages, %lu received, %lu steps, %lu faults, %lu deaths, %lu replayed\n",
                 tally_.messages, tally_.deliveries, tally_.steps, tally_.faults, tally_.deaths,
                 tally_.replayed);
-    std::printf("%lu links, %lu shares, %lu mappings, %lu bells; %lu links lost, %lu mappings lost "
-                "(%lu while read), %lu moves, %lu refusals\n",
-                tally_.hv.opened, tally_.hv.shared, tally_.hv.mapped, tally_.hv.rung,
-                tally_.hv.lost, tally_.hv.turned, tally_.hv.sprung, tally_.moves,
-                tally_.hv.refused);
+    std::printf("%lu received by rings; %lu joins, %lu leaves, %lu of them faults\n",
+                tally_.ring_messages, tally_.joins, tally_.leaves, tally_.ring_faults);
+    std::printf(
+        "%lu links, %lu shares, %lu mappings, %lu bells; %lu links lost, %lu mappings lost "
+        "(%lu while read), %lu moves, %lu refusals\n",
+        tally_.hv.opened, tally_.hv.shared, tally_.hv.mapped, tally_.hv.rung, tally_.hv.lost,
+        tally_.hv.turned, tally_.hv.sprung, tally_.moves, tally_.hv.refused);
     std::printf("%lu passed, %lu failed\n", passed_, failed_);
     return failed_ == 0 ? 0 : 1;
   }
@@ -104,8 +105,9 @@ class Runs {
 int main(int count, char** words) {
   const auto options = options_of(count, words);
   if (!options) {
-    std::fprintf(stderr, "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings]\n");
+    std::fprintf(stderr,
+                 "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
+                 " [--rings | --fine]\n");
     return 2;
   }
   Runs runs(options->mode, options->stop);

@@ -13,7 +13,9 @@ constexpr Nanoseconds kPause = 200'000;  // between looks of an idle process, at
 constexpr Nanoseconds kLongestPause = 20 * util::kMillisecond;
 constexpr std::size_t kLanes = 4;
 constexpr std::size_t kControlFrames = 16;  // per session
-constexpr unsigned kSoonIdle = 200;  // looks
+constexpr unsigned kSoonIdle = 200;         // looks
+constexpr unsigned kSleepy = 20;            // looks
+constexpr unsigned kWideAwake = 50;         // times that a process could have slept, but can't yet
 constexpr Nanoseconds kPatience = 3 * util::kSecond;  // for messages that may not come
 }  // namespace
 
@@ -29,15 +31,13 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
       secrets_(dice_.next()),
       provider_(std::make_unique<FakeProvider>(around.network, id_, scenario_.members[member].host,
                                                scenario_.members[member].port)),
-      hv_(scenario_.members[member].place
-              ? std::make_unique<FakeHv>(around.machine, id_, *scenario_.members[member].place)
-              : nullptr),
       send_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
       receive_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
       numbers_(scenario_.members.size()),
       operations_left_(static_cast<unsigned>(dice_.between(0, 2ull * scenario_.operations))),
       next_step_(around.network.now() + dice_.below(100'000)),
       next_act_(next_step_) {
+  open_neighbours();
   const core::EndpointParts parts{
       .config = scenario_.members[member].config,
       .inner = *provider_,
@@ -46,6 +46,8 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
       .send_queue = &send_queue_,
       .receive_queue = scenario_.one_queue ? &send_queue_ : &receive_queue_,
       .book = &book_,
+      .neighbours = neighbours_.get(),
+      .rings = neighbours_ ? &rings_ : nullptr,
       .directed = scenario_.directed,
       .source = scenario_.source};
   auto opened = core::Endpoint::open(parts);
@@ -58,6 +60,18 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
   book_.attach(*endpoint_);
   for (unsigned i = 0; i < numbers_.size(); ++i) numbers_[i] = book_.insert(address_of(i));
   judge_.trace("life %lu: member %u, generation %u", life_.number, member, life_.generation);
+}
+
+void Process::open_neighbours() {
+  const Member& member = scenario_.members[member_];
+  if (!member.place) return;
+  rings_.limits = {.first = member.config.ring_size,
+                   .largest = member.config.ring_largest,
+                   .memory = member.config.ring_memory,
+                   .sleeps = member.sleep == Sleep::kAlways};
+  auto backend = std::make_unique<FakeHv>(around_.machine, id_, *member.place);
+  hv_ = backend.get();
+  neighbours_ = std::make_unique<locality::Neighbours>(std::move(backend));
 }
 
 Process::~Process() {
@@ -73,6 +87,10 @@ void Process::kill(bool process_too) noexcept {
   if (process_too) around_.network.died(id_);
   if (process_too && hv_) hv_->kill();
   close();
+  if (process_too) {
+    hv_ = nullptr;
+    neighbours_.reset();
+  }
   for (Action* action : open_) around_.arena.retire(action->buffer);
   open_.clear();
   around_.ledger.died(life_);
@@ -82,7 +100,14 @@ void Process::kill(bool process_too) noexcept {
 
 void Process::close() {
   endpoint_->peers().for_each([&](core::Peer& peer) {
-    replayed_ += peer.replayed + (peer.session ? peer.session->counters().replayed : 0);
+    outcome_.ring_messages += peer.ring.received_messages;
+    outcome_.replayed += peer.replayed;
+    if (!peer.session) return;
+    outcome_.replayed += peer.session->counters().replayed;
+    const stream::PathCounters& paths = peer.session->path_counters();
+    outcome_.paths.joined += paths.joined;
+    outcome_.paths.left += paths.left;
+    outcome_.paths.faults += paths.faults;
   });
   book_.detach(*endpoint_);
   endpoint_.reset();
@@ -125,7 +150,21 @@ void Process::plan_next(bool moved) {
     pause_ = std::min(pause_ + pause_ / 8, kLongestPause);
   }
   next_step_ = now() + dice_.between(pause_ / 2, pause_);
+  // The timer rings when the coarse clock shows the time, too.
+  if (idle_ > kSleepy && fall_asleep())
+    next_step_ = std::max(endpoint_->due() + scenario_.grain, next_step_);
   if (phase_ == Phase::kWorking) next_step_ = std::min(next_step_, std::max(next_act_, now() + 1));
+}
+
+// As abi does it. The fake inner provider has no descriptors, so that a sleeper looks now and then.
+bool Process::fall_asleep() {
+  const Sleep sleep = scenario_.members[member_].sleep;
+  if (sleep == Sleep::kNever || phase_ == Phase::kParting) return false;
+  if (sleep == Sleep::kLater && ++sleeps_ < kWideAwake) return false;
+  rings_.limits.sleeps = true;
+  endpoint_->before_sleep();
+  endpoint_->progress();
+  return endpoint_->may_sleep();
 }
 
 void Process::wake(Nanoseconds at) noexcept {
@@ -168,9 +207,8 @@ void Process::take_back_receives() {
 bool Process::everything_ended() const { return open_.empty(); }
 
 void Process::part() {
-  const bool expired =
-      scenario_.severity == Severity::kDeadly &&
-      now() - parting_since_ >= scenario_.members[member_].config.linger;
+  const bool expired = scenario_.severity == Severity::kDeadly &&
+                       now() - parting_since_ >= scenario_.members[member_].config.linger;
   if (!endpoint_->parted() && !expired) return;
   judge_.trace("life %lu has parted%s", life_.number, expired ? ", or lost its patience" : "");
   close();
@@ -203,21 +241,24 @@ std::uint64_t Process::taken_from(const proto::Address& address) {
   std::uint64_t taken = 0;
   if (endpoint_)
     endpoint_->peers().for_each([&](core::Peer& peer) {
-      if (peer.home == address) taken = peer.fabric.received_messages;
+      if (peer.home == address) taken = peer.fabric.received_messages + peer.ring.received_messages;
     });
   return taken;
 }
 
-// Every live session keeps at most a window for replay; as much may still be with the inner provider
-// on each lane that it left. Control frames are few beside it.
+// Every live session keeps at most a window for replay; as much may still be with the inner
+// provider on each lane that it left. Control frames are few beside it.
 void Process::check_memory() {
   std::size_t window = 0;
   for (const Member& member : scenario_.members)
     window = std::max<std::size_t>(window, member.config.window);
   const std::size_t most = scenario_.members.size() * (kLanes * window + kControlFrames);
   if (endpoint_->streams().frames() > most)
-    judge_.fail("member %u holds %zu frames, more than %zu", member_,
-                endpoint_->streams().frames(), most);
+    judge_.fail("member %u holds %zu frames, more than %zu", member_, endpoint_->streams().frames(),
+                most);
+  const std::size_t shared = hv_ ? around_.machine.held_by(hv_->number()).shared_bytes : 0;
+  if (shared > rings_.limits.memory)
+    judge_.fail("member %u shares %zu bytes, more than %zu", member_, shared, rings_.limits.memory);
 }
 
 }  // namespace xs::sim

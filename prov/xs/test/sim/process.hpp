@@ -59,12 +59,25 @@ class Process {
   std::uint64_t taken_from(const proto::Address& address);
   // Who asks others how far they are.
   void set_others(const std::vector<std::unique_ptr<Process>>& all) noexcept { others_ = &all; }
-  // Frames posted again, so far.
-  std::uint64_t replayed() const noexcept { return replayed_; }
+  // What its endpoint has come to, once that is closed.
+  struct Outcome {
+    std::uint64_t replayed = 0;       // frames posted again
+    std::uint64_t ring_messages = 0;  // received by rings
+    stream::PathCounters paths;       // of sessions that lived to the end
+  };
+  const Outcome& outcome() const noexcept { return outcome_; }
 
  private:
-  enum class Kind : std::uint8_t { kSend, kReceive, kMulti, kPeek, kPeekClaim, kPeekDiscard,
-                                   kClaimed, kClaimDiscard };
+  enum class Kind : std::uint8_t {
+    kSend,
+    kReceive,
+    kMulti,
+    kPeek,
+    kPeekClaim,
+    kPeekDiscard,
+    kClaimed,
+    kClaimDiscard
+  };
   struct Action {
     Kind kind;
     Message* message = nullptr;  // sends
@@ -115,8 +128,10 @@ class Process {
   void suspect_older(const Action& action, const Message& message);
   void end(Action& action);
 
+  void open_neighbours();
   void check_memory();
   void plan_next(bool moved);
+  bool fall_asleep();
   proto::Address address_of(unsigned member) const;
   void close();
   Nanoseconds now() { return around_.network.now(); }
@@ -145,7 +160,9 @@ class Process {
   GrainClock clock_;
   Dice secrets_;
   std::unique_ptr<FakeProvider> provider_;
-  std::unique_ptr<FakeHv> hv_;  // null: shares with nobody
+  FakeHv* hv_ = nullptr;  // what our neighbours are made of; null: shares with nobody
+  stream::Rings rings_;
+  std::unique_ptr<locality::Neighbours> neighbours_;
   core::AddressBook book_;
   core::CompletionQueue send_queue_;
   core::CompletionQueue receive_queue_;
@@ -170,7 +187,8 @@ class Process {
   Nanoseconds busy_until_ = 0;
   Nanoseconds pause_ = 1000;
   unsigned idle_ = 0;
-  std::uint64_t replayed_ = 0;
+  unsigned sleeps_ = 0;  // so far
+  Outcome outcome_;
 };
 
 }  // namespace xs::sim

@@ -47,12 +47,22 @@ std::vector<Member> members_of(Dice& dice) {
   const auto hosts = static_cast<unsigned>(dice.between(1, count));
   const bool alike = dice.percent(60);
   for (unsigned i = 0; i < count; ++i) {
-    Member member{1 + i % hosts, static_cast<std::uint16_t>(5000 + i), config_of(dice),
-                  dice.pick<std::size_t>({4, 16, 256}), {}};
+    Member member{1 + i % hosts,
+                  static_cast<std::uint16_t>(5000 + i),
+                  config_of(dice),
+                  dice.pick<std::size_t>({4, 16, 256}),
+                  {},
+                  {}};
     if (alike && i > 0) member.config = members[0].config;
     members.push_back(member);
   }
   return members;
+}
+
+void set_up_rings(core::Config& config, Dice& dice) {
+  config.ring_size = hv::kPageSize * dice.pick({1u, 1u, 2u, 4u, 16u});
+  config.ring_largest = config.ring_size * dice.pick({1u, 2u, 16u});
+  config.ring_memory = dice.pick({2 * config.ring_size, 2 * config.ring_largest, 64ul << 20});
 }
 
 // Where hv finds whom. Dice of their own: without rings a seed is the run that it always was.
@@ -62,12 +72,14 @@ void place_members(Scenario& made, Dice dice) {
   for (Member& member : made.members) {
     if (together == 1) member.place = 1;
     if (together == 2 && dice.percent(85)) member.place = 1 + dice.below(hosts);
+    member.sleep = dice.pick({Sleep::kNever, Sleep::kNever, Sleep::kAlways, Sleep::kLater});
+    set_up_rings(member.config, dice);
   }
   made.hv.delay_low = dice.pick({500ull, 5'000ull, 200'000ull});
   made.hv.delay_high = made.hv.delay_low * dice.pick({2ull, 10ull, 100ull});
   made.hv.absent_high = dice.pick({1ull, 50ull, 5000ull}) * kMillisecond;
-  made.hv.likeness = dice.pick({Likeness::kNone, Likeness::kNone, Likeness::kSilent,
-                                Likeness::kPretend});
+  made.hv.likeness =
+      dice.pick({Likeness::kNone, Likeness::kNone, Likeness::kSilent, Likeness::kPretend});
   made.hv.bells = dice.percent(80);
   made.ring_events = made.severity == Severity::kCalm || together == 0
                          ? 0
@@ -85,9 +97,8 @@ Scenario scenario_of(std::uint64_t seed) {
   made.habits = habits_of(dice);
   made.grain = dice.pick<Nanoseconds>({1, 1, kMillisecond, 4 * kMillisecond});
   made.stormy = dice.pick({5ull, 50ull, 500ull, 3000ull}) * kMillisecond;
-  made.events = made.severity == Severity::kCalm
-                    ? 0
-                    : static_cast<unsigned>(dice.pick({2u, 6u, 15u, 40u}));
+  made.events =
+      made.severity == Severity::kCalm ? 0 : static_cast<unsigned>(dice.pick({2u, 6u, 15u, 40u}));
   made.operations = static_cast<unsigned>(dice.pick({6u, 20u, 60u, 60u, 150u}));
   made.tags = static_cast<unsigned>(dice.pick({1u, 2u, 4u, 30u}));
   made.big_percent = dice.pick({0u, 10u, 30u, 70u});

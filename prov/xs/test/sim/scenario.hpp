@@ -17,12 +17,15 @@ enum class Severity : std::uint8_t {
   kDeadly,  // processes and hosts die, and come back
 };
 
+enum class Sleep : std::uint8_t { kNever, kAlways, kLater };
+
 struct Member {
   unsigned host;
   std::uint16_t port;
   core::Config config;
   std::size_t queue_size;
   std::optional<unsigned> place;  // the host that hv knows it on; none: it shares with nobody
+  Sleep sleep;                    // of readers of rings
 };
 
 struct Scenario {
@@ -33,17 +36,17 @@ struct Scenario {
   util::Nanoseconds stormy;  // how long work, and faults, go on
   unsigned events;           // of the weather
   HvHabits hv;
-  unsigned ring_events;  // of the weather, about shared memory
-  unsigned operations;       // per process
-  unsigned tags;             // how many different ones, besides the unique parts
-  unsigned big_percent;      // messages of many frames
-  unsigned exotic_percent;   // peek, cancel, address book, ...
+  unsigned ring_events;     // of the weather, about shared memory
+  unsigned operations;      // per process
+  unsigned tags;            // how many different ones, besides the unique parts
+  unsigned big_percent;     // messages of many frames
+  unsigned exotic_percent;  // peek, cancel, address book, ...
   bool directed;
   bool source;
-  bool one_queue;       // sends and receives report to the same
-  bool labelled;        // every message carries its number as CQ data
-  bool reuses_ports;  // those of closed lanes are soon somebody else's
-  bool wide_tags;       // tags carry the message's number above kClassBits
+  bool one_queue;           // sends and receives report to the same
+  bool labelled;            // every message carries its number as CQ data
+  bool reuses_ports;        // those of closed lanes are soon somebody else's
+  bool wide_tags;           // tags carry the message's number above kClassBits
   util::Nanoseconds limit;  // after the storm everything must have ended by then
 };
 

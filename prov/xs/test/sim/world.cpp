@@ -52,7 +52,7 @@ std::string World::run(Tally& tally) {
   for (const auto& process : processes_)
     if (process->has_endpoint()) process->kill(true);
   for (const auto* all : {&processes_, &graveyard_})
-    for (const auto& process : *all) tally_.replayed += process->replayed();
+    for (const auto& process : *all) tally_.add(process->outcome());
   if (!judge_.failed()) ledger_.check_order();
   if (!judge_.failed()) arena_.inspect();
   tally_.messages = ledger_.messages();
@@ -68,6 +68,14 @@ std::string World::run(Tally& tally) {
   return judge_.reason();
 }
 
+void Tally::add(const Process::Outcome& outcome) noexcept {
+  replayed += outcome.replayed;
+  ring_messages += outcome.ring_messages;
+  joins += outcome.paths.joined;
+  leaves += outcome.paths.left;
+  ring_faults += outcome.paths.faults;
+}
+
 void Tally::add(const Tally& other) noexcept {
   messages += other.messages;
   deliveries += other.deliveries;
@@ -76,6 +84,10 @@ void Tally::add(const Tally& other) noexcept {
   deaths += other.deaths;
   replayed += other.replayed;
   moves += other.moves;
+  ring_messages += other.ring_messages;
+  joins += other.joins;
+  leaves += other.leaves;
+  ring_faults += other.ring_faults;
   hv.opened += other.hv.opened;
   hv.shared += other.hv.shared;
   hv.mapped += other.hv.mapped;

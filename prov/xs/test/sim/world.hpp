@@ -22,13 +22,19 @@ struct Tally {
   FakeHypervisor::Tally hv;
   std::uint64_t moves = 0;  // of processes
 
+  std::uint64_t ring_messages = 0;
+  std::uint64_t joins = 0;  // these three of sessions that lived to the end
+  std::uint64_t leaves = 0;
+  std::uint64_t ring_faults = 0;
+
   void add(const Tally& other) noexcept;
+  void add(const Process::Outcome& outcome) noexcept;
 };
 
 struct Mode {
   bool tracing = false;
-  bool rings = true;  // else nobody shares memory
-  bool fine = false;  // memory may be lost between any two instructions: no other build's run
+  bool rings = false;  // else nobody shares memory
+  bool fine = false;   // memory may be lost between any two instructions: no other build's run
 };
 
 class World final : private NetworkObserver, private FakeHypervisor::Observer {
