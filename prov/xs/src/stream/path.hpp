@@ -66,6 +66,13 @@ struct Path {
 
   static constexpr std::uint64_t kNoGrowth = std::numeric_limits<std::uint64_t>::max();
 
+  // A PING about a ring has its epoch in the highest 16 bits of its number, never 0.
+  static constexpr std::uint64_t kNumberMask = (std::uint64_t{1} << 48) - 1;
+  static constexpr std::uint64_t mark_of(std::uint64_t number) noexcept { return number >> 48; }
+  std::uint64_t mark(std::uint64_t number) const noexcept {
+    return (number & kNumberMask) | (epoch % 0xffff + 1) << 48;
+  }
+
   PathState state = PathState::kFabric;
   std::uint64_t epoch = 0;    // in hand, or the last one that was
   Neighbour* link = nullptr;  // open, and not ours

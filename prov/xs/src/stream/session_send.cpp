@@ -179,13 +179,15 @@ void Session::let_go(FrameBuffer& frame, int error, util::Nanoseconds now) noexc
 }
 
 void Session::answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanoseconds now) noexcept {
-  if (!ping_open_) return;
+  // Answers to what was asked on another path say nothing of this one.
+  if (!ping_open_ || Path::mark_of(echo) != (path_.writes ? Path::mark_of(path_.mark(0)) : 0))
+    return;
   ping_open_ = false;
   if (path_.writes) {
     // Before it answered, the peer has taken everything that stood in the ring when the PING left,
     // and said so there: else one of us looks at memory that the other does not write any more.
     refresh_acks(now);
-    if (una_ < echo) leave(LeaveReason::kSilent);
+    if (una_ < (echo & Path::kNumberMask)) leave(LeaveReason::kSilent);
     return;
   }
   const bool held_up = ack < echo && held_below();

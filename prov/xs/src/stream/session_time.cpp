@@ -117,7 +117,7 @@ void Session::send_ping(util::Nanoseconds now) noexcept {
   if (!frame) return;
   frame->prefix.token = send_token_;
   // In a ring, after going back, some are still to be put.
-  frame->prefix.seq = path_.writes ? cursor_ : highest_;
+  frame->prefix.seq = path_.writes ? path_.mark(cursor_) : highest_;
   frame->prefix.ack = next_;
   const proto::Greeting g = greeting();
   proto::encode(proto::Ping{g.sender, g.home, g.lane, g.answer}, frame->body());
