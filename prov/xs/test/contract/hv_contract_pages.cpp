@@ -129,6 +129,23 @@ TEST_P(HvContract, PagesThatProveNothingLoseTheLink) {
   EXPECT_EQ(b.counters().bad_pages, 1u);
 }
 
+// Offers travel over the fabric: one may come when its link is long gone, and another one open.
+TEST_P(HvContract, AnOfferOfAFormerLinkIsNotMapped) {
+  HvParty& a = party();
+  HvParty& b = party();
+  const HvPair former = introduce(a, b);
+  const auto late = a.share(former.a, 1);
+  settle();
+  a.leave(former.a);
+  b.leave(former.b);
+  const HvPair pair = introduce(a, b);
+  const auto shared = a.share(pair.a, 1);
+  settle();
+  EXPECT_EQ(b.map(pair.b, late.offer).error, EAGAIN);
+  EXPECT_EQ(b.map(pair.b, shared.offer).error, 0);
+  EXPECT_EQ(b.state(pair.b), LinkState::kOpen) << "an honest peer is called a liar";
+}
+
 TEST_P(HvContract, AnOfferOfNothingIsNotMapped) {
   HvParty& a = party();
   HvParty& b = party();

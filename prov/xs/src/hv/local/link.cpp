@@ -64,7 +64,7 @@ Result<std::unique_ptr<Share>> LocalLink::share(std::size_t pages) noexcept {
   const Id nonce = backend_.new_nonce();
   auto made = make_pages(pages, nonce);
   if (!made) return made.error().code == EMSGSIZE ? made.error() : lacks(made.error());
-  const PagesName name{++offered_, made->range.size(), nonce};
+  const PagesName name{backend_.new_share_number(), made->range.size(), nonce};
   std::unique_ptr<LocalShare> share(
       new (std::nothrow) LocalShare(*this, backend_.shared(), std::move(made->range), name));
   if (!share) return lacks({ENOMEM, "no memory for a share"});

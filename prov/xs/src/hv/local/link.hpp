@@ -72,12 +72,11 @@ class LocalLink final : public Link {
   std::uint64_t key_;
   LinkState state_ = LinkState::kMeeting;
   Loss loss_ = Loss::kGone;
-  bool cut_off_ = false;       // by a move that the owner may not have been told of
-  bool told_ = false;          // the loss was
-  bool greeted_ = false;       // the peer has greeted; opened() is still to be told
-  bool warned_ = false;        // of what the system lacks
-  std::uint64_t offered_ = 0;  // number of our last share
-  std::uint64_t heard_ = 0;    // number of the peer's last share
+  bool cut_off_ = false;     // by a move that the owner may not have been told of
+  bool told_ = false;        // the loss was
+  bool greeted_ = false;     // the peer has greeted; opened() is still to be told
+  bool warned_ = false;      // of what the system lacks
+  std::uint64_t heard_ = 0;  // number of the peer's last share
   Channel channel_;
   UniqueFd own_bell_;
   UniqueFd their_bell_;

@@ -38,6 +38,9 @@ class Local final : public Backend {
   Watch& watch() noexcept { return watch_; }
   Counters& count() noexcept { return counters_; }
   Id new_nonce() noexcept { return {random_.next(), random_.next()}; }
+  // Of all links: an offer that comes late, when its link is long gone, must not name another
+  // share.
+  std::uint64_t new_share_number() noexcept { return ++last_share_; }
   void forget(const LocalLink& link) noexcept;
   Memories& shared() noexcept { return shared_; }
   Memories& mapped() noexcept { return mapped_; }
@@ -105,6 +108,7 @@ class Local final : public Backend {
   UniqueFd spare_;
   bool deaf_ = false;  // the listener is not watched
   std::uint64_t last_key_ = kFirstKey - 1;
+  std::uint64_t last_share_ = 0;
   Memories shared_, mapped_;
   std::vector<LocalLink*> links_;                 // in order of their keys
   std::vector<std::unique_ptr<Caller>> callers_;  // in order of their coming, which is their keys'

@@ -144,7 +144,6 @@ class FakeLink final : public hv::Link {
   FakeLink* far_ = nullptr;  // until one of the two has parted
   bool met_ = false;
   bool genuine_ = true;
-  std::uint64_t offered_ = 0;  // number of our last share
   std::deque<News> news_;
   std::vector<Unclaimed> unclaimed_;
   std::vector<FakeShare*> shares_;

@@ -59,15 +59,15 @@ Result<std::unique_ptr<hv::Share>> FakeLink::share(std::size_t pages) noexcept {
   if (!memory) return lacking(ENOMEM);
   Dice& dice = backend_.machine().dice();
   const hv::Id nonce{dice.next(), dice.next()};
-  ++offered_;
+  const std::uint64_t number = backend_.machine().new_share_number();
   auto share = std::make_unique<FakeShare>(backend_.machine(), *this, memory,
-                                           encode(offered_, memory->size(), nonce), offered_);
+                                           encode(number, memory->size(), nonce), number);
   shares_.push_back(share.get());
   const hv::Id seen = genuine_ ? nonce : hv::Id{dice.next(), dice.next()};
   if (far_)
     far_->hear({.due = far_->soon(),
                 .kind = Kind::kPages,
-                .shared = {offered_, seen, backend_.number(), std::move(memory)}});
+                .shared = {number, seen, backend_.number(), std::move(memory)}});
   return std::unique_ptr<hv::Share>(std::move(share));
 }
 

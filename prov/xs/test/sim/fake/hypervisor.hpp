@@ -110,6 +110,7 @@ class FakeHypervisor {
   void add(FakeMapping& mapping);
   void remove(FakeMapping& mapping) noexcept;
   unsigned new_number() noexcept { return ++numbers_; }
+  std::uint64_t new_share_number() noexcept { return ++last_share_; }
   FakeHv* find(const hv::Id& process) const noexcept;
   void stir(ProcessId process, Nanoseconds at) noexcept {
     if (observer_) observer_->stirs(process, at);
@@ -129,6 +130,7 @@ class FakeHypervisor {
   Standing standing_;
   Tally tally_;
   unsigned numbers_ = 0;
+  std::uint64_t last_share_ = 0;
   std::vector<FakeHv*> backends_;
   std::vector<FakeShare*> shares_;
   std::vector<FakeMapping*> mappings_;
