@@ -81,6 +81,19 @@ TEST(HvVm, AFileThatIsOfNoUseIsAnErrorThatNamesIt) {
   EXPECT_EQ(holdings(), before);
 }
 
+// The file's writer truncates it first.
+TEST(HvVm, AFileThatIsJustBeingWrittenIsWaitedFor) {
+  const SimulatedVm vm("A");
+  std::filesystem::resize_file(vm.file(), 0);
+  std::thread writer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    vm.write("A");
+  });
+  util::SystemRandom random;
+  EXPECT_TRUE(hv::Local::open(vm.option(), random));
+  writer.join();
+}
+
 class HvMove : public HvRig {
  protected:
   HvMove() { local_ = open_local(vm_.option()); }
@@ -152,7 +165,6 @@ TEST_F(HvMove, WhatItsFileCannotSayMovesNobody) {
   EXPECT_EQ(told_.why, Loss::kMoved);
 }
 
-// The file's writer truncates it first.
 TEST_F(HvMove, AnEmptyFileIsNotReadYet) {
   const Warnings warnings;
   UniqueFd(::open(vm_.file().c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)).reset();

@@ -20,11 +20,18 @@ Result<bool> Local::begin_vm(const std::string& file) noexcept {
   try {
     auto opened = VmFile::open(file);
     if (!opened) return opened.error();
+    auto where = opened->read_first();
+    if (!where) return where.error();
     auto telling = Timer::make();
     if (!telling) return telling.error();
     auto burying = Timer::make();
     if (!burying) return burying.error();
-    vm_.reset(new Vm{std::move(*opened), std::move(*telling), std::move(*burying), {}, false, {}});
+    vm_.reset(new Vm{std::move(*opened),
+                     std::move(*telling),
+                     std::move(*burying),
+                     std::move(*where),
+                     false,
+                     {}});
   } catch (const std::bad_alloc&) {
     return Error{ENOMEM, "no memory for a simulated VM"};
   }
@@ -32,8 +39,6 @@ Result<bool> Local::begin_vm(const std::string& file) noexcept {
   if (error == 0) error = watch_.add(vm_->telling.descriptor(), kToTell, EPOLLIN);
   if (error == 0) error = watch_.add(vm_->burying.descriptor(), kToBury, EPOLLIN);
   if (error != 0) return Error{error, "a simulated VM can't be watched"};
-  auto read = read_whereabouts();
-  if (!read) return read.error().code == EAGAIN ? vm_->file.useless("it is empty") : read.error();
   card_.host = host_within(real_host_, vm_->where.host);
   card_.domid = vm_->where.domid != 0 ? vm_->where.domid : 1;
   return true;

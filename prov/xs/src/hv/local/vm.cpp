@@ -2,6 +2,7 @@
 #include "hv/local/vm.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/inotify.h>
 #include <sys/timerfd.h>
 
@@ -20,6 +21,9 @@ namespace xs::hv {
 namespace {
 
 constexpr std::size_t kLongestText = 1024;
+// With a file whose writer has emptied it and is about to write.
+constexpr int kPatience = 500;  // ms
+constexpr int kMostLooks = 20;
 
 template <class T>
 bool take_number(std::string_view text, T& to) noexcept {
@@ -91,13 +95,23 @@ util::Result<Whereabouts> VmFile::read() const {
   std::string text(kLongestText, '\0');
   const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : -1;
   if (size < 0) return useless(std::strerror(errno));
-  // Its writer has emptied it and is about to write: that will be another event.
   if (size == 0) return util::Error{EAGAIN, "the file of a simulated VM is empty"};
   text.resize(static_cast<std::size_t>(size));
   auto out = Whereabouts::from(text);
   if (out) return std::move(*out);
   return useless(
       "it must say: HOST [sees=ones|frozen] [seen=ones|frozen] [told=MS] [lost=MS] [domid=N]");
+}
+
+util::Result<Whereabouts> VmFile::read_first() {
+  auto out = read();
+  for (int i = 0; !out && out.error().code == EAGAIN; ++i) {
+    struct pollfd written = {.fd = notify_.get(), .events = POLLIN, .revents = 0};
+    if (i == kMostLooks || poll(&written, 1, kPatience) != 1) return useless("it is empty");
+    was_written();
+    out = read();
+  }
+  return out;
 }
 
 util::Error VmFile::useless(const char* why) const noexcept {

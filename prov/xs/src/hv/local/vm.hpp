@@ -33,9 +33,12 @@ class VmFile {
   int descriptor() const noexcept { return notify_.get(); }
   // Whether that was the file; it is not readable then.
   bool was_written() noexcept;
-  // What stands there now. EAGAIN, quietly: it is empty; EINVAL, with a line in the log that names
-  // the file: it can't be read, or makes no sense.
+  // What stands there now. EAGAIN, quietly: it is empty, its writer is about to write, which will
+  // be another event; EINVAL, with a line in the log that names the file: it can't be read, or
+  // makes no sense.
   util::Result<Whereabouts> read() const;
+  // The same, but waits a moment for that writer.
+  util::Result<Whereabouts> read_first();
   util::Error useless(const char* why) const noexcept;
 
  private:
