@@ -173,10 +173,7 @@ void Session::answer(util::Nanoseconds now) noexcept {
   if (error == 0) error = ring->finish();
   path_.offer.reset();
   path_.epoch = offer.epoch;
-  if (error != 0) {
-    refused_ring(error);
-    return say_left(offer.epoch, true, LeaveReason::kRefused);
-  }
+  if (error != 0) return say_left(offer.epoch, true, refused_ring(error));
   path_.wished = offer.wished;
   hold(std::move(ring), PathState::kAnswered);
   begin_reading();
@@ -191,19 +188,19 @@ void Session::meet_answer(util::Nanoseconds now) noexcept {
   if (error == EAGAIN) return;
   path_.offer.reset();
   if (error == 0) error = path_.ring->finish();
-  if (error != 0) {
-    refused_ring(error);
-    return leave(LeaveReason::kRefused);
-  }
+  if (error != 0) return leave(refused_ring(error));
   say_mapped();
   begin_reading();
   joined(now);
 }
 
-void Session::refused_ring(int error) noexcept {
+LeaveReason Session::refused_ring(int error) noexcept {
+  // Gone or moved, which hv will tell.
+  if (error == ENOTCONN) return LeaveReason::kLink;
   if (path_.counters.faults++ == 0)
     log(Level::kWarn, "no ring with %s: %s; it stays on the fabric", home_.text().c_str(),
         strerror(error));
+  return LeaveReason::kRefused;
 }
 
 void Session::mapped_received(const proto::Mapped& mapped, util::Nanoseconds now) noexcept {

@@ -28,14 +28,17 @@ static_assert(kSmall >= kRingHeadSize + proto::Cts::kSize);
 // Whether a frame with that body can be put now. Else somebody waits for room.
 bool Session::has_ring_room(std::size_t body) noexcept {
   if (cursor_ == tail_ && !path_.failed) {
-    if (tail_ - una_ >= window_) refresh_acks(streams_.now());
+    if (tail_ - una_ >= window_) {
+      window_wanted_ = false;  // who is asking must not be called back meanwhile
+      refresh_acks(streams_.now());
+    }
     if (tail_ - una_ < window_) {
       const Claimed claimed = path_.ring->producer().claim(kRingHeadSize + body);
       if (claimed == Claimed::kOk) return true;
       if (claimed == Claimed::kFailed) path_.failed = true;
     }
   }
-  path_.acks_wanted = true;
+  path_.acks_wanted = window_wanted_ = true;
   streams_.list_due(*this);
   return false;
 }
