@@ -65,10 +65,10 @@ class Runs {
  public:
   Runs(const Mode& mode, bool stop) : mode_(mode), stop_(stop) {}
 
-  void run(std::uint64_t seed, bool rings = true) {
+  void run(std::uint64_t seed, bool rings) {
     if (stop_ && failed_ > 0) return;
     Mode mode = mode_;
-    mode.rings = mode.rings && rings;
+    mode.rings = rings;
     World world(seed, mode);
     const std::string reason = world.run(tally_);
     ++(reason.empty() ? passed_ : failed_);
@@ -112,10 +112,10 @@ int main(int count, char** words) {
   }
   Runs runs(options->mode, options->stop);
   if (options->seed) {
-    runs.run(*options->seed);
+    runs.run(*options->seed, options->mode.rings);
     return runs.report();
   }
   for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed, each.rings);
-  for (std::uint64_t i = 0; i < options->seeds; ++i) runs.run(options->from + i);
+  for (std::uint64_t i = 0; i < options->seeds; ++i) runs.run(options->from + i, options->mode.rings);
   return runs.report();
 }

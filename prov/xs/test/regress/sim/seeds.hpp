@@ -25,6 +25,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {173493, "an acknowledgement that found no room began connection after connection"},
     {9888, "lanes were changed before they could be tried"},
     {179, "an injected message without bytes was announced, and its sender did not wait for its end"},
+    {89, "a send that found its ring full was never called again", true},
 };
 
 }  // namespace xs::sim
