@@ -28,10 +28,10 @@ static_assert(kSmall >= kRingHeadSize + proto::Cts::kSize);
 // Whether a frame with that body can be put now. Else somebody waits for room.
 bool Session::has_ring_room(std::size_t body) noexcept {
   if (cursor_ == tail_ && !path_.failed) {
-    if (tail_ - una_ >= window_) {
-      window_wanted_ = false;  // who is asking must not be called back meanwhile
+    // Who is asking must not be called back meanwhile, nor who has waited longer be forgotten: what
+    // would be told waits for the next pass.
+    if (tail_ - una_ >= window_ && path_.held == 0 && !window_wanted_)
       refresh_acks(streams_.now());
-    }
     if (tail_ - una_ < window_) {
       const Claimed claimed = path_.ring->producer().claim(kRingHeadSize + body);
       if (claimed == Claimed::kOk) return true;

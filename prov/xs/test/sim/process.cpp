@@ -150,21 +150,20 @@ void Process::plan_next(bool moved) {
     pause_ = std::min(pause_ + pause_ / 8, kLongestPause);
   }
   next_step_ = now() + dice_.between(pause_ / 2, pause_);
-  // The timer rings when the coarse clock shows the time, too.
-  if (idle_ > kSleepy && fall_asleep())
-    next_step_ = std::max(endpoint_->due() + scenario_.grain, next_step_);
+  if (idle_ > kSleepy) arm();
   if (phase_ == Phase::kWorking) next_step_ = std::min(next_step_, std::max(next_act_, now() + 1));
 }
 
-// As abi does it. The fake inner provider has no descriptors, so that a sleeper looks now and then.
-bool Process::fall_asleep() {
+// Before sleep, as abi does it. But the fake inner provider has no descriptors: a sleeper looks as
+// often as others do, or when a bell rings.
+void Process::arm() {
   const Sleep sleep = scenario_.members[member_].sleep;
-  if (sleep == Sleep::kNever || phase_ == Phase::kParting) return false;
-  if (sleep == Sleep::kLater && ++sleeps_ < kWideAwake) return false;
+  if (sleep == Sleep::kNever || phase_ == Phase::kParting) return;
+  if (sleep == Sleep::kLater && ++sleeps_ < kWideAwake) return;
   rings_.limits.sleeps = true;
   endpoint_->before_sleep();
   endpoint_->progress();
-  return endpoint_->may_sleep();
+  endpoint_->may_sleep();
 }
 
 void Process::wake(Nanoseconds at) noexcept {

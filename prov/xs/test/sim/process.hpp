@@ -131,7 +131,7 @@ class Process {
   void open_neighbours();
   void check_memory();
   void plan_next(bool moved);
-  bool fall_asleep();
+  void arm();
   proto::Address address_of(unsigned member) const;
   void close();
   Nanoseconds now() { return around_.network.now(); }

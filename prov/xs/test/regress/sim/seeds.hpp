@@ -26,6 +26,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {9888, "lanes were changed before they could be tried"},
     {179, "an injected message without bytes was announced, and its sender did not wait for its end"},
     {89, "a send that found its ring full was never called again", true},
+    {3871, "room in a ring for an answer made a stream of DATA be forgotten", true},
 };
 
 }  // namespace xs::sim
