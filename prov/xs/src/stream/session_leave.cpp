@@ -163,8 +163,15 @@ void Session::repeat_path(util::Nanoseconds now) noexcept {
 
 util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
   if (state_ == SessionState::kClosed) {
-    // Everything is taken and acknowledged in both directions.
-    if (path_.state != PathState::kFabric) forget_ring();
+    // Everything is taken in both directions, but for a GOODBYE of ours that crossed the peer's:
+    // that becomes a frame like others.
+    if (path_.state == PathState::kFabric) return util::kNever;
+    if (path_.writes && !take_back_frames(now)) {
+      end(ENOMEM);
+      return util::kNever;
+    }
+    forget_ring();
+    pump(now);
     return util::kNever;
   }
   if (!open()) return util::kNever;

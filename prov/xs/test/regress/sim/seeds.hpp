@@ -27,6 +27,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {179, "an injected message without bytes was announced, and its sender did not wait for its end"},
     {89, "a send that found its ring full was never called again", true},
     {3871, "room in a ring for an answer made a stream of DATA be forgotten", true},
+    {7351, "a GOODBYE that stood in a ring alone when its session closed was lost with the ring", true},
 };
 
 }  // namespace xs::sim
