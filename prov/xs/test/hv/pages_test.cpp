@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "hv/hv_rig.hpp"
 
@@ -83,6 +85,39 @@ TEST(HvPages, RespectTheLimitOnFiles) {
   auto made = hv::make_pages(3, kNonce);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, EFBIG);
+}
+
+// A frame that runs on from the last cell to the first has its end before its stamp, which is
+// written later: a copy from one end to the other could have the stamp without it.
+TEST(HvPages, AreCopiedAsTheyStoodAtOneInstant) {
+  auto made = hv::make_pages(64, kNonce);
+  ASSERT_TRUE(made);
+  auto seen = hv::map_pages(made->memfd, made->range.size());
+  ASSERT_TRUE(seen);
+  const auto word = [](const hv::Range& range, std::size_t at) -> volatile std::uint64_t& {
+    return reinterpret_cast<volatile std::uint64_t*>(range.user_bytes().data())[at];
+  };
+  const std::size_t last = made->range.user_bytes().size() / sizeof(std::uint64_t) - 1;
+  std::atomic<bool> enough = false;
+  std::thread writer([&] {
+    for (std::uint64_t i = 1; !enough; ++i) {
+      word(made->range, 0) = i;
+      std::atomic_thread_fence(std::memory_order_release);
+      word(made->range, last) = i;
+      if (i % 4096 == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  });
+  unsigned copies = 0;
+  for (int i = 0; i < 300; ++i) {
+    auto copy = seen->copy();
+    if (!copy) continue;
+    ++copies;
+    const std::uint64_t end = word(*copy, 0), stamp = word(*copy, last);
+    EXPECT_TRUE(end == stamp || end == stamp + 1) << end << ' ' << stamp;
+  }
+  enough = true;
+  writer.join();
+  EXPECT_GT(copies, 0u);
 }
 
 // A child's stores would be those of a second writer.

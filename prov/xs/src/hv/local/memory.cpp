@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "hv/local/memory.hpp"
 
-#include <cstring>
+#include <cerrno>
 
 #include "util/log.hpp"
 
@@ -37,7 +37,10 @@ Memory::~Memory() {
 }
 
 void Memory::make_private() noexcept {
-  if (!private_) replace(range_.copy());
+  if (private_) return;
+  auto copy = range_.copy();
+  if (!copy && copy.error().code == EAGAIN) return make_ones();
+  replace(std::move(copy));
 }
 
 void Memory::make_ones() noexcept { replace(range_.all_ones()); }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "util/bytes.hpp"
+#include "util/fence.hpp"
 
 namespace xs::hv {
 
@@ -19,6 +20,7 @@ namespace {
 
 using util::Error;
 using util::load;
+using util::Result;
 using util::store;
 
 // The head of a share: magic 0 (8), nonce 8 (16), size 24 (8), zero 32 (32).
@@ -77,15 +79,21 @@ bool is_size(std::uint64_t size) noexcept {
   return size > 0 && size % kPageSize == 0 && size <= kMostPages * kPageSize;
 }
 
-// What fills it has the same size.
-template <class F>
-util::Result<Range> prepare(std::size_t size, bool writable, const F& fill) noexcept {
-  Range made = map_private(size);
-  if (!made) return Error{errno, "no memory"};
-  keep_from_children(made);
-  fill(made.begin());
-  if (!writable && mprotect(made.begin(), size, PROT_READ) != 0) return Error{errno, "no memory"};
+Result<Range> read_only(Range made) noexcept {
+  if (mprotect(made.begin(), made.size(), PROT_READ) != 0) return Error{errno, "no memory"};
   return made;
+}
+
+// Bytes that are the same at two looks, the first at all of them before the second at any, all
+// stood there at the instant between: no ring writes the same twice.
+bool copy_at_one_instant(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+  constexpr int kTries = 1000;  // a ring is full at some time, and its writer rests
+  for (int i = 0; i < kTries; ++i) {
+    std::memcpy(to, from, size);
+    util::fence_after_copy();
+    if (std::memcmp(to, from, size) == 0) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -94,14 +102,21 @@ Range::~Range() {
   if (begin_) munmap(begin_, size_);
 }
 
-util::Result<Range> Range::copy() const noexcept {
-  return prepare(size_, writable_,
-                 [this](std::byte* to) noexcept { std::memcpy(to, begin_, size_); });
+Result<Range> Range::copy() const noexcept {
+  Range made = map_private(size_);
+  if (!made) return Error{errno, "no memory"};
+  keep_from_children(made);
+  if (!copy_at_one_instant(made.begin(), begin_, size_)) return Error{EAGAIN, "it never rests"};
+  if (writable_) return made;
+  return read_only(std::move(made));
 }
 
-util::Result<Range> Range::all_ones() const noexcept {
-  return prepare(size_, writable_,
-                 [this](std::byte* to) noexcept { std::memset(to, 0xff, size_); });
+Result<Range> Range::all_ones() const noexcept {
+  Range made = map_private(size_);
+  if (!made) return Error{errno, "no memory"};
+  keep_from_children(made);
+  std::memset(made.begin(), 0xff, size_);
+  return read_only(std::move(made));
 }
 
 bool Range::become(Range prepared) noexcept {

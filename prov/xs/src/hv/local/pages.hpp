@@ -38,7 +38,8 @@ class Range {
     return {begin_ + kHeadSize, size_ - kHeadSize};
   }
 
-  // Memory of this process alone, with the same rights: prepared to be become.
+  // Memory of this process alone, with the same rights: prepared to be become. A copy shows what
+  // stood here at one instant, whoever writes meanwhile; EAGAIN: nobody lets it come to that.
   util::Result<Range> copy() const noexcept;
   util::Result<Range> all_ones() const noexcept;
   // These addresses show the other range's memory from one instant on, which any thread sees as one
