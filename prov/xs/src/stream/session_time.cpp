@@ -76,7 +76,11 @@ util::Nanoseconds Session::tick_greeting(util::Nanoseconds now) noexcept {
 
 util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
   if (path_.writes) refresh_acks(now);
-  if (path_.card_news && now >= trouble_at_) send_hello(now);
+  if (path_.card_news && now >= trouble_at_) {
+    // Instead of PING until it is answered: it, too, may need another lane.
+    if (other_path_due()) take_other_path();
+    send_hello(now);
+  }
   if (!open()) return util::kNever;
   if (!wants_peer()) return path_.card_news ? trouble_at_ : util::kNever;
   // Unacknowledged frames: quiet since the acknowledgement moved, whatever was heard. Waits: quiet

@@ -28,6 +28,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {89, "a send that found its ring full was never called again", true},
     {3871, "room in a ring for an answer made a stream of DATA be forgotten", true},
     {7351, "a GOODBYE that stood in a ring alone when its session closed was lost with the ring", true},
+    {360, "a session with a new card to tell never tried another lane", true},
 };
 
 }  // namespace xs::sim
