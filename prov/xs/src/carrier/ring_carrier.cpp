@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "carrier/ring_carrier.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 
+#include "util/bytes.hpp"
+
 namespace xs::carrier {
+
+RingCarrier::RingCarrier(const ring::Terms& terms, bool readable, std::size_t& in_use) noexcept
+    : witness_(terms.nonce), terms_(terms), in_use_(in_use) {
+  if (!readable) return;
+  terms_.process = static_cast<std::uint32_t>(getpid());
+  terms_.witness = witness_.address();
+}
 
 int RingCarrier::share(Neighbour& link, std::size_t pages) noexcept {
   auto share = link.share(pages);
@@ -18,13 +29,16 @@ int RingCarrier::share(Neighbour& link, std::size_t pages) noexcept {
 }
 
 int RingCarrier::map(Neighbour& link, const proto::ShareName& name, std::size_t pages,
-                     const RingNonce& nonce) noexcept {
+                     std::uint64_t nonce) noexcept {
   auto mapping = link.map(name);
   if (!mapping) return mapping.error().code;
   if ((*mapping)->bytes().size() != pages * hv::kPageSize - hv::kHeadSize) return EBADMSG;
   auto region = ring::PeerRegion::read((*mapping)->bytes(), terms_.epoch);
   if (!region) return region.error().code;
-  if (region->terms().nonce != nonce) return EBADMSG;
+  const ring::Terms& theirs = region->terms();
+  if (util::load<std::uint64_t>(theirs.nonce.data()) != nonce) return EBADMSG;
+  foreign_ = {theirs.process, theirs.witness, theirs.nonce};
+  if (terms_.process == 0 || !foreign_.answers()) foreign_.process = 0;
   mapping_ = std::move(*mapping);
   theirs_ = *region;
   return 0;

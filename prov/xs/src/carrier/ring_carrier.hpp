@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "carrier/direct_read.hpp"
 #include "hv/hv.hpp"
 #include "proto/ring_frame.hpp"
 #include "ring/consumer.hpp"
@@ -27,18 +28,18 @@ using ring::Peeked;
 
 class RingCarrier {
  public:
-  // in_use: bytes of all such regions of ours; outlives this one.
-  RingCarrier(const ring::Terms& terms, std::size_t& in_use) noexcept
-      : terms_(terms), in_use_(in_use) {}
+  // in_use: bytes of all such regions of ours; outlives this one. readable: the peer may read our
+  // memory.
+  RingCarrier(const ring::Terms& terms, bool readable, std::size_t& in_use) noexcept;
   ~RingCarrier() { in_use_ -= bytes(); }
   RingCarrier(const RingCarrier&) = delete;
   RingCarrier& operator=(const RingCarrier&) = delete;
 
   // Set-up, in either order. 0, or a positive errno: EAGAIN (ask again), ENOMEM, what hv says.
-  // The peer's region must say our epoch and that nonce.
+  // The peer's region must say our epoch, and its nonce begin with that number.
   int share(Neighbour& link, std::size_t pages) noexcept;
   int map(Neighbour& link, const proto::ShareName& name, std::size_t pages,
-          const RingNonce& nonce) noexcept;
+          std::uint64_t nonce) noexcept;
   bool shared() const noexcept { return share_ != nullptr; }
   bool mapped() const noexcept { return mapping_ != nullptr; }
   // Both were done: makes the two ends. 0 or ENOMEM.
@@ -53,6 +54,12 @@ class RingCarrier {
   std::uint32_t largest_body() const noexcept {
     return ring::largest_frame(ours_->cell_count()) - proto::kRingHeadSize;
   }
+  // The peer's memory, if it may be read; null otherwise.
+  const ForeignMemory* peer_memory() const noexcept {
+    return foreign_.process != 0 ? &foreign_ : nullptr;
+  }
+  // Nothing that we announced may be read any more.
+  void wipe_witness() noexcept { witness_.wipe(); }
   // The peer can't map our region any more; it stays readable for us, and for who has mapped it.
   void revoke() noexcept {
     if (share_) share_->revoke();
@@ -64,6 +71,8 @@ class RingCarrier {
   ring::Consumer& consumer() noexcept { return *consumer_; }
 
  private:
+  Witness witness_;
+  ForeignMemory foreign_;
   ring::Terms terms_;
   std::size_t& in_use_;
   std::uint32_t pages_ = 0;

@@ -13,7 +13,8 @@ Domain::Domain(Config config, std::unique_ptr<stream::InnerProvider> inner) noex
   rings_.limits = {.first = config_.ring_size,
                    .largest = config_.ring_largest,
                    .memory = config_.ring_memory,
-                   .sleeps = false};
+                   .sleeps = false,
+                   .readable = config_.direct_read};
   auto neighbours = locality::Neighbours::open(config_.simulated_host, random_);
   if (neighbours)
     neighbours_ = std::move(*neighbours);

@@ -179,8 +179,8 @@ Taken Receiver::buffer(const Arrival& arrival, Payload& payload) noexcept {
   return Taken::kYes;
 }
 
-Unexpected* Receiver::buffer_announcement(const Arrival& arrival, std::uint64_t length,
-                                          std::uint64_t send_id) noexcept {
+Unexpected* Receiver::buffer_announcement(const Arrival& arrival,
+                                          const Announced& announced) noexcept {
   Unexpected* message = unexpected_.make();
   if (!message) return nullptr;
   message->envelope = {arrival.peer->source(), arrival.tag};
@@ -189,8 +189,9 @@ Unexpected* Receiver::buffer_announcement(const Arrival& arrival, std::uint64_t 
   message->has_data = arrival.has_data;
   message->tagged = arrival.tagged;
   message->announced = true;
-  message->length = length;
-  message->send_id = send_id;
+  message->length = announced.length;
+  message->send_id = announced.send_id;
+  message->address = announced.address;
   matcher(arrival.tagged).add_unexpected(*message);
   return message;
 }
@@ -217,7 +218,7 @@ void Receiver::take_unexpected(ReceiveRequest& receive, Unexpected& message) noe
   } else if (message.dead) {
     finish(receive, arrival, 0, 0, ECONNRESET);
   } else {
-    begin_rendezvous(receive, arrival, message.length, message.send_id);
+    begin_rendezvous(receive, arrival, {message.length, message.send_id, message.address});
   }
   drop_unexpected(message);
 }
@@ -255,7 +256,7 @@ OwnResult Receiver::own_message(const OwnMessage& own) noexcept {
 bool Receiver::own_announcement(SendRequest& send) noexcept {
   const Arrival arrival{send.peer, send.tag, send.data, (send.flags & kOpData) != 0,
                         (send.flags & kOpTagged) != 0};
-  Unexpected* message = buffer_announcement(arrival, send.memory.size(), 0);
+  Unexpected* message = buffer_announcement(arrival, {send.memory.size(), 0, 0});
   if (message) message->own = &send;
   return message != nullptr;
 }

@@ -41,6 +41,13 @@ struct Arrival {
   bool tagged;
 };
 
+// What an RTS tells besides its envelope.
+struct Announced {
+  std::uint64_t length;
+  std::uint64_t send_id;
+  std::uint64_t address;  // where it may be read in the sender's memory; 0: nowhere
+};
+
 class Receiver {
  public:
   struct Limits {
@@ -97,8 +104,7 @@ class Receiver {
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
   Taken place(ReceiveRequest& receive, const Arrival& arrival, Payload& payload) noexcept;
   Taken buffer(const Arrival& arrival, Payload& payload) noexcept;
-  Unexpected* buffer_announcement(const Arrival& arrival, std::uint64_t length,
-                                  std::uint64_t send_id) noexcept;
+  Unexpected* buffer_announcement(const Arrival& arrival, const Announced& announced) noexcept;
   void drop_unexpected(Unexpected& message) noexcept;
   void count_unexpected(Peer& peer, std::ptrdiff_t bytes) noexcept;
 
@@ -110,8 +116,10 @@ class Receiver {
   ReceiveRequest* make_request(const ReceiveOp& op, const Selector& selector) noexcept;
 
   // Rendezvous
-  void begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival, std::uint64_t length,
-                        std::uint64_t send_id) noexcept;
+  void begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
+                        const Announced& announced) noexcept;
+  bool read_directly(const ReceiveRequest& receive, stream::Session& session,
+                     std::uint64_t address) noexcept;
   bool reserve_late() noexcept;
   bool ask_bulk(ReceiveRequest& receive) noexcept;
   void ask_stream(ReceiveRequest& receive) noexcept;

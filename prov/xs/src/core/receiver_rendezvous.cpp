@@ -27,23 +27,28 @@ bool Receiver::rts_received(Peer& peer, const proto::FrameView& frame) noexcept 
   ++path.received_messages;
   path.received_bytes += rts->length;
   if (ReceiveRequest* receive = match(arrival, rts->length)) {
-    begin_rendezvous(*receive, arrival, rts->length, rts->send_id);
+    begin_rendezvous(*receive, arrival, {rts->length, rts->send_id, rts->address});
     return true;
   }
   // Those of its ended sessions wait for their receives, and can't be held against it.
   if (peer.announcements - peer.dead_announcements >= kSendLimit) return false;
-  if (!buffer_announcement(arrival, rts->length, rts->send_id)) return false;
+  if (!buffer_announcement(arrival, {rts->length, rts->send_id, rts->address})) return false;
   ++peer.announcements;
   return true;
 }
 
 void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
-                                std::uint64_t length, std::uint64_t send_id) noexcept {
+                                const Announced& announced) noexcept {
+  const auto [length, send_id, address] = announced;
   Peer& peer = *arrival.peer;
   receive.accepted = std::min<std::uint64_t>(length, receive.memory.size());
   if (receive.accepted == 0) {
     say_fin(peer, send_id, 0);
     return finish(receive, arrival, 0, length, 0);
+  }
+  if (address != 0 && read_directly(receive, *peer.session, address)) {
+    say_fin(peer, send_id, 0);
+    return finish(receive, arrival, receive.accepted, length, 0);
   }
   receive.id = ids_.add(receive);
   if (receive.id == 0) {
@@ -66,6 +71,13 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
   peer.session->await();
   // Beside a ring the inner provider is the slower way.
   if (peer.session->reads_ring() || !ask_bulk(receive)) ask_stream(receive);
+}
+
+bool Receiver::read_directly(const ReceiveRequest& receive, stream::Session& session,
+                             std::uint64_t address) noexcept {
+  std::array<struct iovec, kIovLimit> to;
+  const std::size_t pieces = receive.memory.pieces(receive.accepted, to);
+  return session.read_payload(address, std::span(to.data(), pieces));
 }
 
 // So that sent_received() can list every rendezvous.

@@ -111,6 +111,7 @@ struct Unexpected : UnexpectedMessage {
   bool dead = false;       // announced by a session that has ended
   std::uint64_t length = 0;
   std::uint64_t send_id = 0;             // announced
+  std::uint64_t address = 0;             // announced: where it may be read
   SendRequest* own = nullptr;            // announced by this very endpoint
   std::unique_ptr<std::byte[]> payload;  // !announced
 };

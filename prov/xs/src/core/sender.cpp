@@ -2,7 +2,6 @@
 #include "core/sender.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -15,15 +14,6 @@ namespace xs::core {
 using proto::Kind;
 
 namespace {
-
-std::uint8_t frame_flags(std::uint32_t op_flags) noexcept {
-  std::uint8_t flags = 0;
-  if (op_flags & kOpTagged) flags |= proto::kTagged;
-  if (op_flags & kOpData) flags |= proto::kCqData;
-  if (op_flags & kOpDeliveryComplete) flags |= proto::kDelivery | proto::kAckNow;
-  if (op_flags & kOpTransmitComplete) flags |= proto::kAckNow;
-  return flags;
-}
 
 // Whether the user hears of it only when the peer has acknowledged.
 bool waits_for_ack(std::uint32_t flags) noexcept {
@@ -80,25 +70,6 @@ Status Sender::send(const SendOp& op) noexcept {
   else
     follow(*peer, *frame, op);
   return Status::kOk;
-}
-
-// From the user's memory into the ring, in one copy. False: not now.
-bool Sender::put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
-                         std::span<const struct iovec> iov, std::size_t length) noexcept {
-  stream::Session& session = *peer.session;
-  if (!session.claim_in_ring(proto::kEnvelopeSize + length)) return false;
-  std::array<std::byte, proto::kEnvelopeSize> envelope;
-  proto::encode(proto::Envelope{tag, data}, envelope.data());
-  session.put_in_ring(0, envelope);
-  std::size_t at = proto::kEnvelopeSize;
-  for (const struct iovec& piece : iov) {
-    session.put_in_ring(at, {static_cast<const std::byte*>(piece.iov_base), piece.iov_len});
-    at += piece.iov_len;
-  }
-  session.commit_in_ring(Kind::kEager, frame_flags(flags), proto::kEnvelopeSize + length);
-  ++peer.ring.sent_messages;
-  peer.ring.sent_bytes += length;
-  return true;
 }
 
 // The message is copied, but not sent yet: a user who heard now that it is done might stop making
@@ -246,25 +217,19 @@ bool Sender::start_eager(SendRequest& send) noexcept {
   return true;
 }
 
-bool Sender::start_in_ring(SendRequest& send) noexcept {
-  std::array<struct iovec, kIovLimit> iov;
-  const std::size_t length = send.memory.size();
-  const std::size_t pieces = send.memory.pieces(length, iov);
-  if (!put_in_ring(*send.peer, send.tag, send.data, send.flags, std::span(iov.data(), pieces),
-                   length))
-    return false;
-  send.peer->pending.remove(send);
-  reporter_.sent(send.flags, send.context);
-  drop(send);
-  return true;
-}
-
 bool Sender::start_rendezvous(SendRequest& send) noexcept {
   Peer& peer = *send.peer;
   if (send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
   stream::FrameBuffer* frame = peer.session->claim(Kind::kRts, proto::Rts::kSize);
   if (!frame) return false;
-  proto::encode(proto::Rts{{send.tag, send.data}, send.memory.size(), send.id}, frame->body());
+  const bool readable =
+      peer.session->may_be_read() && send.memory.run(0).size() == send.memory.size();
+  proto::encode(
+      proto::Rts{.envelope = {send.tag, send.data},
+                 .length = send.memory.size(),
+                 .send_id = send.id,
+                 .address = readable ? reinterpret_cast<std::uint64_t>(send.memory.first()) : 0},
+      frame->body());
   peer.pending.remove(send);
   peer.announced.push_back(send);
   send.state = SendState::kAnnounced;

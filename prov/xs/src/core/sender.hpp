@@ -65,6 +65,7 @@ class Sender {
                       std::size_t length) const noexcept;
   bool put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
                    std::span<const struct iovec> iov, std::size_t length) noexcept;
+  static std::uint8_t frame_flags(std::uint32_t op_flags) noexcept;
   bool start_in_ring(SendRequest& send) noexcept;
   bool usable(const Peer& peer) const noexcept {
     return peer.session && peer.session->open() && !peer.session->goodbye_taken();

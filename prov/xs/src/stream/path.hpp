@@ -22,6 +22,7 @@ struct RingLimits {
   std::size_t largest = 0;  // bytes of one for a peer that streams
   std::size_t memory = 0;   // bytes of all regions of ours
   bool sleeps = false;      // a reader of ours may sleep
+  bool readable = false;    // processes of one machine may read each other's memory
 };
 
 struct Rings {

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "carrier/fabric_carrier.hpp"
@@ -82,6 +83,11 @@ class Session {
   void put_in_ring(std::size_t offset, util::Bytes bytes) noexcept {
     path_.ring->producer().put(proto::kRingHeadSize + offset, bytes);
   }
+  // Copies what the peer has announced straight out of its memory. False: not possible, or not what
+  // was announced any more; `to` may have been written.
+  bool read_payload(std::uint64_t address, std::span<const struct iovec> to) noexcept;
+  // Whether the peer might do so with what we announce now.
+  bool may_be_read() const noexcept { return path_.writes && path_.ring->peer_memory(); }
   void commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body) noexcept;
   bool peer_wants_rts_only() const noexcept { return peer_rts_only_; }
   // Operations that wait for the peer although everything may be acknowledged: they keep PING

@@ -25,9 +25,11 @@ std::uint32_t pages_of(std::size_t bytes) noexcept {
   return static_cast<std::uint32_t>((bytes + kPage - 1) / kPage);
 }
 
-carrier::RingNonce nonce_of(std::uint64_t session_nonce) noexcept {
+// The first half names the session, the second is a secret that stands in our memory alone.
+carrier::RingNonce nonce_of(std::uint64_t session_nonce, std::uint64_t random) noexcept {
   carrier::RingNonce nonce{};
-  std::memcpy(nonce.data(), &session_nonce, sizeof session_nonce);
+  util::store(nonce.data(), session_nonce);
+  util::store(nonce.data() + sizeof session_nonce, random);
   return nonce;
 }
 
@@ -75,14 +77,14 @@ void Session::put_off(bool fault) noexcept {
 carrier::RingTerms Session::terms(std::uint64_t epoch) const noexcept {
   const bool sleeps = streams_.rings_.limits.sleeps;
   return {.epoch = epoch,
-          .nonce = nonce_of(nonce_),
+          .nonce = nonce_of(nonce_, streams_.random_.next()),
           .consumer_sleeps = sleeps,
           .producer_sleeps = sleeps};
 }
 
 std::unique_ptr<RingCarrier> Session::new_ring(std::uint64_t epoch) const noexcept {
-  return std::unique_ptr<RingCarrier>(new (std::nothrow)
-                                          RingCarrier(terms(epoch), streams_.rings_.in_use));
+  return std::unique_ptr<RingCarrier>(new (std::nothrow) RingCarrier(
+      terms(epoch), streams_.rings_.limits.readable, streams_.rings_.in_use));
 }
 
 // Shares a region of ours within the budget. 0 or a positive errno.
@@ -106,6 +108,11 @@ void Session::offer_ring(util::Nanoseconds now) noexcept {
   path_.wished = pages;
   hold(std::move(ring), PathState::kOffered);
   repeat_path(now);
+}
+
+bool Session::read_payload(std::uint64_t address, std::span<const struct iovec> to) noexcept {
+  if (path_.state != PathState::kJoined || !path_.reads || !path_.ring->peer_memory()) return false;
+  return path_.ring->peer_memory()->read(address, to);
 }
 
 // From here on frames are made that fit.
@@ -164,8 +171,7 @@ void Session::take_up_offer(util::Nanoseconds now) noexcept {
 void Session::answer(util::Nanoseconds now) noexcept {
   const proto::Offer offer = *path_.offer;
   auto ring = new_ring(offer.epoch);
-  int error =
-      ring ? ring->map(*path_.link, offer.share, offer.pages, nonce_of(peer_nonce_)) : ENOMEM;
+  int error = ring ? ring->map(*path_.link, offer.share, offer.pages, peer_nonce_) : ENOMEM;
   if (error == EAGAIN) return;  // asked again when pages come
   const RingLimits& limits = streams_.rings_.limits;
   const std::uint32_t most = pages_of(std::max(limits.first, limits.largest));
@@ -184,7 +190,7 @@ void Session::answer(util::Nanoseconds now) noexcept {
 void Session::meet_answer(util::Nanoseconds now) noexcept {
   const proto::Offer offer = *path_.offer;
   if (path_.state != PathState::kOffered || offer.epoch != path_.epoch) return path_.offer.reset();
-  int error = path_.ring->map(*path_.link, offer.share, offer.pages, nonce_of(peer_nonce_));
+  int error = path_.ring->map(*path_.link, offer.share, offer.pages, peer_nonce_);
   if (error == EAGAIN) return;
   path_.offer.reset();
   if (error == 0) error = path_.ring->finish();

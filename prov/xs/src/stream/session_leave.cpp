@@ -42,6 +42,7 @@ bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcep
   else
     log(Level::kInfo, "%s: ring %llu left: %s", home_.text().c_str(),
         static_cast<unsigned long long>(path_.epoch), text_of(reason));
+  path_.ring->wipe_witness();
   if (path_.reads) drain_ring(now);
   if (state_ == SessionState::kDead) return false;
   ++path_.counters.left;
@@ -133,6 +134,7 @@ void Session::drop_ring() noexcept {
 
 // A session that is over keeps its mapping until it is destroyed: somebody may be copying.
 void Session::forget_ring() noexcept {
+  if (path_.ring) path_.ring->wipe_witness();
   path_.state = PathState::kFabric;
   path_.reads = path_.writes = path_.wants_to_write = false;
   path_.repeat_at = util::kNever;

@@ -80,6 +80,8 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
 
 // A frame in private memory, whose turn it is.
 Taken Session::hand_up(const proto::FrameView& frame) noexcept {
+  // A GOODBYE ends rendezvous: their users get back what may be being read.
+  if (frame.prefix.kind == Kind::kGoodbye && path_.ring) path_.ring->wipe_witness();
   const std::size_t head = proto::head_before_payload(frame.prefix.kind);
   if (head == 0) return streams_.upper_.frame_received(*this, frame) ? Taken::kYes : Taken::kLie;
   Payload payload(frame.body.subspan(head));

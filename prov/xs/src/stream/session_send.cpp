@@ -20,7 +20,9 @@ constexpr util::Nanoseconds kGapReplayPause = 10 * util::kMillisecond;
 }  // namespace
 
 FrameBuffer* Session::claim(Kind kind, std::size_t body, std::size_t tail) noexcept {
-  if (!can_send() || (path_.writes && !has_ring_room(body + tail))) {
+  const bool room =
+      path_.writes ? open() && !goodbye_sent_ && has_ring_room(body + tail) : can_send();
+  if (!room) {
     window_wanted_ = true;
     return nullptr;
   }
