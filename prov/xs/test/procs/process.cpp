@@ -67,6 +67,7 @@ void Process::run(const Host& host, const Environment& environment, const Body& 
     for (const auto& [variable, value] : environment) setenv(variable.c_str(), value.c_str(), 1);
     body(worker);
   } catch (const std::exception& failure) {
+    std::fprintf(stderr, "%s%s\n", kFailure, failure.what());  // if nobody listens
     worker.say(kFailure + std::string(failure.what()));
     std::exit(1);
   }

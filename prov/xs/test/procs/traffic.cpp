@@ -54,8 +54,7 @@ void Traffic::fill_sends() {
   if (!sending_) return;
   for (Transfer& slot : sends_) {
     if (!slot.done) continue;
-    if (slot.error != 0)
-      throw Failure(std::string("a send ended with ") + fi_strerror(slot.error));
+    if (slot.error != 0) throw Failure(std::string("a send ended with ") + fi_strerror(slot.error));
     post_send(slot);
   }
 }
@@ -115,9 +114,8 @@ void Traffic::check_end() {
   if (node_.peek(tag_of(1 - id_))) throw Failure("one unexpected message too many");
 }
 
-void talk(Worker& me, const Host& own, const Host& other, Mix mix, unsigned id) {
-  Node node(me, own.address());
-  Traffic traffic(node, node.insert(other.address()), mix, id);
+void talk(Worker& me, Node& node, fi_addr_t peer, Mix mix, unsigned id) {
+  Traffic traffic(node, peer, mix, id);
   me.say("ready");
   me.at("traffic");
   while (!me.heard()) traffic.move();
@@ -136,10 +134,24 @@ void talk(Worker& me, const Host& own, const Host& other, Mix mix, unsigned id) 
 void Conversation::begin(Mix mix, const Environment& environment) {
   for (int i : {0, 1}) {
     const auto body = [this, i, mix](Worker& me) {
-      talk(me, host(i), host(1 - i), mix, static_cast<unsigned>(i));
+      Node node(me, host(i).address());
+      talk(me, node, node.insert(host(1 - i).address()), mix, static_cast<unsigned>(i));
     };
     sides_[i] = &start(i == 0 ? "left" : "right", host(i), body, environment);
   }
+  for (Process* each : sides_) each->expect("ready");
+}
+
+void Conversation::begin_together(Mix mix, const Environment& left, const Environment& right) {
+  const auto body = [this, mix](Worker& me, std::uint16_t id) {
+    const std::string& address = host(0).address();
+    Node node(me, address, Node::kPort + id);
+    talk(me, node, node.insert(address, Node::kPort + 1 - id), mix, id);
+  };
+  sides_[0] = &start(
+      "left", host(0), [=](Worker& me) { body(me, 0); }, left);
+  sides_[1] = &start(
+      "right", host(0), [=](Worker& me) { body(me, 1); }, right);
   for (Process* each : sides_) each->expect("ready");
 }
 

@@ -55,12 +55,15 @@ class Traffic {
 };
 
 // A process' part in a Conversation.
-void talk(Worker& me, const Host& own, const Host& other, Mix mix, unsigned id);
+void talk(Worker& me, Node& node, fi_addr_t peer, Mix mix, unsigned id);
 
 // Two processes, on hosts 0 and 1, in traffic both ways.
 class Conversation : public Procs {
  protected:
+  explicit Conversation(int hosts = 2) : Procs(hosts) {}
   void begin(Mix mix, const Environment& environment = {});
+  // The same, but both are on host 0.
+  void begin_together(Mix mix, const Environment& left, const Environment& right);
   Process& side(int index) const { return *sides_[index]; }
   // It is still alive: each side completes some more sends.
   void expect_flow();

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Simulated VMs (docs/hv.md) that are moved while processes live in them.
+#pragma once
+#include <random>
+#include <string>
+#include <vector>
+
+#include "hv/simulated_vm.hpp"
+#include "procs/procs.hpp"
+
+namespace xs::test {
+
+// What becomes of mapped memory when a VM moves.
+enum class Fate { kOnes, kFrozen, kAny };
+
+// What may be logged then: who is told late reads a dead mapping or a frozen one first.
+inline constexpr const char* kDeadRing = "ring left: (its memory is gone|nothing in it is taken)";
+
+// Two VMs and what moves them: together and apart, every few milliseconds.
+class Migrations {
+ public:
+  explicit Migrations(Fate fate) : fate_(fate) {}
+  // For a process that shall live in VM 0 or 1.
+  Environment environment(int vm) const;
+  // What its processes said to have sent by that path ("ring", "fabric"), when they have ended.
+  std::uint64_t sent_by(const std::string& path) const;
+  // A process' body: goes on until it is told anything.
+  void keep_moving(Worker& me) const;
+  void bring_together() const;
+
+ private:
+  SimulatedVm vms_[2] = {SimulatedVm("A"), SimulatedVm("A")};
+  std::filesystem::path statistics() const { return vms_[0].file().parent_path() / "paths"; }
+
+  Fate fate_;
+};
+
+}  // namespace xs::test
