@@ -158,6 +158,8 @@ void Session::welcome_received(const proto::Greeting& g, util::Nanoseconds now) 
 
 void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
                         util::Nanoseconds now) noexcept {
+  // Whoever has the token has read our WELCOME, and may say nothing but HELLO: of a new card.
+  if (token == receive_token_) prove(now);
   if (state_ == SessionState::kCandidate) {
     // It greets over another lane because nothing came back: our own way home may be dead as well.
     const bool other = g.lane > hello_route_;

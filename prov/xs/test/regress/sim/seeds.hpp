@@ -29,6 +29,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {3871, "room in a ring for an answer made a stream of DATA be forgotten", true},
     {7351, "a GOODBYE that stood in a ring alone when its session closed was lost with the ring", true},
     {360, "a session with a new card to tell never tried another lane", true},
+    {4583, "a candidate was told of a new card only, and never opened", true},
 };
 
 }  // namespace xs::sim
