@@ -174,7 +174,8 @@ void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
   take_card(g.card);
   const bool moved = g.lane > peer_route_;
   take_route(g.lane, g.answer);
-  send_welcome(g.answer, send_token_, carrier::kHomeLane);
+  // Said again, or to tell of a new card: home may lead nowhere while our own way does.
+  send_welcome(g.answer, send_token_, moved ? carrier::kHomeLane : route_.lane);
   if (moved) {
     again_ = 0;
     pump_at_ = 0;
