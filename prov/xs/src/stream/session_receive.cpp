@@ -22,7 +22,8 @@ void Session::heard(util::Nanoseconds now) noexcept {
 // A checked frame under our token. False: the peer lies.
 bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
   if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return true;
-  heard(now);
+  // What is repeated about rings answers nothing: our own way to the peer may be dead.
+  if (frame.prefix.kind < Kind::kOffer) heard(now);
   // What stands in a ring is acknowledged there: by two words it would be known of some frames that
   // they are taken, but not where the ring has room.
   if (path_.writes ? frame.prefix.ack > highest_ : !acknowledged(frame.prefix.ack, now))

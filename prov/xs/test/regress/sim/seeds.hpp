@@ -30,6 +30,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {7351, "a GOODBYE that stood in a ring alone when its session closed was lost with the ring", true},
     {360, "a session with a new card to tell never tried another lane", true},
     {4583, "a candidate was told of a new card only, and never opened", true},
+    {40978, "offers over a living connection kept the other way from being given up", true},
     {20590, "greetings of a new card were answered over a dead connection only, without end", true},
 };
 
