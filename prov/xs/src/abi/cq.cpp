@@ -41,11 +41,11 @@ int Cq::open_wait() {
 
 ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
   const Guard guard(domain.gate);
-  const ssize_t rc = take(buffer, count, source);
-  if (rc == -FI_EAGAIN) {
+  if (core.empty()) {
     domain.progress();
-    return core.read(buffer, count, source);
+    return core.empty() ? -FI_EAGAIN : core.read(buffer, count, source);
   }
+  const ssize_t rc = take(buffer, count, source);
   // Who always finds something, messages to himself say, must not starve the rest.
   if (++reads_ % kReadsPerPass == 0) domain.progress();
   return rc;

@@ -47,6 +47,7 @@ class CompletionQueue {
   void write(const Completion& completion) noexcept;
   void write_error(const CompletionError& error) noexcept;
 
+  bool empty() const noexcept { return head_ == tail_; }
   // As fi_cq_readfrom, without progress: number read, -FI_EAGAIN, or -FI_EAVAIL if an error is
   // first in line. source may be null.
   ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept;

@@ -79,7 +79,8 @@ void Endpoint::before_sleep() noexcept {
 
 void Endpoint::progress() noexcept {
   streams_->progress();
-  if (parts_.neighbours && streams_->looked_far()) parts_.neighbours->turn(streams_->now());
+  if (!streams_->looked_far()) return;  // nothing of what follows is in a hurry
+  if (parts_.neighbours) parts_.neighbours->turn(streams_->now());
   sender_->retry_bulk();
   if (receiver_->needs_tick()) receiver_->tick(streams_->now());
   if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) {

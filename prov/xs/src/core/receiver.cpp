@@ -80,15 +80,28 @@ Taken Receiver::eager_received(Peer& peer, const proto::FrameView& head,
   const Arrival arrival{&peer, envelope->tag, envelope->data,
                         (head.prefix.flags & proto::kCqData) != 0,
                         (head.prefix.flags & proto::kTagged) != 0};
-  PostedReceive* posted = matcher(arrival.tagged).peek(Envelope{peer.source(), arrival.tag});
-  if (!posted && floods(peer)) return Taken::kLie;
-  const Taken taken = posted ? place(static_cast<ReceiveRequest&>(*posted), arrival, payload)
-                             : buffer(arrival, payload);
+  const Taken taken =
+      payload.settled() ? deliver_or_buffer(arrival, payload) : place_or_buffer(arrival, payload);
   if (taken != Taken::kYes) return taken;
   PathCounters& path = peer.arrives_by();
   ++path.received_messages;
   path.received_bytes += payload.size();
   return taken;
+}
+
+Taken Receiver::deliver_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
+  ReceiveRequest* receive = match(arrival, payload.size());
+  if (!receive) return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
+  const std::size_t placed = receive->memory.fill_from(payload, 0);
+  finish(*receive, arrival, placed, payload.size(), 0);
+  return Taken::kYes;
+}
+
+Taken Receiver::place_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
+  PostedReceive* posted =
+      matcher(arrival.tagged).peek(Envelope{arrival.peer->source(), arrival.tag});
+  if (posted) return place(static_cast<ReceiveRequest&>(*posted), arrival, payload);
+  return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
 }
 
 // Copies into the receive that matches; only if the payload stood until then does it leave the

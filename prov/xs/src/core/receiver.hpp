@@ -102,6 +102,8 @@ class Receiver {
   bool floods(const Peer& peer) const noexcept;
   bool bury_announcement(Unexpected& message, const Peer& peer) noexcept;
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
+  Taken deliver_or_buffer(const Arrival& arrival, Payload& payload) noexcept;
+  Taken place_or_buffer(const Arrival& arrival, Payload& payload) noexcept;
   Taken place(ReceiveRequest& receive, const Arrival& arrival, Payload& payload) noexcept;
   Taken buffer(const Arrival& arrival, Payload& payload) noexcept;
   Unexpected* buffer_announcement(const Arrival& arrival, const Announced& announced) noexcept;

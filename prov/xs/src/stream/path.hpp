@@ -87,6 +87,7 @@ struct Path {
   bool armed = false;           // our reader's arm word is set
 
   std::uint64_t base = 0;      // writing: number of the first frame in our ring
+  unsigned batch = 1;          // frames taken at the next visit
   bool begun = false;          // reading: a frame was taken from the peer's
   std::uint32_t expected = 0;  // reading: the low half of the number that follows the last one
   std::uint32_t largest = kNoLimit;  // bytes of a body that is made while a ring is in hand

@@ -27,6 +27,8 @@ class Payload {
     else
       std::memcpy(to, flat_.data() + offset, size);
   }
+  // In private memory: take() can't say no.
+  bool settled() const noexcept { return !ring_; }
   // Once, after the copies and before anything follows from them. False: they are worth nothing,
   // and nothing may have happened.
   [[nodiscard]] bool take() noexcept { return !ring_ || ring_->release(); }

@@ -250,6 +250,7 @@ class Session {
   void pump_ring() noexcept;
   void stands_in_ring(FrameBuffer& frame) noexcept;
   void ring_bell() noexcept;
+  void found_in_ring(util::Nanoseconds now) noexcept;
   Taken hand_up(const proto::FrameView& frame) noexcept;
   bool take_ring_frame() noexcept;
   bool hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,

@@ -172,6 +172,7 @@ util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
       end(ENOMEM);
       return util::kNever;
     }
+    if (path_.ring->ready() && path_.ring->consumer().publish()) ring_bell();
     forget_ring();
     pump(now);
     return util::kNever;

@@ -94,6 +94,9 @@ void Session::ping_received(const proto::FrameView& frame, const proto::Ping& pi
   if (ping.sender != peer_) return;
   if (path_.reads) drain_ring(now);  // before the answer says what was taken
   if (state_ == SessionState::kDead) return;
+  // It may not have heard that we read no more: then it would take the ring for frozen.
+  if (path_.state == PathState::kLeaving)
+    say_left(path_.epoch, false, static_cast<LeaveReason>(path_.reason));
   const bool moved = ping.lane > peer_route_;
   take_route(ping.lane, ping.answer);
   if (moved) {

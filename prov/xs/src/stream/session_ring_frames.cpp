@@ -30,8 +30,7 @@ bool Session::has_ring_room(std::size_t body) noexcept {
   if (cursor_ == tail_ && !path_.failed) {
     // Who is asking must not be called back meanwhile, nor who has waited longer be forgotten: what
     // would be told waits for the next pass.
-    if (tail_ - una_ >= window_ && path_.held == 0 && !window_wanted_)
-      refresh_acks(streams_.now());
+    if (tail_ - una_ >= window_ && path_.held == 0 && !window_wanted_) refresh_acks(streams_.now());
     if (tail_ - una_ < window_) {
       const Claimed claimed = path_.ring->producer().claim(kRingHeadSize + body);
       if (claimed == Claimed::kOk) return true;
@@ -121,13 +120,16 @@ void Session::ring_bell() noexcept {
 
 // ---- Taking ----
 
-// Looks into the peer's ring. Returns how many frames there were.
+// Looks into the peer's ring. Returns how many frames there were. One that has just been taken is
+// often the only one, and a look at the next cell would fetch a line that the peer is about to
+// write: only who found the ring never empty looks further.
 unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
   unsigned count = 0;
   auto& consumer = path_.ring->consumer();
-  while (count < kRingBatch) {
+  for (;;) {
     const Peeked peeked = consumer.peek();
     if (peeked == Peeked::kEmpty) {
+      path_.batch = 1;
       if (consumer.publish()) ring_bell();
       break;
     }
@@ -136,19 +138,23 @@ unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
       streams_.list_due(*this);
       return count;
     }
-    ++count;
-    if (!path_.reads) return count;  // the session has ended
+    if (!path_.reads) return ++count;  // the session has ended
     if (consumer.publish_due() && consumer.publish()) ring_bell();
+    if (++count < path_.batch) continue;
+    path_.batch = std::min(2 * path_.batch, kRingBatch);
+    break;
   }
-  if (count > 0) {
-    if (path_.armed) disarm_ring();
-    path_.used_at = now;
-    if (path_.ring_bytes >= path_.grow_at) streams_.due_at(now);
-    heard(now);
-    // Step 4: who finds a frame knows that its writer has mapped our ring.
-    if (path_.state == PathState::kAnswered) joined(now);
-  }
+  if (count > 0) found_in_ring(now);
   return count;
+}
+
+void Session::found_in_ring(util::Nanoseconds now) noexcept {
+  if (path_.armed) disarm_ring();
+  path_.used_at = now;
+  if (path_.ring_bytes >= path_.grow_at) streams_.due_at(now);
+  heard(now);
+  // Step 4: who finds a frame knows that its writer has mapped our ring.
+  if (path_.state == PathState::kAnswered) joined(now);
 }
 
 // Everything that stands there now, and no more than the ring can hold.
@@ -222,6 +228,8 @@ bool Session::hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,
     --next_;
     return false;
   }
+  // Somebody waits for it, and may have to for long if we go away and compute.
+  if ((head.flags & proto::kAckNow) != 0 && path_.ring->consumer().publish()) ring_bell();
   if (taken == Taken::kLie) streams_.lie(*this, "an impossible value");
   close_if_done();
   return true;

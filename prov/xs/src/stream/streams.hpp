@@ -157,6 +157,7 @@ class Streams final : private carrier::CarrierEvents {
   bool visit_rings() noexcept;
   bool far_look_due() noexcept;
   bool look_far() noexcept;
+  void run_times(bool busy) noexcept;
   void tick() noexcept;
   void run_lent() noexcept;
   void bury() noexcept;
@@ -190,6 +191,7 @@ class Streams final : private carrier::CarrierEvents {
   bool ack_when_idle_ = false;
   bool closing_ = false;
   bool looked_far_ = false;
+  unsigned passes_ = 0;
   unsigned idle_passes_ = 0;
   static constexpr unsigned kFarPasses = 16;
   unsigned far_passes_ = 0;       // that look at the fabric whatever they found before

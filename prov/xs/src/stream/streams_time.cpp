@@ -69,7 +69,7 @@ bool Streams::far_look_due() noexcept {
 }
 
 bool Streams::look_far() noexcept {
-  constexpr unsigned kFarLongest = 64;
+  constexpr unsigned kFarLongest = 256;
   const bool found = carrier_->poll() > 0;
   far_interval_ = found ? 1 : std::min(2 * far_interval_, kFarLongest);
   far_in_ = far_interval_;
@@ -77,12 +77,20 @@ bool Streams::look_far() noexcept {
   return found;
 }
 
+// With rings, a pass is little more than a look at those that were busy lately.
 bool Streams::progress() noexcept {
-  now_ = clock_.now();
-  bool busy = visit_rings();
+  constexpr unsigned kPassesPerTime = 8;  // the clock is coarse, too
+  if (readers_.empty() || far_passes_ > 0 || ++passes_ % kPassesPerTime == 0) now_ = clock_.now();
+  const bool found = visit_rings();
   looked_far_ = far_look_due();
-  if (looked_far_) busy = look_far() || busy;
+  const bool came = looked_far_ && look_far();
   if (!due_.empty()) run_due();
+  if (looked_far_) run_times(found || came);
+  if (!dead_.empty()) bury();
+  return found || came;
+}
+
+void Streams::run_times(bool busy) noexcept {
   if (busy) {
     idle_passes_ = 0;
   } else {
@@ -92,8 +100,6 @@ bool Streams::progress() noexcept {
   }
   if (!lent_.empty() && now_ >= lent_until_) run_lent();
   if (now_ >= tick_at_) tick();
-  if (!dead_.empty()) bury();
-  return busy;
 }
 
 void Streams::run_due() noexcept {
