@@ -114,6 +114,7 @@ class FabricCarrier {
   Lane* find(std::uint32_t lane) noexcept;
   Lane* find(std::uint32_t lane, std::uint32_t life) noexcept;
   std::size_t poll_lane(Lane& lane) noexcept;
+  std::size_t poll_batch(Lane& lane) noexcept;
   void ended(Lane& lane, const InnerCompletion& completion) noexcept;
   void let_go(Operation& operation, std::size_t length, int error) noexcept;
   void post_slot(Lane& lane, Slot& slot) noexcept;

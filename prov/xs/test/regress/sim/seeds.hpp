@@ -31,6 +31,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {360, "a session with a new card to tell never tried another lane", true},
     {4583, "a candidate was told of a new card only, and never opened", true},
     {40978, "offers over a living connection kept the other way from being given up", true},
+    {61164, "frames that one lane had sent were let go more slowly than another acknowledged them", true},
     {20590, "greetings of a new card were answered over a dead connection only, without end", true},
 };
 
