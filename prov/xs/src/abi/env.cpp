@@ -125,13 +125,11 @@ constexpr Variable kVariables[] = {
      [](Config& c, std::string_view v) { return set_number(c.ring_memory, v, 0, 1ull << 46); },
      "a number of bytes"},
     {"direct_read",
-     "1: large messages are read straight out of the memory of a sender on this machine, where the "
-     "kernel allows it; 0: they go through shared memory (default: 1)",
-     [](Config& c, std::string_view v) {
-       c.direct_read = v == "1";
-       return v == "0" || v == "1";
-     },
-     "0 or 1"},
+     "Bytes: larger messages are read straight out of the memory of a sender on this machine, "
+     "where "
+     "the kernel allows it; 0: none, they go through shared memory (default: 12288)",
+     [](Config& c, std::string_view v) { return set_number(c.direct_read, v, 0, 1ull << 46); },
+     "a number of bytes"},
     {"sim_host",
      "For tests: the simulated host that this process lives on, NAME or @FILE; processes on "
      "different "

@@ -37,8 +37,8 @@ struct Config {
   std::size_t ring_size = 65536;         // FI_XS_RING_SIZE, bytes of a region; 0: no rings
   std::size_t ring_largest = 1u << 20;   // FI_XS_RING_LARGEST, bytes of one for peers that stream
   std::size_t ring_memory = 256u << 20;  // FI_XS_RING_MEMORY, bytes of all regions of a domain
-  bool direct_read =
-      true;  // FI_XS_DIRECT_READ: large payloads are read out of a neighbour's memory
+  // FI_XS_DIRECT_READ, bytes: larger messages of neighbours are read out of their memory; 0: none.
+  std::size_t direct_read = 12288;
   std::string simulated_host;  // FI_XS_SIM_HOST, docs/hv.md
   std::string stats;  // FI_XS_STATS: path prefix of a per-process report written when an endpoint
                       // closes; empty: none

@@ -36,8 +36,8 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
   if (!streams) return streams.error();
   endpoint->streams_ = std::move(*streams);
   stream::Streams& s = *endpoint->streams_;
-  endpoint->sender_ =
-      std::make_unique<Sender>(s, endpoint->peers_, endpoint->reporter_, config.eager);
+  endpoint->sender_ = std::make_unique<Sender>(s, endpoint->peers_, endpoint->reporter_,
+                                               config.eager, config.direct_read);
   const Receiver::Limits receiving{.eager = config.eager,
                                    .unexpected = config.unexpected,
                                    .window = config.window,

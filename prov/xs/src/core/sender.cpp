@@ -29,9 +29,16 @@ Sender::~Sender() {
   });
 }
 
-bool Sender::fits_eager(const stream::Session& session, std::size_t length) const noexcept {
+bool Sender::fits_eager(const Peer& peer, std::size_t length) const noexcept {
+  const stream::Session& session = *peer.session;
   return length <= eager_ && length + proto::kEnvelopeSize <= session.largest_body() &&
-         !session.peer_wants_rts_only();
+         !session.peer_wants_rts_only() && !better_read(peer, length);
+}
+
+// One copy, by the receiver, takes less time than two, one after the other. But while the peer is
+// busy with one, two processors move more than one does.
+bool Sender::better_read(const Peer& peer, std::size_t length) const noexcept {
+  return length > read_ && peer.session->may_be_read() && peer.announced.empty();
 }
 
 // Whether an eager payload stays where it is until it is acknowledged: cheaper than a copy, and no
@@ -50,7 +57,7 @@ Status Sender::send(const SendOp& op) noexcept {
   if (peer->self) return send_own(op, length);
   stream::Session* session = peer->session;
   if (!session || !peer->pending.empty() || waits_for_ack(op.flags) || session->goodbye_taken() ||
-      !session->open() || !fits_eager(*session, length))
+      !session->open() || !fits_eager(*peer, length))
     return send_slow(*peer, op);
   if (session->writes_ring()) {
     if (!put_in_ring(*peer, op.tag, op.data, op.flags, op.iov, length)) return send_slow(*peer, op);
@@ -176,8 +183,7 @@ void Sender::pump(Peer& peer) noexcept {
 }
 
 bool Sender::start(SendRequest& send) noexcept {
-  return fits_eager(*send.peer->session, send.memory.size()) ? start_eager(send)
-                                                             : start_rendezvous(send);
+  return fits_eager(*send.peer, send.memory.size()) ? start_eager(send) : start_rendezvous(send);
 }
 
 bool Sender::start_eager(SendRequest& send) noexcept {

@@ -18,8 +18,11 @@ class Receiver;
 
 class Sender {
  public:
-  Sender(stream::Streams& streams, Peers& peers, Reporter& reporter, std::size_t eager) noexcept
-      : streams_(streams), peers_(peers), reporter_(reporter), eager_(eager) {}
+  // eager: bytes of the largest message in one frame; read: of the largest one that a neighbour who
+  // could read it out of our memory gets so.
+  Sender(stream::Streams& streams, Peers& peers, Reporter& reporter, std::size_t eager,
+         std::size_t read) noexcept
+      : streams_(streams), peers_(peers), reporter_(reporter), eager_(eager), read_(read) {}
   ~Sender();
   void set_receiver(Receiver& receiver) noexcept { receiver_ = &receiver; }
 
@@ -60,7 +63,8 @@ class Sender {
   Status send_own(const SendOp& op, std::size_t length) noexcept;
   void follow(Peer& peer, stream::FrameBuffer& frame, const SendOp& op) noexcept;
   SendRequest* make_request(Peer& peer, const SendOp& op) noexcept;
-  bool fits_eager(const stream::Session& session, std::size_t length) const noexcept;
+  bool fits_eager(const Peer& peer, std::size_t length) const noexcept;
+  bool better_read(const Peer& peer, std::size_t length) const noexcept;
   bool stays_in_place(const stream::Session& session, std::uint32_t flags,
                       std::size_t length) const noexcept;
   bool put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
@@ -87,6 +91,7 @@ class Sender {
   Reporter& reporter_;
   Receiver* receiver_ = nullptr;
   std::size_t eager_;  // bytes
+  std::size_t read_;
   util::Pool<SendRequest> requests_;
   IdTable<SendRequest> ids_;
   std::uint32_t bulk_waiting_ = 0;

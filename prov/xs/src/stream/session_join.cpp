@@ -41,6 +41,9 @@ bool Session::proposes() const noexcept { return streams_.incarnation_ < peer_; 
 
 void Session::neighbour_open(Neighbour& link) noexcept {
   path_.link = &link;
+  // Whatever went wrong before, went wrong elsewhere.
+  path_.patience = kCalm;
+  path_.needed = 0;
   consider_ring(streams_.now());
 }
 
