@@ -248,6 +248,26 @@ TEST_P(HvMoves, AMoverThatDiesIsLost) {
   expect_lost(b, pair.b, Loss::kGone);
 }
 
+// The new life calls, or is called, while its former one is still expected.
+TEST_P(HvMoves, ANewLifeIsMetWhileTheOldOneIsExpected) {
+  for (int round = 0; round < 6; ++round) {  // in both roles, as chance has it
+    SimulatedVm vm("A");
+    HvParty& a = party(vm.option());
+    HvParty& b = party("A");
+    const auto expected = b.meet(a.card());
+    ASSERT_EQ(expected.error, 0);
+    move(vm, "A", {&a});
+    const auto from_a = a.meet(b.card());
+    ASSERT_EQ(from_a.error, 0);
+    settle();
+    b.leave(expected.number);
+    const auto from_b = b.meet(a.card());
+    ASSERT_EQ(from_b.error, 0);
+    EXPECT_TRUE(
+        until([&] { return a.news(from_a.number).opened && b.news(from_b.number).opened; }));
+  }
+}
+
 // A peer that still believes in the old life must part from it first.
 TEST_P(HvMoves, ANewLifeIsMetWhileTheOldOneIsBelievedIn) {
   SimulatedVm vm("A");

@@ -137,7 +137,9 @@ void Local::admit(std::size_t index, Events& events) noexcept {
   const auto link = std::find_if(links_.begin(), links_.end(), [&](const LocalLink* each) {
     return each->peer().process == caller.process && each->expects_call();
   });
-  if (link == links_.end()) return evict(false, kMostGuests);
+  // A newer life than the one that is expected: its card is under way to us.
+  const bool newer = link != links_.end() && (*link)->peer().generation < caller.generation;
+  if (link == links_.end() || newer) return evict(false, kMostGuests);
   if ((*link)->peer().generation != caller.generation) {
     ++counters_.stale;
     return drop_caller(index);
