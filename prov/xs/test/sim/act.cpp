@@ -231,7 +231,8 @@ void Process::drain_kind(bool tagged) {
     posted += action->kind == Kind::kReceive && action->request.tagged == tagged &&
               action->request.ignore == ~0ull && action->request.from == Request::kAnyone;
   for (; posted < std::min<std::size_t>(outstanding.certain + outstanding.uncertain, 4); ++posted) {
-    if (took_back_) return;
+    // What was doubtful for too long may be certain now, since something behind it has come.
+    if (took_back_ && outstanding.certain == 0) return;
     Action& action = add(Kind::kReceive);
     action.request = {0, tagged, Request::kAnyone, 0, ~0ull};
     action.buffer = around_.arena.take(std::max(outstanding.longest, kIdentified), dice_.between(1, 2), Use::kReceive);

@@ -187,7 +187,7 @@ void Process::drain() {
     if (uncertain_since_ == 0) uncertain_since_ = now();
     if (now() - uncertain_since_ < kPatience) return;
   }
-  if (!took_back_) take_back_receives();
+  take_back_receives();
   if (!everything_ended() || !claims_.empty()) return;
   phase_ = Phase::kParting;
   parting_since_ = now();
@@ -199,6 +199,7 @@ void Process::take_back_receives() {
   took_back_ = true;
   for (Action* action : std::vector<Action*>(open_)) {
     if (action->kind != Kind::kReceive && action->kind != Kind::kMulti) continue;
+    if (action->cancelled) continue;
     if (endpoint_->cancel(action) == core::Status::kOk) action->cancelled = true;
   }
 }

@@ -18,7 +18,7 @@ std::optional<proto::Prefix> prefix_of(std::span<const std::byte> bytes) noexcep
                        .seq = util::load<std::uint64_t>(from + 16),
                        .ack = util::load<std::uint64_t>(from + 24)};
 }
-}
+}  // namespace
 
 World::World(std::uint64_t seed, const Mode& mode)
     : mode_(mode),
@@ -63,9 +63,14 @@ std::string World::run(Tally& tally) {
   graveyard_.clear();
   if (machine_.standing() != FakeHypervisor::Standing{})
     judge_.fail("left behind: %zu backends, %zu links, %zu shares, %zu mappings",
-                machine_.standing().backends, machine_.standing().links,
-                machine_.standing().shares, machine_.standing().mappings);
+                machine_.standing().backends, machine_.standing().links, machine_.standing().shares,
+                machine_.standing().mappings);
   return judge_.reason();
+}
+
+bool Tally::saw_everything_of_rings() const noexcept {
+  return ring_messages > 0 && joins > 0 && leaves > 0 && ring_faults > 0 && moves > 0 &&
+         hv.rung > 0 && hv.refused > 0 && hv.lost > 0 && hv.turned > 0 && hv.sprung > 0;
 }
 
 void Tally::add(const Process::Outcome& outcome) noexcept {

@@ -27,14 +27,15 @@ struct Tally {
   std::uint64_t leaves = 0;
   std::uint64_t ring_faults = 0;
 
+  bool saw_everything_of_rings() const noexcept;
   void add(const Tally& other) noexcept;
   void add(const Process::Outcome& outcome) noexcept;
 };
 
 struct Mode {
   bool tracing = false;
-  bool rings = false;  // else nobody shares memory
-  bool fine = false;   // memory may be lost between any two instructions: no other build's run
+  bool rings = true;  // else nobody shares memory
+  bool fine = false;  // memory may be lost between any two instructions: no other build's run
 };
 
 class World final : private NetworkObserver, private FakeHypervisor::Observer {
