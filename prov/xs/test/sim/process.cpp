@@ -112,6 +112,9 @@ void Process::close() {
   book_.detach(*endpoint_);
   endpoint_.reset();
   if (!hv_) return;
+  if (outcome_.paths.faults > 0 && !scenario_.rings_suffer)
+    judge_.fail("life %lu: %lu rings had faults though nothing befell any", life_.number,
+                outcome_.paths.faults);
   const FakeHypervisor::Held held = around_.machine.held_by(hv_->number());
   if (held.shares > 0 || held.mappings > 0)
     judge_.fail("life %lu: its endpoint leaves %zu shares and %zu mappings", life_.number,

@@ -59,10 +59,12 @@ std::vector<Member> members_of(Dice& dice) {
   return members;
 }
 
+constexpr std::size_t kPlentyForRings = 64u << 20;
+
 void set_up_rings(core::Config& config, Dice& dice) {
   config.ring_size = hv::kPageSize * dice.pick({1u, 1u, 2u, 4u, 16u});
   config.ring_largest = config.ring_size * dice.pick({1u, 2u, 16u});
-  config.ring_memory = dice.pick({2 * config.ring_size, 2 * config.ring_largest, 64ul << 20});
+  config.ring_memory = dice.pick({2 * config.ring_size, 2 * config.ring_largest, kPlentyForRings});
 }
 
 // Where hv finds whom. Dice of their own: without rings a seed is the run that it always was.
@@ -84,6 +86,9 @@ void place_members(Scenario& made, Dice dice) {
   made.ring_events = made.severity == Severity::kCalm || together == 0
                          ? 0
                          : static_cast<unsigned>(dice.pick({0u, 2u, 8u, 30u}));
+  made.rings_suffer = made.ring_events > 0 || made.hv.likeness == Likeness::kPretend;
+  for (const Member& member : made.members)
+    made.rings_suffer = made.rings_suffer || member.config.ring_memory < kPlentyForRings;
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ struct Scenario {
   unsigned events;           // of the weather
   HvHabits hv;
   unsigned ring_events;     // of the weather, about shared memory
+  bool rings_suffer;        // so that some may have faults
   unsigned operations;      // per process
   unsigned tags;            // how many different ones, besides the unique parts
   unsigned big_percent;     // messages of many frames
