@@ -59,8 +59,9 @@ std::string World::run(Tally& tally) {
   tally_.deliveries = ledger_.deliveries();
   tally_.hv = machine_.tally();
   tally.add(tally_);
-  processes_.clear();
-  graveyard_.clear();
+  // One by one: those who are left hear of it.
+  for (auto* all : {&processes_, &graveyard_})
+    for (auto& process : *all) process.reset();
   if (machine_.standing() != FakeHypervisor::Standing{})
     judge_.fail("left behind: %zu backends, %zu links, %zu shares, %zu mappings",
                 machine_.standing().backends, machine_.standing().links, machine_.standing().shares,
