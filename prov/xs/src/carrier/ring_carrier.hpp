@@ -31,7 +31,10 @@ class RingCarrier {
   // in_use: bytes of all such regions of ours; outlives this one. readable: the peer may read our
   // memory.
   RingCarrier(const ring::Terms& terms, bool readable, std::size_t& in_use) noexcept;
-  ~RingCarrier() { in_use_ -= bytes(); }
+  ~RingCarrier() {
+    witness_.wipe();
+    in_use_ -= bytes();
+  }
   RingCarrier(const RingCarrier&) = delete;
   RingCarrier& operator=(const RingCarrier&) = delete;
 

@@ -85,6 +85,7 @@ struct Path {
   bool failed = false;          // found bad by a caller who can't leave; the next pass does
   bool unreadable = false;      // so was the peer's side: nothing more is taken or published
   bool armed = false;           // our reader's arm word is set
+  bool acks_armed = false;      // and our writer's
 
   std::uint64_t base = 0;      // writing: number of the first frame in our ring
   unsigned batch = 1;          // frames taken at the next visit

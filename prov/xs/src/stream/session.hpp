@@ -177,13 +177,19 @@ class Session {
   bool owes_ack() const noexcept { return owed_ > 0 || ack_now_; }
   bool untouched() const noexcept {
     return una_ == 1 && next_ == 1 && path_.counters.joined == 0 &&
-           path_.state == PathState::kFabric;
+           (path_.state == PathState::kFabric || path_.state == PathState::kOffered);
   }
   void offer_received(const proto::Offer& offer, util::Nanoseconds now) noexcept;
   void mapped_received(const proto::Mapped& mapped, util::Nanoseconds now) noexcept;
   void left_received(const proto::Left& left, std::uint64_t ack, util::Nanoseconds now) noexcept;
   unsigned visit_ring(util::Nanoseconds now) noexcept;
   bool arm_ring() noexcept;
+  // Somebody waits until the peer has taken what stands in our ring.
+  bool waits_for_acks() const noexcept { return path_.writes && path_.acks_wanted && una_ < tail_; }
+  // As armed as arm_ring() left it.
+  bool ring_settled() const noexcept {
+    return !path_.reads || (path_.armed && (path_.acks_armed || !waits_for_acks()));
+  }
   bool waits_for_ring() const noexcept { return path_.failed || (path_.writes && window_wanted_); }
 
  private:

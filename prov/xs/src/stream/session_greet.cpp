@@ -279,6 +279,7 @@ void Session::reset_received(const proto::Reset& reset) noexcept {
     unanswered_ = 0;
     rewind(1);
     forget_ring();
+    path_.ring.reset();
     greet(streams_.now());
     return;
   }

@@ -206,6 +206,8 @@ void Session::meet_answer(util::Nanoseconds now) noexcept {
 LeaveReason Session::refused_ring(int error) noexcept {
   // Gone or moved, which hv will tell.
   if (error == ENOTCONN) return LeaveReason::kLink;
+  // No room in our budget, or among the shares of the link.
+  if (error == ENOSPC || error == EAGAIN) return LeaveReason::kBudget;
   if (path_.counters.faults++ == 0)
     log(Level::kWarn, "no ring with %s: %s; it stays on the fabric", home_.text().c_str(),
         strerror(error));

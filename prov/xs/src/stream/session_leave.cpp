@@ -100,7 +100,8 @@ void Session::left_received(const proto::Left& left, std::uint64_t ack,
     const bool refused = left.answer && path_.state == PathState::kJoined;
     if (path_.state != PathState::kLeaving && !stop_using_ring(LeaveReason::kAsked, now)) return;
     acknowledged(ack, now);
-    if (is_fault(static_cast<LeaveReason>(left.reason))) put_off(true);
+    const auto reason = static_cast<LeaveReason>(left.reason);
+    if (is_fault(reason) || reason == LeaveReason::kBudget) put_off(is_fault(reason));
     if (refused) say_left(left.epoch, false, LeaveReason::kAsked);
     finish_leaving(now);
     if (state_ == SessionState::kDead) return;

@@ -57,6 +57,7 @@ void Session::commit_in_ring(Kind kind, std::uint8_t flags, std::size_t body) no
   publish_in_ring(kind, flags, tail_);
   cursor_ = highest_ = ++tail_;
   path_.ring_bytes += body;
+  path_.used_at = streams_.now();
   streams_.due_at(streams_.now() + streams_.limits_.quiet);
 }
 
@@ -268,12 +269,13 @@ bool Session::arm_ring() noexcept {
   if (ring.consumer().publish()) ring_bell();
   if (!ring.consumer().arm()) return false;
   path_.armed = true;
-  if (!path_.writes || !path_.acks_wanted || una_ == tail_) return true;
-  return ring.producer().arm_until(ring.producer().acknowledged() + 1);
+  path_.acks_armed = false;
+  if (!waits_for_acks()) return true;
+  return path_.acks_armed = ring.producer().arm_until(ring.producer().acknowledged() + 1);
 }
 
 void Session::disarm_ring() noexcept {
-  path_.armed = false;
+  path_.armed = path_.acks_armed = false;
   path_.ring->consumer().disarm();
   path_.ring->producer().disarm();
 }

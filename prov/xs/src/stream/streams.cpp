@@ -158,6 +158,7 @@ void Streams::opened(Session& session) noexcept try {
   if (older && older != &session) {
     if (older->open() && !older->goodbye_taken())
       log(Level::kInfo, "%s has begun a new session", session.home().text().c_str());
+    older->drain_ring(now_);  // what its writer left there before it ended
     older->end(ECONNRESET);
   }
   for (auto& [token, other] : sessions_)

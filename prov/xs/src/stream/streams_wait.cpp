@@ -28,9 +28,7 @@ bool Streams::may_sleep() noexcept {
 // As armed as may_sleep() left them.
 bool Streams::settled() const noexcept {
   bool settled = carrier_->settled();
-  readers_.for_each([&](const Session& session) {
-    settled = settled && (!session.path_.reads || session.path_.armed);
-  });
+  readers_.for_each([&](const Session& session) { settled = settled && session.ring_settled(); });
   return settled;
 }
 
