@@ -48,10 +48,18 @@ class BasicConsumer {
   void copy(std::size_t offset, std::byte* to, std::size_t size) const noexcept {
     std::size_t at = at_ * kCellSize + kStampSize + offset;
     if (at >= ring_bytes()) at -= ring_bytes();
-    const std::size_t before_end = std::min(size, ring_bytes() - at);
+    if (at + size <= ring_bytes()) [[likely]]
+      return Memory::copy(to, cells_ + at, size);
+    const std::size_t before_end = ring_bytes() - at;
     Memory::copy(to, cells_ + at, before_end);
-    if (before_end == size) return;
     Memory::copy(to + before_end, cells_, size - before_end);
+  }
+
+  // Copies the kFirst bytes that stand beside the stamp, whatever the size is: what is beyond it is
+  // garbage.
+  static constexpr std::size_t kFirst = kCellSize - kStampSize;
+  void copy_first(std::byte* to) const noexcept {
+    Memory::copy(to, cells_ + at_ * kCellSize + kStampSize, kFirst);
   }
 
   // Whether all copies made of this frame so far are of what the peer published. Load 4.

@@ -59,9 +59,11 @@ class BasicProducer {
   void put(std::size_t offset, util::Bytes bytes) noexcept {
     std::size_t at = at_ * kCellSize + kStampSize + offset;
     if (at >= ring_bytes()) at -= ring_bytes();
-    const std::size_t before_end = std::min(bytes.size(), ring_bytes() - at);
+    // By itself, so that a size known to the compiler stays one.
+    if (at + bytes.size() <= ring_bytes()) [[likely]]
+      return Memory::put(cells_ + at, bytes.data(), bytes.size());
+    const std::size_t before_end = ring_bytes() - at;
     Memory::put(cells_ + at, bytes.data(), before_end);
-    if (before_end == bytes.size()) return;
     Memory::put(cells_, bytes.data() + before_end, bytes.size() - before_end);
   }
 
