@@ -56,9 +56,9 @@ struct Scribe final : Upper {
 };
 
 struct StreamRig {
-  StreamRig() {
-    auto made =
-        Streams::open(inner, {kLargestFrame, 8, 8, kQuiet, util::kSecond}, clock, random, upper);
+  explicit StreamRig(const RingLimits& limits = {}) : rings{.limits = limits} {
+    auto made = Streams::open(inner, {kLargestFrame, 8, 8, kQuiet, util::kSecond, &rings}, clock,
+                              random, upper);
     EXPECT_TRUE(made);
     streams = std::move(*made);
   }
@@ -72,6 +72,7 @@ struct StreamRig {
   }
   void hear(const Frame& frame) {
     inner.endpoints.front()->arrives(frame);
+    streams->look_everywhere();
     settle();
   }
   // The stranger greets and is proven.
@@ -98,6 +99,7 @@ struct StreamRig {
   ManualClock clock;
   sim::Dice random{1};
   Scribe upper;
+  Rings rings;
   std::unique_ptr<Streams> streams;
 };
 

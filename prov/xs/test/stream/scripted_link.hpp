@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// A neighbour without a hypervisor: a test says which pages have come, what is lacking, and sees
+// what stands.
+#pragma once
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "hv/hv.hpp"
+#include "ring/pages.hpp"
+
+namespace xs::test {
+
+using ring::test::Pages;
+
+// A share or a mapping, counted while it stands.
+template <class Base>
+class Standing final : public Base {
+ public:
+  Standing(std::size_t& count, unsigned& revoked, std::shared_ptr<Pages> pages,
+           const hv::Offer& name) noexcept
+      : count_(count), revoked_(revoked), pages_(std::move(pages)), name_(name) {
+    ++count_;
+  }
+  ~Standing() override { --count_; }
+  std::span<std::byte> bytes() noexcept { return pages_->span(); }
+  std::span<const std::byte> bytes() const noexcept { return pages_->span(); }
+  const hv::Offer& offer() const noexcept { return name_; }
+  void revoke() noexcept { ++revoked_; }
+
+ private:
+  std::size_t& count_;
+  unsigned& revoked_;
+  std::shared_ptr<Pages> pages_;
+  hv::Offer name_;
+};
+
+class ScriptedLink final : public hv::Link {
+ public:
+  const hv::Card& peer() const noexcept override { return card; }
+  hv::LinkState state() const noexcept override { return hv::LinkState::kOpen; }
+  util::Result<std::unique_ptr<hv::Share>> share(std::size_t pages) noexcept override {
+    if (share_error != 0) return util::Error{share_error, "as scripted"};
+    newest = std::make_shared<Pages>(pages * hv::kPageSize - hv::kHeadSize);
+    newest->fill(std::byte{0});
+    hv::Offer name{};
+    util::store(name.data(), ++shared);
+    return std::unique_ptr<hv::Share>(new Standing<hv::Share>(shares, revoked, newest, name));
+  }
+  util::Result<std::unique_ptr<hv::Mapping>> map(const hv::Offer& offer) noexcept override {
+    if (map_error != 0) return util::Error{map_error, "as scripted"};
+    const auto found = theirs.find(offer);
+    if (found == theirs.end()) return util::Error{EAGAIN, "these pages are not there"};
+    auto pages = found->second;
+    theirs.erase(found);
+    return std::unique_ptr<hv::Mapping>(
+        new Standing<hv::Mapping>(mappings, revoked, std::move(pages), offer));
+  }
+  hv::Rang ring() noexcept override {
+    ++rung;
+    return hv::Rang::kRung;
+  }
+
+  int share_error = 0;                                 // to every share()
+  int map_error = 0;                                   // to every map()
+  std::map<hv::Offer, std::shared_ptr<Pages>> theirs;  // that the peer has shared
+  std::shared_ptr<Pages> newest;                       // that was shared with the peer
+  std::uint64_t shared = 0;                            // ever
+  std::size_t shares = 0;                              // that stand
+  std::size_t mappings = 0;                            // that stand
+  unsigned revoked = 0;
+  unsigned rung = 0;
+  hv::Card card;
+};
+
+}  // namespace xs::test
