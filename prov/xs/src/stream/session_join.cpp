@@ -245,7 +245,7 @@ void Session::try_to_write(util::Nanoseconds now) noexcept {
   for (std::uint64_t seq = una_; seq < tail_; ++seq)
     if (slot(seq)->body_size + slot(seq)->tail_size > most) return;  // looks again at its ack
   path_.wants_to_write = false;
-  path_.writes = true;
+  path_.writes = path_.acks_wanted = true;
   path_.base = cursor_ = una_;
   ping_open_ = false;  // its answer says nothing of the ring
   pump(now);

@@ -60,6 +60,7 @@ void Session::say_goodbye() noexcept {
   frame->confirmed = true;  // nothing may follow that would show it was lost
   commit(*frame, proto::kAckNow, 0);
   goodbye_sent_ = true;
+  path_.acks_wanted = true;
 }
 
 // Posts what has not been posted, in order.
@@ -108,6 +109,7 @@ bool Session::acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept {
   moved_at_ = now;
   unanswered_ = 0;
   trouble_at_ = 0;
+  if (path_.wants_to_write) streams_.due_at(now);
   if (window_wanted_ && can_send()) {
     window_wanted_ = false;
     streams_.upper_.window_opened(*this);
