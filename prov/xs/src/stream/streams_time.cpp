@@ -69,7 +69,7 @@ bool Streams::far_look_due() noexcept {
 }
 
 bool Streams::look_far() noexcept {
-  constexpr unsigned kFarLongest = 256;
+  constexpr unsigned kFarLongest = 1024;
   const bool found = carrier_->poll() > 0;
   far_interval_ = found ? 1 : std::min(2 * far_interval_, kFarLongest);
   far_in_ = far_interval_;
