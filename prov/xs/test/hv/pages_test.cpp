@@ -94,16 +94,15 @@ TEST(HvPages, AreCopiedAsTheyStoodAtOneInstant) {
   ASSERT_TRUE(made);
   auto seen = hv::map_pages(made->memfd, made->range.size());
   ASSERT_TRUE(seen);
-  const auto word = [](const hv::Range& range, std::size_t at) -> volatile std::uint64_t& {
-    return reinterpret_cast<volatile std::uint64_t*>(range.user_bytes().data())[at];
+  const auto word = [](const hv::Range& range, std::size_t at) {
+    return std::atomic_ref(reinterpret_cast<std::uint64_t*>(range.user_bytes().data())[at]);
   };
   const std::size_t last = made->range.user_bytes().size() / sizeof(std::uint64_t) - 1;
   std::atomic<bool> enough = false;
   std::thread writer([&] {
     for (std::uint64_t i = 1; !enough; ++i) {
-      word(made->range, 0) = i;
-      std::atomic_thread_fence(std::memory_order_release);
-      word(made->range, last) = i;
+      word(made->range, 0).store(i, std::memory_order_relaxed);
+      word(made->range, last).store(i, std::memory_order_release);
       if (i % 4096 == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   });
