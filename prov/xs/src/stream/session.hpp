@@ -115,6 +115,8 @@ class Session {
   const carrier::Route& route() const noexcept { return route_; }
   const SessionCounters& counters() const noexcept { return counters_; }
   const PathCounters& path_counters() const noexcept { return path_.counters; }
+  // A ring was left, and the peer has not answered yet.
+  bool leaves_ring() const noexcept { return path_.state == PathState::kLeaving; }
   // Where the peer's process lives, as it said last.
   const proto::NeighbourCard& peer_card() const noexcept { return peer_card_; }
 

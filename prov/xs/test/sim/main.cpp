@@ -86,8 +86,9 @@ class Runs {
     std::printf("%lu messages, %lu received, %lu steps, %lu faults, %lu deaths, %lu replayed\n",
                 tally_.messages, tally_.deliveries, tally_.steps, tally_.faults, tally_.deaths,
                 tally_.replayed);
-    std::printf("%lu received by rings; %lu joins, %lu leaves, %lu of them faults\n",
-                tally_.ring_messages, tally_.joins, tally_.leaves, tally_.ring_faults);
+    std::printf(
+        "%lu received by rings; %lu joins, %lu of them again, %lu leaves, %lu of them faults\n",
+        tally_.ring_messages, tally_.joins, tally_.rejoins, tally_.leaves, tally_.ring_faults);
     std::printf(
         "%lu links, %lu shares, %lu mappings, %lu bells; %lu links lost, %lu mappings lost "
         "(%lu while read), %lu moves, %lu refusals\n",

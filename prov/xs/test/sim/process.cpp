@@ -106,6 +106,7 @@ void Process::close() {
     outcome_.replayed += peer.session->counters().replayed;
     const stream::PathCounters& paths = peer.session->path_counters();
     outcome_.paths.joined += paths.joined;
+    outcome_.rejoins += paths.joined > 1 ? paths.joined - 1 : 0;
     outcome_.paths.left += paths.left;
     outcome_.paths.faults += paths.faults;
   });
@@ -191,7 +192,7 @@ void Process::drain() {
     if (now() - uncertain_since_ < kPatience) return;
   }
   take_back_receives();
-  if (!everything_ended() || !claims_.empty()) return;
+  if (!everything_ended() || !claims_.empty() || awaits_left()) return;
   phase_ = Phase::kParting;
   parting_since_ = now();
   judge_.trace("life %lu parts", life_.number);
@@ -205,6 +206,17 @@ void Process::take_back_receives() {
     if (action->cancelled) continue;
     if (endpoint_->cancel(action) == core::Status::kOk) action->cancelled = true;
   }
+}
+
+// Whoever lives answers it; who has died can't, and nobody need find out.
+bool Process::awaits_left() {
+  bool awaits = false;
+  endpoint_->peers().for_each([&](core::Peer& peer) {
+    const stream::Session* session = peer.session;
+    awaits = awaits ||
+             (session && session->open() && session->leaves_ring() && !session->goodbye_taken());
+  });
+  return awaits && !around_.ledger.anybody_died();
 }
 
 bool Process::everything_ended() const { return open_.empty(); }

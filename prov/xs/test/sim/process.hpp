@@ -64,6 +64,7 @@ class Process {
     std::uint64_t replayed = 0;       // frames posted again
     std::uint64_t ring_messages = 0;  // received by rings
     stream::PathCounters paths;       // of sessions that lived to the end
+    std::uint64_t rejoins = 0;        // after another ring of the same session
   };
   const Outcome& outcome() const noexcept { return outcome_; }
 
@@ -107,6 +108,7 @@ class Process {
   void drain_kind(bool tagged);
   void take_back_receives();
   bool everything_ended() const;
+  bool awaits_left();
   void part();
   Action& add(Kind kind);
 

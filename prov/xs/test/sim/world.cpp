@@ -70,14 +70,16 @@ std::string World::run(Tally& tally) {
 }
 
 bool Tally::saw_everything_of_rings() const noexcept {
-  return ring_messages > 0 && joins > 0 && leaves > 0 && ring_faults > 0 && moves > 0 &&
-         hv.rung > 0 && hv.refused > 0 && hv.lost > 0 && hv.turned > 0 && hv.sprung > 0;
+  return ring_messages > 0 && joins > 0 && rejoins > 0 && leaves > 0 && ring_faults > 0 &&
+         moves > 0 && hv.rung > 0 && hv.refused > 0 && hv.lost > 0 && hv.turned > 0 &&
+         hv.sprung > 0;
 }
 
 void Tally::add(const Process::Outcome& outcome) noexcept {
   replayed += outcome.replayed;
   ring_messages += outcome.ring_messages;
   joins += outcome.paths.joined;
+  rejoins += outcome.rejoins;
   leaves += outcome.paths.left;
   ring_faults += outcome.paths.faults;
 }
@@ -92,6 +94,7 @@ void Tally::add(const Tally& other) noexcept {
   moves += other.moves;
   ring_messages += other.ring_messages;
   joins += other.joins;
+  rejoins += other.rejoins;
   leaves += other.leaves;
   ring_faults += other.ring_faults;
   hv.opened += other.hv.opened;

@@ -23,7 +23,8 @@ struct Tally {
   std::uint64_t moves = 0;  // of processes
 
   std::uint64_t ring_messages = 0;
-  std::uint64_t joins = 0;  // these three of sessions that lived to the end
+  std::uint64_t joins = 0;  // these four of sessions that lived to the end
+  std::uint64_t rejoins = 0;
   std::uint64_t leaves = 0;
   std::uint64_t ring_faults = 0;
 
