@@ -50,7 +50,11 @@ class Readers {
     for (std::size_t i = busy_; i-- > 0;) found = settle(i, look(*items_[i].item)) || found;
     for (std::size_t i = 0; i < kIdlePerPass && busy_ < items_.size(); ++i) {
       if (turn_ < busy_ || turn_ >= items_.size()) turn_ = busy_;
-      found = settle(turn_, look(*items_[turn_].item)) || found;
+      T* const item = items_[turn_].item;
+      const Visit result = look(*item);
+      // Whoever was added meanwhile may have its place.
+      const std::size_t at = items_[turn_].item == item ? turn_ : find(item);
+      found = settle(at, result) || found;
       ++turn_;
     }
     return found;

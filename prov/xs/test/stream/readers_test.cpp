@@ -187,5 +187,18 @@ TEST_F(ReadersTest, added_while_an_idle_one_is_looked_at) {
   EXPECT_TRUE(comes);
 }
 
+TEST_F(ReadersTest, newcomer_is_not_judged_for_whose_place_it_took) {
+  add(1);
+  forget_all();
+  ASSERT_EQ(readers.busy(), 0u);
+  all[0].answer = Visit::kOver;
+  readers.visit([this](Reader& reader) noexcept {
+    if (&reader == &all[0]) readers.add(&all[1]);
+    return reader.answer;
+  });
+  ASSERT_EQ(readers.size(), 1u);
+  readers.for_each([this](Reader& reader) { EXPECT_EQ(&reader, &all[1]); });
+}
+
 }  // namespace
 }  // namespace xs::stream
