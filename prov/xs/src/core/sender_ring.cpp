@@ -27,6 +27,7 @@ bool Sender::put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std:
   session.put_in_ring(0, envelope);
   std::size_t at = proto::kEnvelopeSize;
   for (const struct iovec& piece : iov) {
+    if (piece.iov_len == 0) continue;  // it may have no address
     session.put_in_ring(at, {static_cast<const std::byte*>(piece.iov_base), piece.iov_len});
     at += piece.iov_len;
   }
