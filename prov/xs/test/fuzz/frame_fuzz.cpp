@@ -35,6 +35,12 @@ void decode_body(Kind kind, util::Bytes body) {
       return fuzz::require_round_trip(proto::decode_fin(body), body, proto::Fin::kSize);
     case Kind::kSent:
       return fuzz::require_round_trip(proto::decode_sent(body), body, proto::Sent::kSize);
+    case Kind::kOffer:
+      return fuzz::require_round_trip(proto::decode_offer(body), body, proto::Offer::kSize);
+    case Kind::kMapped:
+      return fuzz::require_round_trip(proto::decode_mapped(body), body, proto::Mapped::kSize);
+    case Kind::kLeft:
+      return fuzz::require_round_trip(proto::decode_left(body), body, proto::Left::kSize);
     case Kind::kAck:
     case Kind::kGoodbye:
       return fuzz::require(body.empty());

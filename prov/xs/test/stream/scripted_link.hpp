@@ -14,26 +14,46 @@ namespace xs::test {
 
 using ring::test::Pages;
 
-// A share or a mapping, counted while it stands.
-template <class Base>
-class Standing final : public Base {
+// Shares and mappings, counted while they stand.
+class Standing {
  public:
-  Standing(std::size_t& count, unsigned& revoked, std::shared_ptr<Pages> pages,
-           const hv::Offer& name) noexcept
-      : count_(count), revoked_(revoked), pages_(std::move(pages)), name_(name) {
+  Standing(std::size_t& count, std::shared_ptr<Pages> pages) noexcept
+      : count_(count), pages_(std::move(pages)) {
     ++count_;
   }
-  ~Standing() override { --count_; }
-  std::span<std::byte> bytes() noexcept { return pages_->span(); }
-  std::span<const std::byte> bytes() const noexcept { return pages_->span(); }
-  const hv::Offer& offer() const noexcept { return name_; }
-  void revoke() noexcept { ++revoked_; }
+  ~Standing() { --count_; }
+  Standing(const Standing&) = delete;
+  Standing& operator=(const Standing&) = delete;
+  std::span<std::byte> span() const noexcept { return pages_->span(); }
 
  private:
   std::size_t& count_;
-  unsigned& revoked_;
   std::shared_ptr<Pages> pages_;
+};
+
+class ScriptedShare final : public hv::Share {
+ public:
+  ScriptedShare(std::size_t& count, unsigned& revoked, std::shared_ptr<Pages> pages,
+                const hv::Offer& name) noexcept
+      : standing_(count, std::move(pages)), revoked_(revoked), name_(name) {}
+  std::span<std::byte> bytes() noexcept override { return standing_.span(); }
+  const hv::Offer& offer() const noexcept override { return name_; }
+  void revoke() noexcept override { ++revoked_; }
+
+ private:
+  Standing standing_;
+  unsigned& revoked_;
   hv::Offer name_;
+};
+
+class ScriptedMapping final : public hv::Mapping {
+ public:
+  ScriptedMapping(std::size_t& count, std::shared_ptr<Pages> pages) noexcept
+      : standing_(count, std::move(pages)) {}
+  std::span<const std::byte> bytes() const noexcept override { return standing_.span(); }
+
+ private:
+  Standing standing_;
 };
 
 class ScriptedLink final : public hv::Link {
@@ -46,7 +66,7 @@ class ScriptedLink final : public hv::Link {
     newest->fill(std::byte{0});
     hv::Offer name{};
     util::store(name.data(), ++shared);
-    return std::unique_ptr<hv::Share>(new Standing<hv::Share>(shares, revoked, newest, name));
+    return std::unique_ptr<hv::Share>(new ScriptedShare(shares, revoked, newest, name));
   }
   util::Result<std::unique_ptr<hv::Mapping>> map(const hv::Offer& offer) noexcept override {
     if (map_error != 0) return util::Error{map_error, "as scripted"};
@@ -55,7 +75,7 @@ class ScriptedLink final : public hv::Link {
     auto pages = found->second;
     theirs.erase(found);
     return std::unique_ptr<hv::Mapping>(
-        new Standing<hv::Mapping>(mappings, revoked, std::move(pages), offer));
+        new ScriptedMapping(mappings, std::move(pages)));
   }
   hv::Rang ring() noexcept override {
     ++rung;
