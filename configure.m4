@@ -29,7 +29,9 @@ AC_DEFUN([FI_XS_CONFIGURE],[
 	AC_REQUIRE([AC_PROG_CXX])
 
 	xs_reason=
-	xs_CXXFLAGS="-std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -fno-plt"
+	dnl Words that have just been stored one by one must be loaded so, too: a
+	dnl vector load of two of them waits until both have left for the cache.
+	xs_CXXFLAGS="-std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -fno-plt -fno-tree-slp-vectorize"
 	AS_IF([test "x$xs_home" = xstandalone],
 		[xs_fabric_headers=$LIBFABRIC_CFLAGS
 		 xs_CPPFLAGS=$LIBFABRIC_CFLAGS

@@ -9,30 +9,10 @@
 
 namespace xs::core {
 
-namespace {
-
-// Each format is the beginning of the next wider one. Who names none can't expect a wide one.
-constexpr std::size_t entry_size(enum fi_cq_format format) noexcept {
-  switch (format) {
-    case FI_CQ_FORMAT_MSG:
-      return sizeof(struct fi_cq_msg_entry);
-    case FI_CQ_FORMAT_DATA:
-      return sizeof(struct fi_cq_data_entry);
-    case FI_CQ_FORMAT_TAGGED:
-      return sizeof(struct fi_cq_tagged_entry);
-    default:
-      return sizeof(struct fi_cq_entry);
-  }
-}
-
-}  // namespace
-
 CompletionQueue::CompletionQueue(enum fi_cq_format format, std::size_t size)
     : format_(format),
       capacity_(std::bit_ceil(std::max<std::size_t>(size, 1))),
       ring_(new Slot[capacity_]) {}
-
-void CompletionQueue::write(const Completion& completion) noexcept { push(completion, false); }
 
 void CompletionQueue::write_error(const CompletionError& error) noexcept try {
   errors_.push_back(error);
@@ -62,32 +42,51 @@ void CompletionQueue::refill() noexcept {
   }
 }
 
-std::byte* CompletionQueue::copy_out(std::byte* to, const Completion& c) const noexcept {
-  const struct fi_cq_tagged_entry entry {
-    .op_context = c.context, .flags = c.flags, .len = c.length, .buf = c.buffer, .data = c.data,
-    .tag = c.tag
-  };
-  const std::size_t size = entry_size(format_);
-  std::memcpy(to, &entry, size);
-  return to + size;
+// Up to count entries, not beyond an error. Each format is the beginning of the next wider one.
+template <std::size_t kEntry>
+std::size_t CompletionQueue::take(std::byte* to, std::size_t count, fi_addr_t* source) noexcept {
+  std::size_t done = 0;
+  for (; done < count && head_ < tail_; ++done, ++head_, to += kEntry) {
+    const Slot& slot = ring_[head_ & (capacity_ - 1)];
+    if (slot.is_error) break;
+    const Completion& c = slot.completion;
+    // Word by word, as it was written: wider loads would wait until that has left for the cache.
+    auto& entry = *reinterpret_cast<struct fi_cq_tagged_entry*>(to);
+    entry.op_context = c.context;
+    if constexpr (kEntry >= sizeof(struct fi_cq_msg_entry)) {
+      entry.flags = c.flags;
+      entry.len = c.length;
+    }
+    if constexpr (kEntry >= sizeof(struct fi_cq_data_entry)) {
+      entry.buf = c.buffer;
+      entry.data = c.data;
+    }
+    if constexpr (kEntry >= sizeof(struct fi_cq_tagged_entry)) entry.tag = c.tag;
+    if (source) source[done] = c.source;
+  }
+  return done;
 }
 
 ssize_t CompletionQueue::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
-  auto* to = static_cast<std::byte*>(buffer);
+  auto* const to = static_cast<std::byte*>(buffer);
   std::size_t done = 0;
-  while (done < count && head_ < tail_) {
-    const Slot& slot = ring_[head_ & (capacity_ - 1)];
-    if (slot.is_error) {
-      if (done == 0) return -FI_EAVAIL;
+  switch (format_) {
+    case FI_CQ_FORMAT_TAGGED:
+      done = take<sizeof(struct fi_cq_tagged_entry)>(to, count, source);
       break;
-    }
-    to = copy_out(to, slot.completion);
-    if (source) source[done] = slot.completion.source;
-    ++head_;
-    ++done;
+    case FI_CQ_FORMAT_DATA:
+      done = take<sizeof(struct fi_cq_data_entry)>(to, count, source);
+      break;
+    case FI_CQ_FORMAT_MSG:
+      done = take<sizeof(struct fi_cq_msg_entry)>(to, count, source);
+      break;
+    default:  // who names none can't expect a wide one
+      done = take<sizeof(struct fi_cq_entry)>(to, count, source);
   }
+  const bool failed = done == 0 && count > 0 && head_ < tail_;
   if (!overflow_.empty()) refill();
-  return done > 0 ? static_cast<ssize_t>(done) : -FI_EAGAIN;
+  if (done > 0) return static_cast<ssize_t>(done);
+  return failed ? -FI_EAVAIL : -FI_EAGAIN;
 }
 
 ssize_t CompletionQueue::read_error(struct fi_cq_err_entry* entry, std::uint64_t) noexcept {

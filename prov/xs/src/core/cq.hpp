@@ -44,7 +44,17 @@ class CompletionQueue {
   CompletionQueue(enum fi_cq_format format, std::size_t size);
 
   bool full() const noexcept { return tail_ - head_ >= capacity_; }
-  void write(const Completion& completion) noexcept;
+  void write(const Completion& completion) noexcept { push(completion, false); }
+  // The same for who fills in every member by itself, where a copy would wait for what has just
+  // been stored: null: use write(). Then commit(), before anything else.
+  Completion* claim() noexcept {
+    if (full() || !overflow_.empty()) [[unlikely]]
+      return nullptr;
+    Slot& slot = ring_[tail_ & (capacity_ - 1)];
+    slot.is_error = false;
+    return &slot.completion;
+  }
+  void commit() noexcept { ++tail_; }
   void write_error(const CompletionError& error) noexcept;
 
   bool empty() const noexcept { return head_ == tail_; }
@@ -58,13 +68,14 @@ class CompletionQueue {
   bool has(std::size_t count) const noexcept;
 
  private:
-  struct Slot {
+  struct alignas(64) Slot {  // a cache line
     Completion completion;
     bool is_error;
   };
+  template <std::size_t kEntry>
+  std::size_t take(std::byte* to, std::size_t count, fi_addr_t* source) noexcept;
   void push(const Completion& completion, bool is_error) noexcept;
   void refill() noexcept;
-  std::byte* copy_out(std::byte* to, const Completion& completion) const noexcept;
 
   enum fi_cq_format format_;
   std::size_t capacity_;  // entries, a power of two

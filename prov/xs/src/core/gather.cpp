@@ -6,20 +6,12 @@
 
 namespace xs::core {
 
-UserMemory::UserMemory(std::span<const struct iovec> iov) noexcept : count_(iov.size()) {
-  for (std::size_t i = 0; i < count_; ++i) {
-    iov_[i] = iov[i];
-    size_ += iov[i].iov_len;
-  }
-}
-
 UserMemory UserMemory::of(void* at, std::size_t size) noexcept {
   const struct iovec iov { at, size };
   return UserMemory(std::span(&iov, 1));
 }
 
-bool UserMemory::sum(std::span<const struct iovec> iov, std::size_t& total) noexcept {
-  total = 0;
+bool UserMemory::sum_pieces(std::span<const struct iovec> iov, std::size_t& total) noexcept {
   if (iov.size() > kIovLimit) return false;
   for (const struct iovec& piece : iov)
     if (__builtin_add_overflow(total, piece.iov_len, &total)) return false;
@@ -48,8 +40,8 @@ std::size_t UserMemory::copy_from(util::Bytes from, std::size_t offset) const no
   return wanted;
 }
 
-std::size_t UserMemory::fill_from(const stream::Payload& payload,
-                                  std::size_t offset) const noexcept {
+std::size_t UserMemory::fill_pieces(const stream::Payload& payload,
+                                    std::size_t offset) const noexcept {
   const std::size_t wanted = offset < size_ ? std::min(payload.size(), size_ - offset) : 0;
   for (std::size_t done = 0; done < wanted;) {
     const std::span<std::byte> to = run(offset + done);

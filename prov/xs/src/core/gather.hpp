@@ -2,6 +2,7 @@
 #pragma once
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +20,18 @@ class UserMemory {
   UserMemory() noexcept = default;
   // iov: at most kIovLimit pieces; the sum of their lengths must not overflow (checked by the
   // caller with sum()).
-  explicit UserMemory(std::span<const struct iovec> iov) noexcept;
+  explicit UserMemory(std::span<const struct iovec> iov) noexcept : count_(iov.size()) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      iov_[i] = iov[i];
+      size_ += iov[i].iov_len;
+    }
+  }
   static UserMemory of(void* at, std::size_t size) noexcept;
   // Total bytes; false if there are too many pieces or the sum overflows.
-  static bool sum(std::span<const struct iovec> iov, std::size_t& total) noexcept;
+  static bool sum(std::span<const struct iovec> iov, std::size_t& total) noexcept {
+    total = iov.size() == 1 ? iov[0].iov_len : 0;
+    return iov.size() == 1 || sum_pieces(iov, total);
+  }
 
   std::size_t size() const noexcept { return size_; }
   // Copies out of the pieces; size <= this->size() - offset.
@@ -31,7 +40,12 @@ class UserMemory {
   std::size_t copy_from(util::Bytes from, std::size_t offset) const noexcept;
   // Copies a payload into the pieces from that offset on, as far as they reach; returns the bytes
   // copied, which are worth something after Payload::take() alone.
-  std::size_t fill_from(const stream::Payload& payload, std::size_t offset) const noexcept;
+  std::size_t fill_from(const stream::Payload& payload, std::size_t offset) const noexcept {
+    if (count_ != 1 || offset != 0) return fill_pieces(payload, offset);
+    const std::size_t wanted = std::min(payload.size(), size_);
+    payload.copy(0, static_cast<std::byte*>(iov_[0].iov_base), wanted);
+    return wanted;
+  }
   // The longest contiguous run at that offset.
   std::span<std::byte> run(std::size_t offset) const noexcept;
   // The first `size` bytes as pieces; returns their number.
@@ -40,6 +54,9 @@ class UserMemory {
   void* first() const noexcept { return count_ ? iov_[0].iov_base : nullptr; }
 
  private:
+  static bool sum_pieces(std::span<const struct iovec> iov, std::size_t& total) noexcept;
+  std::size_t fill_pieces(const stream::Payload& payload, std::size_t offset) const noexcept;
+
   std::array<struct iovec, kIovLimit> iov_{};
   std::size_t count_ = 0;
   std::size_t size_ = 0;

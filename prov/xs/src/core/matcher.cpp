@@ -17,7 +17,7 @@ UnexpectedMessage* Matcher::post(PostedReceive& receive) noexcept {
   return nullptr;
 }
 
-PostedReceive* Matcher::arrive(const Envelope& envelope) noexcept {
+PostedReceive* Matcher::search(const Envelope& envelope) noexcept {
   PostedReceive* const receive = peek(envelope);
   if (receive != nullptr) remove(*receive);
   return receive;

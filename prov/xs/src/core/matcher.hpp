@@ -87,7 +87,13 @@ class Matcher {
   UnexpectedMessage* post(PostedReceive& receive) noexcept;
 
   /// The earliest posted receive that matches, which leaves the matcher; or nullptr.
-  PostedReceive* arrive(const Envelope& envelope) noexcept;
+  PostedReceive* arrive(const Envelope& envelope) noexcept {
+    // Most often it is the oldest of a few.
+    if (posted_indexed_ || posted_.empty() || !posted_.front().selector.matches(envelope))
+      return search(envelope);
+    ++examined_;
+    return &posted_.pop_front();
+  }
 
   /// Queues a message for which `arrive` has just given nullptr.
   void add_unexpected(UnexpectedMessage& message) noexcept;
@@ -141,6 +147,7 @@ class Matcher {
     MatchTable<UnexpectedMessage> unexpected;
   };
 
+  PostedReceive* search(const Envelope& envelope) noexcept;
   PostedReceive* earliest_in_list(const Envelope& envelope) noexcept;
   PostedReceive* earliest_indexed(const Envelope& envelope) noexcept;
   UnexpectedMessage* earliest_in_list(const Selector& selector) noexcept;

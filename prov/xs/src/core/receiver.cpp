@@ -30,8 +30,7 @@ Receiver::~Receiver() {
   });
 }
 
-Completion Receiver::completion(const ReceiveRequest& receive,
-                                const Arrival& arrival) const noexcept {
+Completion Receiver::completion(const ReceiveRequest& receive, const Arrival& arrival) noexcept {
   return {.context = receive.context,
           .flags = arrival.has_data ? FI_REMOTE_CQ_DATA : 0,
           .length = 0,
@@ -41,12 +40,8 @@ Completion Receiver::completion(const ReceiveRequest& receive,
           .source = arrival.peer->number};
 }
 
-// The receive for an arriving message, taken out of the matcher (or a part of it, if it is a
-// multi-receive); nullptr if none.
-ReceiveRequest* Receiver::match(const Arrival& arrival, std::size_t length) noexcept {
-  const Envelope envelope{arrival.peer->source(), arrival.tag};
-  if (arrival.tagged) return static_cast<ReceiveRequest*>(tagged_.arrive(envelope));
-  PostedReceive* posted = message_.peek(envelope);
+ReceiveRequest* Receiver::match_untagged(const Arrival& arrival, std::size_t length) noexcept {
+  PostedReceive* posted = message_.peek(Envelope{arrival.peer->source(), arrival.tag});
   if (!posted) return nullptr;
   auto& receive = static_cast<ReceiveRequest&>(*posted);
   if (receive.flags & kOpMultiReceive) return part_of(receive, length);
@@ -73,6 +68,33 @@ ReceiveRequest* Receiver::part_of(ReceiveRequest& parent, std::size_t length) no
   return part;
 }
 
+// Reports a receive and gives its request back.
+void Receiver::finish(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
+                      std::size_t total, int error) noexcept {
+  report(receive, arrival, placed, total, error);
+  requests_.drop(&receive);
+}
+
+// The same for most: a receive of its own that took the whole message.
+inline void Receiver::finish_whole(ReceiveRequest& receive, const Arrival& arrival,
+                                   std::size_t placed) noexcept {
+  if (!reporter_.received_whole(receive.flags, receive.context, placed, arrival.tag, arrival.data,
+                                arrival.has_data, arrival.peer->number))
+    report(receive, arrival, placed, placed, 0);
+  requests_.drop(&receive);
+}
+
+inline Taken Receiver::deliver_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
+  ReceiveRequest* receive = match(arrival, payload.size());
+  if (!receive) return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
+  const std::size_t placed = receive->memory.fill_from(payload, 0);
+  if (placed == payload.size() && !receive->parent) [[likely]]
+    finish_whole(*receive, arrival, placed);
+  else
+    finish(*receive, arrival, placed, payload.size(), 0);
+  return Taken::kYes;
+}
+
 Taken Receiver::eager_received(Peer& peer, const proto::FrameView& head,
                                Payload& payload) noexcept {
   const auto envelope = proto::decode_envelope(head.body);
@@ -87,14 +109,6 @@ Taken Receiver::eager_received(Peer& peer, const proto::FrameView& head,
   ++path.received_messages;
   path.received_bytes += payload.size();
   return taken;
-}
-
-Taken Receiver::deliver_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
-  ReceiveRequest* receive = match(arrival, payload.size());
-  if (!receive) return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
-  const std::size_t placed = receive->memory.fill_from(payload, 0);
-  finish(*receive, arrival, placed, payload.size(), 0);
-  return Taken::kYes;
 }
 
 Taken Receiver::place_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
@@ -129,13 +143,6 @@ void Receiver::deliver(ReceiveRequest& receive, const Arrival& arrival,
                        util::Bytes payload) noexcept {
   const std::size_t placed = receive.memory.copy_from(payload, 0);
   finish(receive, arrival, placed, payload.size(), 0);
-}
-
-// Reports a receive and gives its request back.
-void Receiver::finish(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
-                      std::size_t total, int error) noexcept {
-  report(receive, arrival, placed, total, error);
-  requests_.drop(&receive);
 }
 
 void Receiver::report(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,

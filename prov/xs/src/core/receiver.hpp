@@ -91,12 +91,19 @@ class Receiver {
 
  private:
   Matcher& matcher(bool tagged) noexcept { return tagged ? tagged_ : message_; }
-  Completion completion(const ReceiveRequest& receive, const Arrival& arrival) const noexcept;
-  ReceiveRequest* match(const Arrival& arrival, std::size_t length) noexcept;
+  static Completion completion(const ReceiveRequest& receive, const Arrival& arrival) noexcept;
+  // The receive for an arriving message, taken out of the matcher (or a part of it, if it is a
+  // multi-receive); nullptr if none.
+  ReceiveRequest* match(const Arrival& arrival, std::size_t length) noexcept {
+    if (!arrival.tagged) return match_untagged(arrival, length);
+    return static_cast<ReceiveRequest*>(tagged_.arrive({arrival.peer->source(), arrival.tag}));
+  }
+  ReceiveRequest* match_untagged(const Arrival& arrival, std::size_t length) noexcept;
   ReceiveRequest* part_of(ReceiveRequest& parent, std::size_t length) noexcept;
   void deliver(ReceiveRequest& receive, const Arrival& arrival, util::Bytes payload) noexcept;
   void finish(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
               std::size_t total, int error) noexcept;
+  void finish_whole(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed) noexcept;
   void report(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
               std::size_t total, int error) noexcept;
   bool floods(const Peer& peer) const noexcept;

@@ -24,7 +24,15 @@ class Reporter {
 
   void sent(std::uint32_t flags, void* context) noexcept {
     if (!(flags & kOpCompletion) || !sends_) return;
-    sends_->write({.context = context, .flags = FI_SEND | kind(flags)});
+    Completion* const slot = sends_->claim();
+    if (!slot) return sends_->write({.context = context, .flags = FI_SEND | kind(flags)});
+    slot->context = context;
+    slot->flags = FI_SEND | kind(flags);
+    slot->length = 0;
+    slot->buffer = nullptr;
+    slot->data = slot->tag = 0;
+    slot->source = kAnyPeer;
+    sends_->commit();
   }
 
   void send_failed(std::uint32_t flags, void* context, int error) noexcept {
@@ -42,6 +50,23 @@ class Reporter {
     if (!source_) completion.source = kAnyPeer;
     // The last of a multi-receive tells that its buffer is free: never withheld.
     if ((flags & kOpCompletion) || (completion.flags & FI_MULTI_RECV)) receives_->write(completion);
+  }
+
+  // A whole receive of its own. False: tell it by received().
+  bool received_whole(std::uint32_t flags, void* context, std::size_t length, std::uint64_t tag,
+                      std::uint64_t data, bool has_data, PeerAddress source) noexcept {
+    if (!receives_ || !(flags & kOpCompletion)) return true;
+    Completion* const slot = receives_->claim();
+    if (!slot) return false;
+    slot->context = context;
+    slot->flags = FI_RECV | kind(flags) | (has_data ? FI_REMOTE_CQ_DATA : 0);
+    slot->length = length;
+    slot->buffer = nullptr;
+    slot->data = data;
+    slot->tag = tag;
+    slot->source = source_ ? source : kAnyPeer;
+    receives_->commit();
+    return true;
   }
 
   void receive_failed(std::uint32_t flags, Completion completion, int error,

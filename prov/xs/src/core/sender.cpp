@@ -13,32 +13,11 @@ namespace xs::core {
 
 using proto::Kind;
 
-namespace {
-
-// Whether the user hears of it only when the peer has acknowledged.
-bool waits_for_ack(std::uint32_t flags) noexcept {
-  return (flags & (kOpTransmitComplete | kOpDeliveryComplete)) != 0;
-}
-
-}  // namespace
-
 Sender::~Sender() {
   peers_.for_each([this](Peer& peer) {
     while (!peer.pending.empty()) requests_.drop(&peer.pending.pop_front());
     while (!peer.announced.empty()) requests_.drop(&peer.announced.pop_front());
   });
-}
-
-bool Sender::fits_eager(const Peer& peer, std::size_t length) const noexcept {
-  const stream::Session& session = *peer.session;
-  return length <= eager_ && length + proto::kEnvelopeSize <= session.largest_body() &&
-         !session.peer_wants_rts_only() && !better_read(peer, length);
-}
-
-// One copy, by the receiver, takes less time than two, one after the other. But while the peer is
-// busy with one, two processors move more than one does.
-bool Sender::better_read(const Peer& peer, std::size_t length) const noexcept {
-  return length > read_ && peer.session->may_be_read() && peer.announced.empty();
 }
 
 // Whether an eager payload stays where it is until it is acknowledged: cheaper than a copy, and no
@@ -48,7 +27,8 @@ bool Sender::stays_in_place(const stream::Session& session, std::uint32_t flags,
   return length > eager_ / 4 && !(flags & kOpInject) && !session.writes_ring();
 }
 
-Status Sender::send(const SendOp& op) noexcept {
+// What send_in_ring() has left over.
+Status Sender::send_otherwise(const SendOp& op) noexcept {
   std::size_t length = 0;
   if (!UserMemory::sum(op.iov, length)) return Status::kInvalid;
   if (!reporter_.send_room(op.flags)) return Status::kAgain;
@@ -57,14 +37,8 @@ Status Sender::send(const SendOp& op) noexcept {
   if (peer->self) return send_own(op, length);
   stream::Session* session = peer->session;
   if (!session || !peer->pending.empty() || waits_for_ack(op.flags) || session->goodbye_taken() ||
-      !session->open() || !fits_eager(*peer, length))
-    return send_slow(*peer, op);
-  if (session->writes_ring()) {
-    if (!put_in_ring(*peer, op.tag, op.data, op.flags, op.iov, length)) return send_slow(*peer, op);
-    reporter_.sent(op.flags, op.context);
-    return Status::kOk;
-  }
-  if (!session->can_send() || stays_in_place(*session, op.flags, length))
+      !session->can_send() || session->writes_ring() || !fits_eager(*peer, length) ||
+      stays_in_place(*session, op.flags, length))
     return send_slow(*peer, op);
   stream::FrameBuffer* frame = session->claim(Kind::kEager, proto::kEnvelopeSize + length);
   if (!frame) return send_slow(*peer, op);

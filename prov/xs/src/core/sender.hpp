@@ -63,13 +63,41 @@ class Sender {
   Status send_own(const SendOp& op, std::size_t length) noexcept;
   void follow(Peer& peer, stream::FrameBuffer& frame, const SendOp& op) noexcept;
   SendRequest* make_request(Peer& peer, const SendOp& op) noexcept;
-  bool fits_eager(const Peer& peer, std::size_t length) const noexcept;
-  bool better_read(const Peer& peer, std::size_t length) const noexcept;
+  // Whether the user hears of it only when the peer has acknowledged.
+  static bool waits_for_ack(std::uint32_t flags) noexcept {
+    return (flags & (kOpTransmitComplete | kOpDeliveryComplete)) != 0;
+  }
+  bool fits_eager(const Peer& peer, std::size_t length) const noexcept {
+    const stream::Session& session = *peer.session;
+    return length <= eager_ && length + proto::kEnvelopeSize <= session.largest_body() &&
+           !session.peer_wants_rts_only() && !better_read(peer, length);
+  }
+  // One copy, by the receiver, takes less time than two, one after the other. But while the peer is
+  // busy with one, two processors move more than one does.
+  bool better_read(const Peer& peer, std::size_t length) const noexcept {
+    return length > read_ && peer.session->may_be_read() && peer.announced.empty();
+  }
+  bool send_in_ring(const SendOp& op) noexcept;
+  Status send_otherwise(const SendOp& op) noexcept;
   bool stays_in_place(const stream::Session& session, std::uint32_t flags,
                       std::size_t length) const noexcept;
-  bool put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
-                   std::span<const struct iovec> iov, std::size_t length) noexcept;
-  static std::uint8_t frame_flags(std::uint32_t op_flags) noexcept;
+  struct Message {
+    std::span<const struct iovec> iov;
+    std::size_t length;  // their sum
+    std::uint64_t tag;
+    std::uint64_t data;
+    std::uint32_t flags;
+  };
+  bool put_in_ring(Peer& peer, const Message& message) noexcept;
+  static std::uint8_t frame_flags(std::uint32_t op_flags) noexcept {
+    std::uint8_t flags = 0;
+    if (op_flags & kOpTagged) flags |= proto::kTagged;
+    if (op_flags & kOpData) flags |= proto::kCqData;
+    if (!waits_for_ack(op_flags)) return flags;
+    flags |= proto::kAckNow;
+    if (op_flags & kOpDeliveryComplete) flags |= proto::kDelivery;
+    return flags;
+  }
   bool start_in_ring(SendRequest& send) noexcept;
   bool usable(const Peer& peer) const noexcept {
     return peer.session && peer.session->open() && !peer.session->goodbye_taken();

@@ -3,46 +3,55 @@
 #include <array>
 
 #include "core/sender.hpp"
+#include "stream/ring_writing.hpp"
 
 namespace xs::core {
 
 using proto::Kind;
 
-std::uint8_t Sender::frame_flags(std::uint32_t op_flags) noexcept {
-  std::uint8_t flags = 0;
-  if (op_flags & kOpTagged) flags |= proto::kTagged;
-  if (op_flags & kOpData) flags |= proto::kCqData;
-  if (op_flags & kOpDeliveryComplete) flags |= proto::kDelivery | proto::kAckNow;
-  if (op_flags & kOpTransmitComplete) flags |= proto::kAckNow;
-  return flags;
-}
-
 // From the user's memory into the ring, in one copy. False: not now.
-bool Sender::put_in_ring(Peer& peer, std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
-                         std::span<const struct iovec> iov, std::size_t length) noexcept {
+[[gnu::always_inline]] inline bool Sender::put_in_ring(Peer& peer,
+                                                       const Message& message) noexcept {
   stream::Session& session = *peer.session;
-  if (!session.claim_in_ring(proto::kEnvelopeSize + length)) return false;
-  std::array<std::byte, proto::kEnvelopeSize> envelope;
-  proto::encode(proto::Envelope{tag, data}, envelope.data());
-  session.put_in_ring(0, envelope);
+  if (!session.claim_in_ring(proto::kEnvelopeSize + message.length)) return false;
+  // The envelope, word by word: see configure.m4 on loads of what has just been stored.
+  session.put_in_ring(0, std::as_bytes(std::span(&message.tag, 1)));
+  session.put_in_ring(sizeof message.tag, std::as_bytes(std::span(&message.data, 1)));
   std::size_t at = proto::kEnvelopeSize;
-  for (const struct iovec& piece : iov) {
+  for (const struct iovec& piece : message.iov) {
     if (piece.iov_len == 0) continue;  // it may have no address
     session.put_in_ring(at, {static_cast<const std::byte*>(piece.iov_base), piece.iov_len});
     at += piece.iov_len;
   }
-  session.commit_in_ring(Kind::kEager, frame_flags(flags), proto::kEnvelopeSize + length);
+  session.commit_in_ring(Kind::kEager, frame_flags(message.flags), at);
   ++peer.ring.sent_messages;
-  peer.ring.sent_bytes += length;
+  peer.ring.sent_bytes += message.length;
   return true;
+}
+
+// The way of most messages, straight down. False: nothing has happened, and it is none of those.
+inline bool Sender::send_in_ring(const SendOp& op) noexcept {
+  std::size_t length = 0;
+  Peer* const peer = peers_.of(op.to);
+  if (!peer || !peer->session || !peer->session->writes_ring() || !peer->pending.empty() ||
+      peer->session->goodbye_taken() || waits_for_ack(op.flags) || !reporter_.send_room(op.flags) ||
+      !UserMemory::sum(op.iov, length) || !fits_eager(*peer, length) ||
+      !put_in_ring(*peer, {op.iov, length, op.tag, op.data, op.flags}))
+    return false;
+  reporter_.sent(op.flags, op.context);
+  return true;
+}
+
+Status Sender::send(const SendOp& op) noexcept {
+  return send_in_ring(op) ? Status::kOk : send_otherwise(op);
 }
 
 bool Sender::start_in_ring(SendRequest& send) noexcept {
   std::array<struct iovec, kIovLimit> iov;
   const std::size_t length = send.memory.size();
   const std::size_t pieces = send.memory.pieces(length, iov);
-  if (!put_in_ring(*send.peer, send.tag, send.data, send.flags, std::span(iov.data(), pieces),
-                   length))
+  if (!put_in_ring(*send.peer,
+                   {std::span(iov.data(), pieces), length, send.tag, send.data, send.flags}))
     return false;
   send.peer->pending.remove(send);
   reporter_.sent(send.flags, send.context);

@@ -46,13 +46,10 @@ class BasicConsumer {
   // Copies from the frame that peek() found; offset + size <= size(). What was copied may be used
   // for guesses at once, for decisions only after stands(), for good only after release().
   void copy(std::size_t offset, std::byte* to, std::size_t size) const noexcept {
-    std::size_t at = at_ * kCellSize + kStampSize + offset;
-    if (at >= ring_bytes()) at -= ring_bytes();
+    const std::size_t at = at_ * kCellSize + kStampSize + offset;
     if (at + size <= ring_bytes()) [[likely]]
       return Memory::copy(to, cells_ + at, size);
-    const std::size_t before_end = ring_bytes() - at;
-    Memory::copy(to, cells_ + at, before_end);
-    Memory::copy(to + before_end, cells_, size - before_end);
+    copy_around(at, to, size);
   }
 
   // Copies the kFirst bytes that stand beside the stamp, whatever the size is: what is beyond it is
@@ -81,6 +78,13 @@ class BasicConsumer {
     owed_ += cells;
     ++taken_;
     return true;
+  }
+
+  // Whether peek() would say kEmpty and publish() has nothing to say: all that most looks find.
+  // Nothing follows from the word but another look, so it pairs with nothing.
+  bool idle() const noexcept {
+    return owed_ == 0 && health_ == Health::kFine &&
+           Memory::load(word_of(at_), std::memory_order_relaxed) == 0;
   }
 
   // Enough was taken to tell the peer of it.
@@ -116,6 +120,15 @@ class BasicConsumer {
   std::uint32_t largest() const noexcept { return largest_frame(cell_count_); }
 
  private:
+  // What ends behind the last cell, and so goes on in the first.
+  [[gnu::noinline]] void copy_around(std::size_t at, std::byte* to,
+                                     std::size_t size) const noexcept {
+    const std::size_t before_end = at < ring_bytes() ? ring_bytes() - at : 0;
+    const std::size_t skipped = at < ring_bytes() ? 0 : at - ring_bytes();
+    Memory::copy(to, cells_ + ring_bytes() - before_end, before_end);
+    Memory::copy(to + before_end, cells_ + skipped, size - before_end);
+  }
+
   const std::uint64_t* word_of(std::uint32_t cell) const noexcept {
     return reinterpret_cast<const std::uint64_t*>(cells_ + cell * kCellSize);
   }

@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
+#include "util/bytes.hpp"
 #include "util/fence.hpp"
 
 namespace xs::ring {
@@ -24,11 +24,11 @@ struct SharedMemory {
   }
   // Bytes of a frame, into the own region.
   static void put(std::byte* to, const std::byte* from, std::size_t size) noexcept {
-    std::memcpy(to, from, size);
+    util::copy(to, from, size);
   }
   // Bytes of a frame, out of the peer's region.
   static void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept {
-    std::memcpy(to, from, size);
+    util::copy(to, from, size);
   }
   // What was copied was loaded before whatever is loaded from now on.
   static void settle() noexcept { util::fence_after_copy(); }

@@ -32,7 +32,8 @@ struct Kept {
 // those of docs/ring.md §8.
 //
 // Invariant: accepted_ <= taken by the peer <= published_; the word where the next frame begins is
-// 0; cells from freed_ to written_, and the one behind them, are nobody else's.
+// 0, and so are the first words of cleared_ cells behind that, all free; cells from freed_ to
+// written_, and the one behind them, are nobody else's.
 template <class Memory>
 class BasicProducer {
  public:
@@ -52,39 +53,40 @@ class BasicProducer {
       return health_ == Health::kFine ? Claimed::kFull : Claimed::kFailed;
     }
     size_ = static_cast<std::uint32_t>(size);
+    end_ = at_ + cells < cell_count_ ? at_ + cells : at_ + cells - cell_count_;
+    if (cells > cleared_) clear(end_);
     return Claimed::kOk;
   }
 
   // Writes into the claimed frame: offset + bytes.size() <= its size. Stores 3, ordered by commit.
   void put(std::size_t offset, util::Bytes bytes) noexcept {
-    std::size_t at = at_ * kCellSize + kStampSize + offset;
-    if (at >= ring_bytes()) at -= ring_bytes();
+    const std::size_t at = at_ * kCellSize + kStampSize + offset;
     // By itself, so that a size known to the compiler stays one.
     if (at + bytes.size() <= ring_bytes()) [[likely]]
       return Memory::put(cells_ + at, bytes.data(), bytes.size());
-    const std::size_t before_end = ring_bytes() - at;
-    Memory::put(cells_ + at, bytes.data(), before_end);
-    Memory::put(cells_, bytes.data() + before_end, bytes.size() - before_end);
+    put_around(at, bytes);
   }
 
   // Publishes the claimed frame, which has been written as a whole. True: the peer's doorbell must
   // be rung.
   [[nodiscard]] bool commit() noexcept {
-    const std::uint32_t cells = cells_of(size_);
     const std::uint32_t here = at_;
-    at_ = here + cells < cell_count_ ? here + cells : here + cells - cell_count_;
+    const std::uint32_t cells = cells_of(size_);
+    at_ = end_;
     starts_[published_++ & mask_] = written_;
     written_ += cells;
+    cleared_ = cells < cleared_ ? cleared_ - cells : 0;
     const std::uint64_t stamp =
         Stamp{.number = static_cast<std::uint32_t>(published_), .size = size_, .tag = tag_}.word();
-    // Store 2. Before the stamp, and so before the peer looks there: it never sees old payload.
-    Memory::store(word_of(at_), 0, std::memory_order_relaxed);
+    bool rings = false;
     if (!peer_sleeps_) {
       Memory::store(word_of(here), stamp, std::memory_order_release);  // store 1
-      return false;
+    } else {
+      Memory::store(word_of(here), stamp, std::memory_order_seq_cst);  // store 6
+      rings = rope_.pulls(health_);
     }
-    Memory::store(word_of(here), stamp, std::memory_order_seq_cst);  // store 6
-    return rope_.pulls(health_);
+    if (cells <= kSmallFrame) clear_ahead();
+    return rings;
   }
 
   // Looks how many frames the peer has taken (load 5). For who waits for acknowledged().
@@ -133,6 +135,17 @@ class BasicProducer {
   std::uint32_t largest() const noexcept { return largest_frame(cell_count_); }
 
  private:
+  static constexpr std::uint32_t kSmallFrame = 4;  // cells
+  static constexpr std::uint32_t kClearedAhead = 16;
+
+  // What ends behind the last cell, and so goes on in the first.
+  [[gnu::noinline]] void put_around(std::size_t at, util::Bytes bytes) noexcept {
+    const std::size_t before_end = at < ring_bytes() ? ring_bytes() - at : 0;
+    const std::size_t skipped = at < ring_bytes() ? 0 : at - ring_bytes();
+    Memory::put(cells_ + ring_bytes() - before_end, bytes.data(), before_end);
+    Memory::put(cells_ + skipped, bytes.data() + before_end, bytes.size() - before_end);
+  }
+
   BasicProducer(const OwnRegion& own, const PeerRegion& peer,
                 std::unique_ptr<std::uint32_t[]> starts, std::size_t mask) noexcept
       : cells_(own.cells()),
@@ -141,6 +154,7 @@ class BasicProducer {
         rope_(peer.word(kConsumerArmAt)),
         starts_(std::move(starts)),
         mask_(mask),
+        ahead_(std::min(kClearedAhead, own.cell_count() / 4)),
         cell_count_(own.cell_count()),
         tag_(tag_of(own.terms().epoch)),
         peer_sleeps_(peer.terms().consumer_sleeps) {}
@@ -149,6 +163,19 @@ class BasicProducer {
     return reinterpret_cast<std::uint64_t*>(cells_ + cell * kCellSize);
   }
   std::size_t ring_bytes() const noexcept { return cell_count_ * kCellSize; }
+  // Store 2: before the stamp of the frame that ends there, and so before the peer looks there. It
+  // never sees old payload.
+  void clear(std::uint32_t cell) noexcept {
+    Memory::store(word_of(cell), 0, std::memory_order_relaxed);
+  }
+  // Keeps the store to a line that the peer may have off the way of the next message: it can take
+  // as long as that. Far from where the peer looks, or both would fight for the line.
+  void clear_ahead() noexcept {
+    while (cleared_ < ahead_ && cleared_ + 1 < free_cells()) {
+      const std::uint32_t cell = at_ + ++cleared_;
+      clear(cell < cell_count_ ? cell : cell - cell_count_);
+    }
+  }
   // As far as we know; a frame must leave one of them unused.
   std::uint32_t free_cells() const noexcept { return cell_count_ - (written_ - freed_); }
 
@@ -183,6 +210,9 @@ class BasicProducer {
   std::uint32_t freed_ = 0;      // the same, up to which cells are free again
   std::uint32_t at_ = 0;         // the cell where the next frame begins
   std::uint32_t size_ = 0;       // bytes of the claimed frame
+  std::uint32_t end_ = 0;        // and the cell behind it
+  std::uint32_t cleared_ = 0;    // cells behind at_ whose first words are 0, as at_'s is
+  std::uint32_t ahead_;          // of them, at the most
   std::uint32_t cell_count_;
   std::uint8_t tag_;
   bool peer_sleeps_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 #include <cstddef>
-#include <cstring>
 
 #include "carrier/ring_carrier.hpp"
 #include "util/bytes.hpp"
@@ -25,7 +24,7 @@ class Payload {
     if (ring_)
       ring_->copy(offset_ + offset, static_cast<std::byte*>(to), size);
     else
-      std::memcpy(to, flat_.data() + offset, size);
+      util::copy(static_cast<std::byte*>(to), flat_.data() + offset, size);
   }
   // In private memory: take() can't say no.
   bool settled() const noexcept { return !ring_; }

@@ -77,6 +77,7 @@ class Session {
   bool takes_from_ring() const noexcept { return path_.taking; }
   // True: put_in_ring() may fill a frame with a body of that size until commit_in_ring(), which
   // numbers and publishes it. False: as claim() with nullptr, or another path.
+  // Who calls it includes stream/ring_writing.hpp.
   bool claim_in_ring(std::size_t body) noexcept {
     return path_.writes && !goodbye_sent_ && state_ == SessionState::kOpen && has_ring_room(body);
   }
@@ -185,6 +186,8 @@ class Session {
   void mapped_received(const proto::Mapped& mapped, util::Nanoseconds now) noexcept;
   void left_received(const proto::Left& left, std::uint64_t ack, util::Nanoseconds now) noexcept;
   unsigned visit_ring(util::Nanoseconds now) noexcept;
+  // Whether visit_ring() would find nothing and have nothing to do. Only while a ring is read.
+  bool ring_idle() const noexcept { return path_.batch == 1 && path_.ring->consumer().idle(); }
   bool arm_ring() noexcept;
   // Somebody waits until the peer has taken what stands in our ring.
   bool waits_for_acks() const noexcept { return path_.writes && path_.acks_wanted && una_ < tail_; }
@@ -253,7 +256,8 @@ class Session {
   void say_left(std::uint64_t epoch, bool answer, LeaveReason reason) noexcept;
   template <class Body>
   void say_of_path(proto::Kind kind, const Body& body) noexcept;
-  bool has_ring_room(std::size_t body) noexcept;
+  bool has_ring_room(std::size_t body) noexcept;  // stream/ring_writing.hpp
+  bool find_ring_room(std::size_t body) noexcept;
   void publish_in_ring(proto::Kind kind, std::uint8_t flags, std::uint64_t seq) noexcept;
   void pump_ring() noexcept;
   void stands_in_ring(FrameBuffer& frame) noexcept;

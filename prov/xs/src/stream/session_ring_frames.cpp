@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "stream/payload.hpp"
+#include "stream/ring_writing.hpp"
 #include "stream/session.hpp"
 #include "stream/streams.hpp"
 
@@ -25,8 +26,8 @@ static_assert(kSmall >= kRingHeadSize + proto::Cts::kSize);
 
 // ---- Writing ----
 
-// Whether a frame with that body can be put now. Else somebody waits for room.
-bool Session::has_ring_room(std::size_t body) noexcept {
+// There is none at first sight: perhaps more was taken than we know of.
+bool Session::find_ring_room(std::size_t body) noexcept {
   if (cursor_ == tail_ && !path_.failed) {
     // Who is asking must not be called back meanwhile, nor who has waited longer be forgotten: what
     // would be told waits for the next pass.
@@ -40,25 +41,6 @@ bool Session::has_ring_room(std::size_t body) noexcept {
   path_.acks_wanted = window_wanted_ = true;
   streams_.list_due(*this);
   return false;
-}
-
-// Writes the head of the claimed frame and publishes it.
-void Session::publish_in_ring(Kind kind, std::uint8_t flags, std::uint64_t seq) noexcept {
-  auto& producer = path_.ring->producer();
-  const std::uint8_t asks = streams_.rts_only_ ? flags | proto::kRtsOnly : flags;
-  const std::uint64_t head =
-      pack(proto::RingHead{.kind = kind, .flags = asks, .number = static_cast<std::uint32_t>(seq)});
-  producer.put(0, util::Bytes(reinterpret_cast<const std::byte*>(&head), sizeof head));
-  if (producer.commit()) ring_bell();
-}
-
-void Session::commit_in_ring(Kind kind, std::uint8_t flags, std::size_t body) noexcept {
-  if (una_ == tail_) moved_at_ = streams_.now();
-  publish_in_ring(kind, flags, tail_);
-  cursor_ = highest_ = ++tail_;
-  path_.ring_bytes += body;
-  path_.used_at = streams_.now();
-  streams_.due_at(streams_.now() + streams_.limits_.quiet);
 }
 
 // What was made as a frame of its own, or was unacknowledged when writing began.
@@ -121,6 +103,69 @@ void Session::ring_bell() noexcept {
 
 // ---- Taking ----
 
+// A frame whose turn it is. False: as take_ring_frame().
+inline bool Session::hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,
+                                        std::size_t size) noexcept {
+  const bool whole = bytes.size() == size;
+  const std::size_t before = proto::head_before_payload(head.kind);
+  if (goodbye_taken_ || (!whole && before == 0)) return false;
+  peer_rts_only_ = (head.flags & proto::kRtsOnly) != 0;
+  if (head.kind == Kind::kGoodbye) goodbye_taken_ = true;
+  const proto::Prefix prefix{.kind = head.kind, .flags = head.flags, .seq = next_};
+  const util::Bytes body = bytes.subspan(kRingHeadSize);
+  ++next_;
+  path_.taking = true;
+  Taken taken;
+  if (before == 0) {
+    taken = hand_up({prefix, body});
+  } else {
+    const std::size_t at = kRingHeadSize + before;
+    Payload payload =
+        whole ? Payload(body.subspan(before)) : Payload(path_.ring->consumer(), at, size - at);
+    taken = streams_.upper_.payload_received(*this, {prefix, body.first(before)}, payload);
+  }
+  path_.taking = false;
+  if (taken == Taken::kVanished) {
+    --next_;
+    return false;
+  }
+  // Somebody waits for it, and may have to for long if we go away and compute.
+  if ((head.flags & proto::kAckNow) != 0 && path_.ring->consumer().publish()) ring_bell();
+  if (taken == Taken::kLie) streams_.lie(*this, "an impossible value");
+  if (goodbye_taken_) close_if_done();
+  return true;
+}
+
+// Takes the frame that was found: P4. False: the ring is to be left, and nothing was taken of it.
+bool Session::take_ring_frame() noexcept {
+  auto& consumer = path_.ring->consumer();
+  const std::uint32_t size = consumer.size();
+  if (size < kRingHeadSize) return false;
+  alignas(8) std::array<std::byte, kSmall> bytes;
+  const std::size_t copied = std::min<std::size_t>(size, kSmall);
+  // A copy of a size that the compiler knows takes less time than one of fewer bytes.
+  constexpr std::size_t kFirst = carrier::RingConsumer::kFirst;
+  consumer.copy_first(bytes.data());
+  if (copied > kFirst) consumer.copy(kFirst, bytes.data() + kFirst, copied - kFirst);
+  const bool whole = copied == size;
+  // A whole copy is taken before it is looked at; a larger frame when its payload has been placed.
+  if (whole && !consumer.release()) return false;
+  const auto head = proto::unpack_ring_head(util::load<std::uint64_t>(bytes.data()),
+                                            size - static_cast<std::uint32_t>(kRingHeadSize));
+  if (!head) return false;
+  const auto ahead = static_cast<std::int32_t>(head->number - static_cast<std::uint32_t>(next_));
+  if (ahead > 0 || (path_.begun && head->number != path_.expected)) return false;
+  path_.ring_bytes += size;
+  if (ahead < 0) {
+    if (!whole && !consumer.release()) return false;
+  } else if (!hand_up_ring_frame(*head, util::Bytes(bytes.data(), copied), size)) {
+    return false;
+  }
+  path_.begun = true;
+  path_.expected = head->number + 1;
+  return true;
+}
+
 // Looks into the peer's ring. Returns how many frames there were. One that has just been taken is
 // often the only one, and a look at the next cell would fetch a line that the peer is about to
 // write: only who found the ring never empty looks further.
@@ -175,68 +220,6 @@ void Session::drain_ring(util::Nanoseconds now) noexcept {
   }
   if (next_ != before) heard(now);
   if (consumer.publish()) ring_bell();
-}
-
-// Takes the frame that was found: P4. False: the ring is to be left, and nothing was taken of it.
-bool Session::take_ring_frame() noexcept {
-  auto& consumer = path_.ring->consumer();
-  const std::uint32_t size = consumer.size();
-  if (size < kRingHeadSize) return false;
-  alignas(8) std::array<std::byte, kSmall> bytes;
-  const std::size_t copied = std::min<std::size_t>(size, kSmall);
-  // A copy of a size that the compiler knows takes less time than one of fewer bytes.
-  constexpr std::size_t kFirst = carrier::RingConsumer::kFirst;
-  consumer.copy_first(bytes.data());
-  if (copied > kFirst) consumer.copy(kFirst, bytes.data() + kFirst, copied - kFirst);
-  const bool whole = copied == size;
-  // A whole copy is taken before it is looked at; a larger frame when its payload has been placed.
-  if (whole && !consumer.release()) return false;
-  const auto head = proto::unpack_ring_head(util::load<std::uint64_t>(bytes.data()),
-                                            size - static_cast<std::uint32_t>(kRingHeadSize));
-  if (!head) return false;
-  const auto ahead = static_cast<std::int32_t>(head->number - static_cast<std::uint32_t>(next_));
-  if (ahead > 0 || (path_.begun && head->number != path_.expected)) return false;
-  path_.ring_bytes += size;
-  if (ahead < 0) {
-    if (!whole && !consumer.release()) return false;
-  } else if (!hand_up_ring_frame(*head, util::Bytes(bytes.data(), copied), size)) {
-    return false;
-  }
-  path_.begun = true;
-  path_.expected = head->number + 1;
-  return true;
-}
-
-bool Session::hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,
-                                 std::size_t size) noexcept {
-  const bool whole = bytes.size() == size;
-  const std::size_t before = proto::head_before_payload(head.kind);
-  if (goodbye_taken_ || (!whole && before == 0)) return false;
-  peer_rts_only_ = (head.flags & proto::kRtsOnly) != 0;
-  if (head.kind == Kind::kGoodbye) goodbye_taken_ = true;
-  proto::FrameView frame{.prefix = {.kind = head.kind, .flags = head.flags, .seq = next_},
-                         .body = bytes.subspan(kRingHeadSize)};
-  ++next_;
-  path_.taking = true;
-  Taken taken;
-  if (whole) {
-    taken = hand_up(frame);
-  } else {
-    frame.body = frame.body.first(before);
-    const std::size_t at = kRingHeadSize + before;
-    Payload payload(path_.ring->consumer(), at, size - at);
-    taken = streams_.upper_.payload_received(*this, frame, payload);
-  }
-  path_.taking = false;
-  if (taken == Taken::kVanished) {
-    --next_;
-    return false;
-  }
-  // Somebody waits for it, and may have to for long if we go away and compute.
-  if ((head.flags & proto::kAckNow) != 0 && path_.ring->consumer().publish()) ring_bell();
-  if (taken == Taken::kLie) streams_.lie(*this, "an impossible value");
-  close_if_done();
-  return true;
 }
 
 // What a pass does for a session that writes or has found its ring bad.

@@ -21,7 +21,7 @@ constexpr util::Nanoseconds kGapReplayPause = 10 * util::kMillisecond;
 
 FrameBuffer* Session::claim(Kind kind, std::size_t body, std::size_t tail) noexcept {
   const bool room =
-      path_.writes ? open() && !goodbye_sent_ && has_ring_room(body + tail) : can_send();
+      path_.writes ? open() && !goodbye_sent_ && find_ring_room(body + tail) : can_send();
   if (!room) {
     window_wanted_ = true;
     return nullptr;

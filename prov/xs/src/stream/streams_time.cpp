@@ -51,7 +51,7 @@ bool Streams::visit_rings() noexcept {
   if (readers_.empty()) return false;
   return readers_.visit([this](Session& session) noexcept {
     if (!session.path_.reads) return Visit::kOver;
-    const unsigned found = session.visit_ring(now_);
+    const unsigned found = session.ring_idle() ? 0 : session.visit_ring(now_);
     if (session.path_.acks_wanted || session.path_.failed) session.run_path(now_);
     return found > 0 ? Visit::kBusy : Visit::kIdle;
   });

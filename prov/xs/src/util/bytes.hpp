@@ -24,6 +24,26 @@ inline void store(std::byte* to, T value) noexcept {
   std::memcpy(to, &value, sizeof value);
 }
 
+// memcpy, without a call where the size is known to the compiler or turns out to be at most 16
+// bytes: two loads that overlap copy everything between half of a width and the whole.
+inline void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+  if (__builtin_constant_p(size) || size > 16) {
+    std::memcpy(to, from, size);
+  } else if (size >= 8) {
+    const auto first = load<std::uint64_t>(from);
+    const auto last = load<std::uint64_t>(from + size - 8);
+    store(to, first);
+    store(to + size - 8, last);
+  } else if (size >= 4) {
+    const auto first = load<std::uint32_t>(from);
+    const auto last = load<std::uint32_t>(from + size - 4);
+    store(to, first);
+    store(to + size - 4, last);
+  } else {
+    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+  }
+}
+
 using Bytes = std::span<const std::byte>;
 
 }  // namespace xs::util

@@ -85,10 +85,11 @@ void expect_order_of_one_frame(bool sleepy) {
   const std::uint64_t* stamp = ring.memory_a.cell(0);
   const std::uint64_t* next = ring.memory_a.cell(1);
   const std::uint64_t* consumed = ring.memory_b.word(kConsumedAt);
-  std::vector<Expected> sent{{Access::kPut, kRelaxed, stamp + 1},
-                             {Access::kStore, kRelaxed, next},
+  std::vector<Expected> sent{{Access::kStore, kRelaxed, next},
+                             {Access::kPut, kRelaxed, stamp + 1},
                              {Access::kStore, sleepy ? kSeqCst : kRelease, stamp}};
   if (sleepy) sent.push_back({Access::kLoad, kSeqCst, ring.memory_b.word(kConsumerArmAt)});
+  sent.push_back({Access::kStore, kRelaxed, ring.memory_a.cell(2)});  // of the second frame
   expect_events(
       "send", [&] { ASSERT_TRUE(ring.send(kFrame)); }, sent);
   expect_events("take", [&] { ASSERT_EQ(ring.take(), kFrame); },
@@ -106,6 +107,41 @@ void expect_order_of_one_frame(bool sleepy) {
 TEST(RingOrder, OfOneFrameBetweenThoseWhoPoll) { expect_order_of_one_frame(false); }
 
 TEST(RingOrder, OfOneFrameBetweenThoseWhoSleep) { expect_order_of_one_frame(true); }
+
+// Nothing but the line of the message stands between its bytes and its stamp; what is cleared for
+// later ones is cleared behind it, and only where the peer has taken everything.
+TEST(RingOrder, OfSmallFramesThatFindTheirEndCleared) {
+  Recorded ring(12, {}, {});
+  const auto cell = [&](std::uint32_t at) { return ring.memory_a.cell(at); };
+  for (std::uint32_t at = 0; at < 11; ++at) {
+    std::vector<Expected> sent{{Access::kPut, kRelaxed, cell(at) + 1},
+                               {Access::kStore, kRelease, cell(at)}};
+    if (at == 0) {
+      sent.insert(sent.begin(), {Access::kStore, kRelaxed, cell(1)});
+      for (std::uint32_t ahead : {2, 3, 4}) sent.push_back({Access::kStore, kRelaxed, cell(ahead)});
+    } else if (at + 4 < 12) {
+      sent.push_back({Access::kStore, kRelaxed, cell(at + 4)});
+    }
+    expect_events(
+        "send", [&] { ASSERT_TRUE(ring.send(kFrame)); }, sent);
+  }
+  EXPECT_EQ(ring.producer.claim(8), Claimed::kFull);
+  for (int i = 0; i < 11; ++i) EXPECT_EQ(ring.take(), kFrame);
+}
+
+TEST(RingOrder, OfALargeFrameThatClearsItsEndOnly) {
+  Recorded ring(24, {}, {});
+  ASSERT_TRUE(ring.send(kFrame));
+  const Payload large(10 * kCellSize, std::byte{2});  // 11 cells, beyond what is cleared
+  Recorder::events.clear();
+  ASSERT_TRUE(ring.send(large));
+  std::vector<const void*> stores;
+  for (const auto& event : Recorder::events)
+    if (event.access == Access::kStore) stores.push_back(event.at);
+  EXPECT_EQ(stores, (std::vector<const void*>{ring.memory_a.cell(12), ring.memory_a.cell(1)}));
+  EXPECT_EQ(ring.take(), kFrame);
+  EXPECT_EQ(ring.take(), large);
+}
 
 TEST(RingOrder, OfGoingToSleep) {
   const Terms sleepy{.consumer_sleeps = true, .producer_sleeps = true};

@@ -3,6 +3,7 @@
 #pragma once
 #include "hv/hv_rig.hpp"
 #include "stream/ring_stranger.hpp"
+#include "stream/ring_writing.hpp"
 #include "stream/stream_rig.hpp"
 
 namespace xs::stream::test {
