@@ -10,7 +10,8 @@ constexpr util::Nanoseconds kProbeTime = 2 * util::kSecond;
 constexpr util::Nanoseconds kHeldLongest = 120 * util::kSecond;
 }  // namespace
 
-void Evidence::life() noexcept {
+void Evidence::forget() noexcept {
+  gathered_ = false;
   refusals_ = 0;
   silent_ = 0;
   alive_ = false;
@@ -22,6 +23,7 @@ void Evidence::life() noexcept {
 void Evidence::look(carrier::InnerProvider& inner, const proto::Address& home,
                     util::Nanoseconds now, util::Nanoseconds spacing) noexcept {
   if (probe_ || (ended_at_ != 0 && now - ended_at_ < spacing)) return;
+  gathered_ = true;
   if (counted_from_ == 0) counted_from_ = now;
   auto probe = inner.probe(home, kProbeTime);
   if (probe) probe_ = std::move(*probe);

@@ -14,8 +14,10 @@ enum class Verdict : std::uint8_t { kUnknown, kRefused, kUnreachable };
 
 class Evidence {
  public:
-  // A sign of life: everything gathered before is void.
-  void life() noexcept;
+  // A sign of life: everything gathered before is void. Cheap if that is nothing.
+  void life() noexcept {
+    if (gathered_) forget();
+  }
   // Starts a probe of the home address unless one is held or running, or one ended less than
   // `spacing` ago.
   void look(carrier::InnerProvider& inner, const proto::Address& home, util::Nanoseconds now,
@@ -31,10 +33,13 @@ class Evidence {
 
  private:
   static constexpr unsigned kRefusals = 3;
+  void forget() noexcept;
+
   std::unique_ptr<carrier::Probe> probe_;
   util::Nanoseconds ended_at_ = 0;
   util::Nanoseconds counted_from_ = 0;  // silence before this has been counted
   util::Nanoseconds held_since_ = 0;
+  bool gathered_ = false;  // a look has begun since the last sign of life
   bool alive_ = false;
   util::Nanoseconds silent_ = 0;
   unsigned refusals_ = 0;

@@ -14,7 +14,6 @@ constexpr std::uint32_t kSoonMost = 4;  // acknowledgements asked for soon that 
 
 void Session::heard(util::Nanoseconds now) noexcept {
   heard_at_ = now;
-  if (unanswered_ == 0) return;
   unanswered_ = 0;
   evidence_.life();
 }

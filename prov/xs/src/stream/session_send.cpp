@@ -108,6 +108,7 @@ bool Session::acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept {
   cursor_ = std::max(cursor_, una_);
   moved_at_ = now;
   unanswered_ = 0;
+  evidence_.life();
   trouble_at_ = 0;
   if (path_.wants_to_write) streams_.due_at(now);
   if (window_wanted_ && can_send()) {

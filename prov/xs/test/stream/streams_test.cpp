@@ -60,6 +60,26 @@ TEST_F(StreamsTest, greeting_opens_by_welcome) {
   EXPECT_TRUE(session.open());
 }
 
+// The port was nobody's while we tried to greet; whoever has it now has done nothing wrong.
+TEST_F(StreamsTest, refusals_before_the_peer_was_there_convict_nobody) {
+  rig.inner.answer = carrier::Posted::kAgain;
+  rig.inner.probe_finds = carrier::ProbeState::kRefused;
+  rig.streams->greet(stranger.home);
+  for (int i = 0; i < 6; ++i) rig.pass(kQuiet);
+  EXPECT_GE(rig.inner.probes, 3u);
+  rig.inner.answer = carrier::Posted::kOk;
+  Session& session = rig.meet(stranger);
+  session.owner = &rig;
+  FrameBuffer* frame = session.claim(Kind::kEager, proto::kEnvelopeSize);
+  ASSERT_NE(frame, nullptr);
+  session.commit(*frame, 0, 0);
+  const unsigned before = rig.inner.probes;
+  for (int i = 0; i < 20 && rig.inner.probes == before; ++i) rig.pass(kQuiet);
+  EXPECT_EQ(rig.inner.probes, before + 1);
+  EXPECT_TRUE(session.open());
+  EXPECT_TRUE(rig.upper.ended.empty());
+}
+
 TEST_F(StreamsTest, welcome_with_another_nonce_reaches_nobody) {
   Session& session = greet();
   ++stranger.far_nonce;
