@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
-//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings]
+//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings] [--wakeful]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
-//   xs-sim --seed N [--trace] [--fine | --no-rings]
+//   xs-sim --seed N [--trace] [--fine | --no-rings] [--wakeful]
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
-// another run then in another build.
+// another run then in another build. --wakeful: who would sleep looks now and then instead.
 //
 // A failing seed is printed with its reason. Some hundred seeds fail if what rings are to be tested
 // by did not happen. The last line is `N passed, N failed`.
@@ -38,6 +38,7 @@ bool flag_of(std::string_view word, Options& options) {
   if (word == "--trace") return options.mode.tracing = true;
   if (word == "--stop") return options.stop = true;
   if (word == "--fine") return options.mode.fine = true;
+  if (word == "--wakeful") return options.mode.wakeful = true;
   if (word != "--no-rings") return false;
   options.mode.rings = false;
   return true;
@@ -70,10 +71,11 @@ class Runs {
  public:
   Runs(const Mode& mode, bool stop) : mode_(mode), stop_(stop) {}
 
-  void run(std::uint64_t seed, bool rings) {
+  void run(std::uint64_t seed, bool rings, bool wakeful) {
     if (stop_ && failed_ > 0) return;
     Mode mode = mode_;
     mode.rings = rings;
+    mode.wakeful = wakeful;
     World world(seed, mode);
     const std::string reason = world.run(tally_);
     ++(reason.empty() ? passed_ : failed_);
@@ -115,16 +117,16 @@ int main(int count, char** words) {
   if (!options) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings]\n");
+                 " [--fine | --no-rings] [--wakeful]\n");
     return 2;
   }
   Runs runs(options->mode, options->stop);
   if (options->seed) {
-    runs.run(*options->seed, options->mode.rings);
+    runs.run(*options->seed, options->mode.rings, options->mode.wakeful);
     return runs.report();
   }
-  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed, each.rings);
+  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed, each.rings, !each.sleepers);
   for (std::uint64_t i = 0; i < options->seeds; ++i)
-    runs.run(options->from + i, options->mode.rings);
+    runs.run(options->from + i, options->mode.rings, options->mode.wakeful);
   return runs.report();
 }

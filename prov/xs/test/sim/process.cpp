@@ -15,7 +15,6 @@ constexpr std::size_t kLanes = 4;
 constexpr std::size_t kControlFrames = 16;  // per session
 constexpr unsigned kSoonIdle = 200;         // looks
 constexpr unsigned kSleepy = 20;            // looks
-constexpr unsigned kWideAwake = 50;         // times that a process could have slept, but can't yet
 constexpr Nanoseconds kPatience = 3 * util::kSecond;  // for messages that may not come
 }  // namespace
 
@@ -33,6 +32,7 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
                                                scenario_.members[member].port)),
       send_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
       receive_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
+      sleeper_(around.network, id_, scenario_.grain),
       numbers_(scenario_.members.size()),
       operations_left_(static_cast<unsigned>(dice_.between(0, 2ull * scenario_.operations))),
       next_step_(around.network.now() + dice_.below(100'000)),
@@ -93,6 +93,7 @@ void Process::kill(bool process_too) noexcept {
   }
   for (Action* action : open_) around_.arena.retire(action->buffer);
   open_.clear();
+  sleeper_.wake();
   around_.ledger.died(life_);
   phase_ = Phase::kOver;
   next_step_ = util::kNever;
@@ -127,6 +128,11 @@ void Process::step() {
     next_step_ = busy_until_;
     return;
   }
+  if (sleeper_.asleep()) {
+    if (now() < wakes_at()) return act_beside();
+    judge_wake();
+    sleeper_.wake();
+  }
   const std::size_t before = open_.size();
   bool moved = false;
   if (phase_ == Phase::kWorking && now() >= next_act_) {
@@ -139,9 +145,13 @@ void Process::step() {
   read_queues();
   check_memory();
   moved |= open_.size() != before;
-  if (phase_ == Phase::kWorking && (stopped_ || operations_left_ == 0)) phase_ = Phase::kDraining;
+  stop_if_done();
   if (phase_ == Phase::kParting) part();
   if (phase_ != Phase::kOver) plan_next(moved);
+}
+
+void Process::stop_if_done() {
+  if (phase_ == Phase::kWorking && (stopped_ || operations_left_ == 0)) phase_ = Phase::kDraining;
 }
 
 void Process::plan_next(bool moved) {
@@ -158,20 +168,8 @@ void Process::plan_next(bool moved) {
   if (phase_ == Phase::kWorking) next_step_ = std::min(next_step_, std::max(next_act_, now() + 1));
 }
 
-// Before sleep, as abi does it. But the fake inner provider has no descriptors: a sleeper looks as
-// often as others do, or when a bell rings.
-void Process::arm() {
-  const Sleep sleep = scenario_.members[member_].sleep;
-  if (sleep == Sleep::kNever || phase_ == Phase::kParting) return;
-  if (sleep == Sleep::kLater && ++sleeps_ < kWideAwake) return;
-  rings_.limits.sleeps = true;
-  endpoint_->before_sleep();
-  endpoint_->progress();
-  endpoint_->may_sleep();
-}
-
 void Process::wake(Nanoseconds at) noexcept {
-  if (phase_ == Phase::kOver) return;
+  if (phase_ == Phase::kOver || sleeper_.asleep()) return;
   next_step_ = std::min(next_step_, std::max({at + dice_.below(2'000), now() + 1, busy_until_}));
 }
 

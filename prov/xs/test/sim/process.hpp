@@ -3,8 +3,10 @@
 #pragma once
 #include <array>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/cq.hpp"
@@ -15,8 +17,21 @@
 #include "sim/fake/inner.hpp"
 #include "sim/ledger.hpp"
 #include "sim/scenario.hpp"
+#include "sim/sleeper.hpp"
 
 namespace xs::sim {
+
+class Process;
+
+// Another processor.
+class Elsewhere {
+ public:
+  // Somebody else may run in the middle of what that process does.
+  virtual void meanwhile(const Process& process) noexcept = 0;
+
+ protected:
+  ~Elsewhere() = default;
+};
 
 // What processes share.
 struct Surroundings {
@@ -26,6 +41,7 @@ struct Surroundings {
   Ledger& ledger;
   Arena& arena;
   FakeHypervisor& machine;
+  Elsewhere& elsewhere;
 };
 
 enum class Phase : std::uint8_t { kWorking, kDraining, kParting, kOver };
@@ -37,16 +53,23 @@ class Process {
 
   // Lets the application and its endpoint move on, at next_step().
   void step();
-  Nanoseconds next_step() const noexcept { return next_step_; }
+  Nanoseconds next_step() const noexcept;
+  // Whether it could run at this very moment, on another processor.
+  bool awake() const noexcept;
   // Something arrives: an idle process looks then.
   void wake(Nanoseconds at) noexcept;
   // Computes: nothing moves until then.
   void compute(Nanoseconds until) noexcept { busy_until_ = std::max(busy_until_, until); }
 
   // No new work from here on.
-  void stop_working() noexcept { stopped_ = true; }
+  void stop_working() noexcept {
+    stopped_ = true;
+    app_at_ = now();
+  }
   // All processes have stopped: the messages still to come are those that exist.
-  void settle() noexcept { settling_ = true; }
+  void settle() noexcept {
+    if (!std::exchange(settling_, true)) app_at_ = now();
+  }
   // kill -9, or (process_too: false) an endpoint closed in the middle of everything.
   void kill(bool process_too) noexcept;
 
@@ -132,11 +155,19 @@ class Process {
 
   void open_neighbours();
   void check_memory();
+  void stop_if_done();
   void plan_next(bool moved);
   void arm();
+  void fall_asleep();
+  void interrupt();
+  void expect_visit();
+  void expect_nobody() noexcept;
+  Nanoseconds wakes_at() const noexcept;
+  void act_beside();
+  void judge_wake();
   proto::Address address_of(unsigned member) const;
   void close();
-  Nanoseconds now() { return around_.network.now(); }
+  Nanoseconds now() const noexcept { return around_.network.now(); }
 
   Surroundings around_;
   const Scenario& scenario_;
@@ -168,6 +199,7 @@ class Process {
   core::AddressBook book_;
   core::CompletionQueue send_queue_;
   core::CompletionQueue receive_queue_;
+  Sleeper sleeper_;
   std::unique_ptr<core::Endpoint> endpoint_;
   std::vector<std::optional<core::PeerAddress>> numbers_;  // of members, in the book
   const std::vector<std::unique_ptr<Process>>* others_ = nullptr;
@@ -190,6 +222,11 @@ class Process {
   Nanoseconds pause_ = 1000;
   unsigned idle_ = 0;
   unsigned sleeps_ = 0;  // so far
+  bool watching_ = false;
+  std::function<void()> visit_ = [this] { around_.elsewhere.meanwhile(*this); };
+  Nanoseconds slept_at_ = 0;
+  Nanoseconds lateness_ = 0;  // of the scheduler, this time
+  Nanoseconds app_at_ = 0;    // asleep: when another thread of the application calls
   Outcome outcome_;
 };
 

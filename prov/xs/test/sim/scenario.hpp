@@ -49,6 +49,8 @@ struct Scenario {
   bool reuses_ports;        // those of closed lanes are soon somebody else's
   bool wide_tags;           // tags carry the message's number above kClassBits
   util::Nanoseconds limit;  // after the storm everything must have ended by then
+  bool wakeful = false;     // who would sleep looks now and then instead
+  bool fine = false;        // others may come between any two instructions of who falls asleep
 };
 
 Scenario scenario_of(std::uint64_t seed);

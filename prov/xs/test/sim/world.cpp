@@ -29,11 +29,13 @@ World::World(std::uint64_t seed, const Mode& mode)
       ledger_(judge_, static_cast<unsigned>(scenario_.members.size())),
       arena_(judge_),
       machine_(network_, scenario_.hv, seed ^ 0x41195, this),
-      around_{scenario_, network_, judge_, ledger_, arena_, machine_},
+      around_{scenario_, network_, judge_, ledger_, arena_, machine_, *this},
       began_(network_.now()),
       next_event_(began_ + dice_.below(scenario_.stormy / (scenario_.events + 1) + 1)),
       ring_dice_(seed ^ 0x51d3),
       next_ring_event_(util::kNever) {
+  scenario_.wakeful = mode.wakeful;
+  scenario_.fine = mode.fine;
   if (scenario_.ring_events > 0)
     next_ring_event_ =
         began_ + ring_dice_.below(scenario_.stormy / (scenario_.ring_events + 1) + 1);
@@ -151,6 +153,15 @@ void World::arrives(ProcessId process, Nanoseconds at) noexcept {
   if (at == util::kNever) return;
   for (const auto& each : processes_)
     if (each && each->id() == process) each->wake(at);
+}
+
+void World::meanwhile(const Process& process) noexcept {
+  Process& other = some_process();
+  if (inside_ || &other == &process || !other.awake()) return;
+  inside_ = true;
+  judge_.trace("meanwhile life %lu", other.life().number);
+  other.step();
+  inside_ = false;
 }
 
 void World::touches(const void* at, std::size_t size, bool writes) noexcept {

@@ -36,10 +36,13 @@ struct Tally {
 struct Mode {
   bool tracing = false;
   bool rings = true;  // else nobody shares memory
+  bool wakeful = false;  // who would sleep looks now and then instead
   bool fine = false;  // memory may be lost between any two instructions: no other build's run
 };
 
-class World final : private NetworkObserver, private FakeHypervisor::Observer {
+class World final : private NetworkObserver,
+                    private FakeHypervisor::Observer,
+                    private Elsewhere {
  public:
   World(std::uint64_t seed, const Mode& mode);
 
@@ -54,6 +57,7 @@ class World final : private NetworkObserver, private FakeHypervisor::Observer {
   void stopped(const proto::Address& at) noexcept override;
   void misused(const char* what) noexcept override;
   void stirs(ProcessId process, Nanoseconds at) noexcept override { arrives(process, at); }
+  void meanwhile(const Process& process) noexcept override;
 
   void turn();
   bool over() const noexcept;
@@ -92,6 +96,7 @@ class World final : private NetworkObserver, private FakeHypervisor::Observer {
   Dice ring_dice_;
   Nanoseconds next_ring_event_;
   bool stormy_ = true;
+  bool inside_ = false;  // somebody runs in the middle of somebody else's step
   Tally tally_;
 };
 

@@ -8,7 +8,8 @@ namespace xs::sim {
 struct RegressionSeed {
   std::uint64_t seed;
   const char* found;
-  bool rings = false;  // whether memory was shared
+  bool rings = false;     // whether memory was shared
+  bool sleepers = false;  // whether processes slept; else they were --wakeful
 };
 
 inline constexpr RegressionSeed kRegressionSeeds[] = {
@@ -32,6 +33,7 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {4583, "a candidate was told of a new card only, and never opened", true},
     {40978, "offers over a living connection kept the other way from being given up", true},
     {61164, "frames that one lane had sent were let go more slowly than another acknowledged them", true},
+    {6331, "refusals of a port counted against the process that took it later", false, true},
     {20590, "greetings of a new card were answered over a dead connection only, without end", true},
 };
 

@@ -97,6 +97,13 @@ FakeLink* FakeHv::first_due() const noexcept {
   return first;
 }
 
+Nanoseconds FakeHv::readable_at() const noexcept {
+  if (dead_) return util::kNever;
+  Nanoseconds first = moving_ ? 0 : util::kNever;
+  for (const FakeLink* link : links_) first = std::min(first, link->due());
+  return std::max(first, told_from_);
+}
+
 bool FakeHv::due() const noexcept {
   return !dead_ && machine_.now() >= told_from_ && (moving_ || first_due());
 }

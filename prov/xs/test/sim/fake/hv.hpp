@@ -45,6 +45,13 @@ class FakeHv final : public hv::Backend {
   bool dead() const noexcept { return dead_; }
   const std::vector<FakeLink*>& links() const noexcept { return links_; }
 
+  // ---- For sleepers and judges ----
+  // When the descriptor becomes readable, or did.
+  Nanoseconds readable_at() const noexcept;
+  Nanoseconds told_from() const noexcept { return told_from_; }
+  // Links of ours that were lost so far.
+  std::uint64_t losses() const noexcept { return losses_; }
+
   // ---- For links ----
   FakeHypervisor& machine() noexcept { return machine_; }
   hv::Counters& count() noexcept { return counters_; }
@@ -52,6 +59,7 @@ class FakeHv final : public hv::Backend {
   int lacks() noexcept;
   // Has moved, and was not told yet.
   bool moving() const noexcept { return moving_; }
+  void count_loss() noexcept { ++losses_; }
   void forget(const FakeLink& link) noexcept { std::erase(links_, &link); }
   void stir(Nanoseconds at) noexcept { machine_.stir(process_, std::max(at, told_from_)); }
 
@@ -74,6 +82,7 @@ class FakeHv final : public hv::Backend {
   std::vector<FakeLink*> links_;
   bool dead_ = false;
   bool moving_ = false;
+  std::uint64_t losses_ = 0;
   Nanoseconds told_from_ = 0;
   Nanoseconds lacks_until_ = 0;
   int lacking_ = 0;
@@ -93,6 +102,10 @@ class FakeLink final : public hv::Link {
   hv::Rang ring() noexcept override;
 
   FakeHv& backend() noexcept { return backend_; }
+  // Both ends are there and have not heard otherwise.
+  bool whole() const noexcept { return far_ && state_ == hv::LinkState::kOpen; }
+  // A ring of the peer went unheard, and none was heard since.
+  bool missed_ring() const noexcept { return missed_ring_; }
   // Nobody has answered yet.
   bool waits() const noexcept { return state_ == hv::LinkState::kMeeting && !met_; }
   // The process with the smaller incarnation calls.
@@ -144,6 +157,7 @@ class FakeLink final : public hv::Link {
   FakeLink* far_ = nullptr;  // until one of the two has parted
   bool met_ = false;
   bool genuine_ = true;
+  bool missed_ring_ = false;
   std::deque<News> news_;
   std::vector<Unclaimed> unclaimed_;
   std::vector<FakeShare*> shares_;

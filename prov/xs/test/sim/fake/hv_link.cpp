@@ -127,7 +127,11 @@ void FakeLink::part(Nanoseconds at) noexcept {
 void FakeLink::be_rung() noexcept {
   FakeHypervisor& machine = backend_.machine();
   const auto rings = [](const News& each) { return each.kind == Kind::kRung; };
-  if (!machine.habits().bells || machine.dice().percent(machine.habits().deaf_percent)) return;
+  if (!machine.habits().bells) return;
+  if (machine.dice().percent(machine.habits().deaf_percent)) {
+    missed_ring_ = true;
+    return;
+  }
   if (!met_ || state_ == LinkState::kLost || std::any_of(news_.begin(), news_.end(), rings)) return;
   hear({.due = soon(), .kind = Kind::kRung});
 }
@@ -170,11 +174,13 @@ void FakeLink::tell(hv::Events& events) noexcept {
       return;
     case Kind::kRung:
       ++tally.rung;
+      missed_ring_ = false;
       return events.rung(*this);
     case Kind::kLost:
       state_ = LinkState::kLost;
       unclaimed_.clear();
       ++tally.lost;
+      backend_.count_loss();
       if (news.why == Loss::kGone) ++backend_.count().gone;
       if (news.why == Loss::kExhausted) ++backend_.count().exhausted;
       return events.lost(*this, news.why);

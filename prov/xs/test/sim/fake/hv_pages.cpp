@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "sim/fake/hv.hpp"
@@ -52,8 +53,8 @@ void page_touched(int, siginfo_t* info, void* context) noexcept {
 
 void stepped(int, siginfo_t*, void* context) noexcept {
   if (stepping && --steps > 0) return;
-  if (stepping) stepping->spring();
-  stepping = nullptr;
+  FakeMapping* const due = std::exchange(stepping, nullptr);
+  if (due) due->spring();
   set_stepping(context, false);
 }
 
@@ -125,6 +126,7 @@ FakeMapping::~FakeMapping() {
 // instruction that reads shared pages.
 void FakeMapping::turn(Sight sight) noexcept {
   if (sight <= sight_) return;
+  cancel_visit();
   std::byte* const fresh = reserve(size_, MAP_PRIVATE);
   if (!fresh) return;
   mprotect(begin_, size_, PROT_READ);
@@ -139,7 +141,26 @@ void FakeMapping::turn(Sight sight) noexcept {
   ++machine_.tally().turned;
 }
 
+void FakeMapping::set_visit(const std::function<void()>* visit, unsigned later) noexcept {
+  if (trap_ != Sight::kTrue || sight_ != Sight::kTrue) return;
+  catch_touches();
+  std::erase(trapped, this);
+  trapped.push_back(this);
+  visit_ = visit;
+#if defined(__x86_64__)
+  trap_later_ = later;
+#endif
+  mprotect(begin_, size_, PROT_NONE);
+}
+
+void FakeMapping::cancel_visit() noexcept {
+  if (!std::exchange(visit_, nullptr)) return;
+  if (stepping == this) stepping = nullptr;
+  mprotect(begin_, size_, PROT_READ);
+}
+
 void FakeMapping::set_trap(std::size_t page, Sight sight, unsigned later) noexcept {
+  cancel_visit();
   catch_touches();
   mprotect(begin_, size_, PROT_READ);
   std::erase(trapped, this);
@@ -153,6 +174,11 @@ void FakeMapping::set_trap(std::size_t page, Sight sight, unsigned later) noexce
 }
 
 bool FakeMapping::touched(const void* address, unsigned& later) noexcept {
+  if (visit_ && address >= begin_ && address < begin_ + size_) {
+    mprotect(begin_, size_, PROT_READ);
+    later = trap_later_;
+    return true;
+  }
   const std::byte* const page = begin_ + trap_page_ * hv::kPageSize;
   if (trap_ == Sight::kTrue || address < page || address >= page + hv::kPageSize) return false;
   mprotect(begin_, size_, PROT_READ);
@@ -161,6 +187,7 @@ bool FakeMapping::touched(const void* address, unsigned& later) noexcept {
 }
 
 void FakeMapping::spring() noexcept {
+  if (const auto* const visit = std::exchange(visit_, nullptr)) return (*visit)();
   turn(trap_);
   trap_ = Sight::kTrue;
   ++machine_.tally().sprung;

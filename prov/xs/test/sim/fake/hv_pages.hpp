@@ -3,6 +3,7 @@
 // sees can change while its pointers stay, as real mappings do when a place is lost.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -83,6 +84,11 @@ class FakeMapping final : public hv::Mapping {
   // that copy a frame. A second trap takes the place of the first. later: so many instructions
   // after that one; another build may be elsewhere by then (x86-64, else 0).
   void set_trap(std::size_t page, Sight sight, unsigned later = 0) noexcept;
+  // Somebody else runs in the middle of the next instruction that reads from here, or so many
+  // after it. Not while a trap is set.
+  void set_visit(const std::function<void()>* visit, unsigned later) noexcept;
+  // Whoever has not come by now does not come.
+  void cancel_visit() noexcept;
   // Whether the address lies in the trap; then the page can be read from now on, and the trap
   // springs at once, or after the given number of instructions.
   bool touched(const void* address, unsigned& later) noexcept;
@@ -98,6 +104,7 @@ class FakeMapping final : public hv::Mapping {
   Sight trap_ = Sight::kTrue;  // none
   std::size_t trap_page_ = 0;
   unsigned trap_later_ = 0;
+  const std::function<void()>* visit_ = nullptr;  // what the trap is for, if not for that
 };
 
 }  // namespace xs::sim

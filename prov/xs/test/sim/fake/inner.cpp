@@ -88,6 +88,7 @@ Posted FakeEndpoint::tagged_send(InnerAddress to, std::uint64_t tag,
 }
 
 Posted FakeEndpoint::post(InnerAddress to, Outgoing&& message) noexcept {
+  drained_ = false;
   if (to >= table_.size()) {
     network_.observer().misused("an inner address that was never given");
     return Posted::kFailed;
@@ -180,8 +181,8 @@ bool FakeEndpoint::takes(Connection& asking) noexcept {
       else if (network_.habits().holds_on)
         return false;
       own.superseded = true;
-      own.ends_at = std::min(own.ends_at, network_.now() + network_.dice().below(
-                                              20 * network_.habits().latency_high));
+      own.ends_at = std::min(
+          own.ends_at, network_.now() + network_.dice().below(20 * network_.habits().latency_high));
     }
   }
   return true;
@@ -238,6 +239,7 @@ void FakeEndpoint::end(InnerOperation* operation, std::size_t length, int error)
 
 void FakeEndpoint::read_out(InnerOperation& operation) noexcept {
   --sends_;
+  read_out_ = true;
   end(&operation, 0, 0);
 }
 

@@ -29,9 +29,7 @@ class FakeProvider final : public carrier::InnerProvider {
   std::size_t receive_depth() const noexcept override { return 64; }
   std::size_t message_limit() const noexcept override { return SIZE_MAX; }
   std::size_t frame_limit() const noexcept override { return network_.habits().rendezvous_over; }
-  bool bulk_ends() const noexcept override {
-    return network_.habits().rendezvous_over == SIZE_MAX;
-  }
+  bool bulk_ends() const noexcept override { return network_.habits().rendezvous_over == SIZE_MAX; }
   const proto::Address& source() const noexcept override { return source_; }
 
   util::Result<std::unique_ptr<carrier::InnerEndpoint>> open(
@@ -65,8 +63,16 @@ class FakeEndpoint final : public carrier::InnerEndpoint {
                                  carrier::InnerOperation& operation) noexcept override;
   void cancel_receive(carrier::InnerOperation& operation) noexcept override;
   std::size_t poll(std::span<carrier::InnerCompletion> out) noexcept override;
-  int wait_descriptor() const noexcept override { return -1; }
-  bool may_sleep() noexcept override { return ended_.empty(); }
+  // No real one: a number that the simulation's sleepers know, once somebody has wanted it.
+  int wait_descriptor() const noexcept override { return descriptor_; }
+  void want_waits() noexcept override {
+    if (descriptor_ < 0) descriptor_ = network_.new_descriptor();
+  }
+  bool may_sleep() noexcept override { return drained_ && ended_.empty(); }
+  bool settled() const noexcept override { return drained_; }
+  // When that descriptor becomes readable, or did: something to read or to accept, room to write
+  // for what waits for it. What ends in the middle of a post shows nowhere, as in the tcp family.
+  Nanoseconds readable_at() const noexcept;
 
   ProcessId process() const noexcept { return process_; }
   // ---- For the network ----
@@ -105,6 +111,8 @@ class FakeEndpoint final : public carrier::InnerEndpoint {
   void read(Line& line) noexcept;
   bool begin_receive(Line& line, const Label& label) noexcept;
   bool find_receive(const Label& label, Receive& found) noexcept;
+  bool awaited(const Label& label) const noexcept;
+  Nanoseconds readable_at(const Line& line) const noexcept;
   void fill(Receive& receive, const Stretch& stretch) noexcept;
   void lose(Line& line) noexcept;
   void close(Line& line) noexcept;
@@ -118,10 +126,14 @@ class FakeEndpoint final : public carrier::InnerEndpoint {
   std::deque<Receive> untagged_;
   std::deque<Receive> tagged_;
   std::deque<carrier::InnerCompletion> ended_;
+  std::vector<std::uint64_t> taken_back_;  // tags of receives whose owner has yet to hear of it
   std::vector<Line> lines_;
   std::deque<Asked> asked_;
   std::vector<FakeProbe*> probes_;
   std::size_t sends_ = 0;  // under way
+  int descriptor_ = -1;
+  bool drained_ = false;   // the last poll() found nothing, and nothing was posted since
+  bool read_out_ = false;  // the peer has said that it has read something of ours
   Nanoseconds again_until_ = 0;
 };
 

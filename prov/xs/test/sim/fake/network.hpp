@@ -86,6 +86,7 @@ class FakeNetwork final : public util::Clock {
   // ---- Kernels ----
   FakeEndpoint* listener(const proto::Address& address) noexcept;
   bool listen(const proto::Address& address, FakeEndpoint& endpoint) noexcept;
+  int new_descriptor() noexcept { return ++descriptors_; }
   void unlisten(const proto::Address& address) noexcept { listeners_.erase(address); }
   std::uint16_t free_port(unsigned host) noexcept;
   const std::map<proto::Address, FakeEndpoint*>& listeners() const noexcept { return listeners_; }
@@ -115,6 +116,7 @@ class FakeNetwork final : public util::Clock {
   Dice dice_;
   NetworkObserver& observer_;
   Nanoseconds now_ = 1000 * util::kSecond;
+  int descriptors_ = 0;
   std::map<proto::Address, FakeEndpoint*> listeners_;
   std::set<ProcessId> processes_;
   std::set<unsigned> gone_;

@@ -15,10 +15,11 @@ using carrier::Posted;
 namespace {
 constexpr std::size_t kHead = 16;  // what a message takes of a socket beside its bytes
 constexpr int kTruncated = 265;    // FI_ETRUNC
-}
+}  // namespace
 
 Posted FakeEndpoint::receive(void* buffer, std::size_t size, InnerOperation& operation) noexcept {
   const struct iovec iov { buffer, size };
+  drained_ = false;
   untagged_.push_back({&operation, Pieces({&iov, 1}), 0});
   return Posted::kOk;
 }
@@ -27,6 +28,7 @@ Posted FakeEndpoint::tagged_receive(std::uint64_t tag, std::span<const struct io
                                     InnerOperation& operation) noexcept {
   if (iov.size() > network_.habits().iov_limit) network_.observer().misused("iov limit");
   if (tagged_.size() >= network_.habits().tagged_depth) return Posted::kAgain;
+  drained_ = false;
   network_.observer().carried("awaits", name_, name_, true, {});
   tagged_.push_back({&operation, Pieces(iov), tag});
   return Posted::kOk;
@@ -34,11 +36,13 @@ Posted FakeEndpoint::tagged_receive(std::uint64_t tag, std::span<const struct io
 
 // What a message has begun to fill goes on: it ends by its data or with its connection.
 void FakeEndpoint::cancel_receive(InnerOperation& operation) noexcept {
+  drained_ = false;
   for (auto* receives : {&untagged_, &tagged_}) {
     const auto found = std::find_if(receives->begin(), receives->end(), [&](const Receive& each) {
       return each.operation == &operation;
     });
     if (found == receives->end()) continue;
+    if (receives == &tagged_) taken_back_.push_back(found->tag);
     receives->erase(found);
     network_.observer().carried("takes back", name_, name_, true, {});
     return end(&operation, 0, ECANCELED);
@@ -59,9 +63,12 @@ std::size_t FakeEndpoint::poll(std::span<InnerCompletion> out) noexcept {
     read(line);
   }
   std::erase_if(lines_, [](const Line& line) { return line.own().state == EndState::kGone; });
+  read_out_ = false;
+  drained_ = ended_.empty();
   const std::size_t taken = std::min(out.size(), ended_.size());
   std::copy_n(ended_.begin(), taken, out.begin());
   ended_.erase(ended_.begin(), ended_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (ended_.empty()) taken_back_.clear();
   return taken;
 }
 
@@ -109,8 +116,8 @@ void FakeEndpoint::write_piece(Line& line, Outgoing& message, std::size_t size) 
     // Reported as written all the same.
     if (connection.dark) far.unread += size + kHead;
     const Nanoseconds learns =
-        network_.now() + (connection.dark ? network_.habits().tcp_timeout
-                                          : 2 * network_.habits().latency_high);
+        network_.now() +
+        (connection.dark ? network_.habits().tcp_timeout : 2 * network_.habits().latency_high);
     own.ends_at = std::min(own.ends_at, learns);
     network_.observer().arrives(process_, own.ends_at);
     return;
@@ -147,7 +154,9 @@ void FakeEndpoint::read(Line& line) noexcept {
 bool FakeEndpoint::begin_receive(Line& line, const Label& label) noexcept {
   Receive& active = line.own().active;
   if (!find_receive(label, active)) {
-    if (label.tagged) network_.observer().stopped(name_);
+    // Who has taken its receive back puts another one in its place as soon as it hears of that.
+    const bool soon = std::ranges::find(taken_back_, label.tag) != taken_back_.end();
+    if (label.tagged && !soon) network_.observer().stopped(name_);
     return false;
   }
   if (label.total <= active.memory.size()) return true;
@@ -155,6 +164,30 @@ bool FakeEndpoint::begin_receive(Line& line, const Label& label) noexcept {
   active.operation = nullptr;
   lose(line);
   return false;
+}
+
+bool FakeEndpoint::awaited(const Label& label) const noexcept {
+  const auto& receives = label.tagged ? tagged_ : untagged_;
+  return std::any_of(receives.begin(), receives.end(),
+                     [&](const Receive& each) { return each.tag == label.tag; });
+}
+
+// A connection that is stopped for want of a receive is not looked at before one is posted.
+Nanoseconds FakeEndpoint::readable_at(const Line& line) const noexcept {
+  const End& own = line.own();
+  if (own.state == EndState::kConnecting) return line.connection->answered_at;
+  if (own.state != EndState::kUp) return util::kNever;
+  if (!own.queue.empty() && line.far().unread < network_.habits().socket_bytes) return 0;
+  if (own.arriving.empty()) return own.ends_at;
+  const Stretch& next = own.arriving.front();
+  return next.offset > 0 || awaited(next.label) ? next.arrives : util::kNever;
+}
+
+Nanoseconds FakeEndpoint::readable_at() const noexcept {
+  Nanoseconds first = read_out_ ? 0 : util::kNever;
+  for (const Asked& each : asked_) first = std::min(first, each.arrives);
+  for (const Line& line : lines_) first = std::min(first, readable_at(line));
+  return first;
 }
 
 bool FakeEndpoint::find_receive(const Label& label, Receive& found) noexcept {
@@ -169,12 +202,11 @@ bool FakeEndpoint::find_receive(const Label& label, Receive& found) noexcept {
 
 void FakeEndpoint::fill(Receive& receive, const Stretch& stretch) noexcept {
   const std::byte* from = stretch.bytes.data();
-  receive.memory.each(stretch.offset, stretch.bytes.size(),
-                      [&](std::byte* at, std::size_t part) {
-                        network_.observer().touches(at, part, true);
-                        std::memcpy(at, from, part);
-                        from += part;
-                      });
+  receive.memory.each(stretch.offset, stretch.bytes.size(), [&](std::byte* at, std::size_t part) {
+    network_.observer().touches(at, part, true);
+    std::memcpy(at, from, part);
+    from += part;
+  });
 }
 
 }  // namespace xs::sim

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "sim/sleeper.hpp"
+
+#include <algorithm>
+
+#include "sim/fake/inner.hpp"
+
+namespace xs::sim {
+
+bool Sleeper::arm(core::Endpoint& endpoint, const FakeHv* hv, const std::function<void()>& between,
+                  const std::function<bool()>& empty) {
+  constexpr int kPasses = 4;
+  hv_ = hv;
+  kicked_ = false;
+  endpoint.before_sleep();
+  for (int pass = 0; pass < kPasses && !asleep_; ++pass) {
+    endpoint.progress();
+    between();
+    asleep_ = endpoint.may_sleep();
+  }
+  if (asleep_) due_ = endpoint.due();
+  return asleep_ = asleep_ && empty();
+}
+
+void Sleeper::leaving(const core::Endpoint& endpoint, bool filled) noexcept {
+  if (filled || !endpoint.settled())
+    kicked_ = true;
+  else
+    due_ = std::min(due_, endpoint.due());
+}
+
+template <class F>
+Nanoseconds Sleeper::first_arrival(F&& counts) const noexcept {
+  Nanoseconds first = util::kNever;
+  for (const auto& [address, endpoint] : network_.listeners())
+    if (endpoint->process() == process_ && counts(*endpoint))
+      first = std::min(first, endpoint->readable_at());
+  return first;
+}
+
+Nanoseconds Sleeper::wakes_at() const noexcept {
+  if (kicked_) return 0;
+  const Nanoseconds heard = hv_ ? hv_->readable_at() : util::kNever;
+  const Nanoseconds came = first_arrival(
+      [this](const FakeEndpoint& each) { return watched_.contains(each.wait_descriptor()); });
+  return std::min({timer(), heard, came});
+}
+
+Nanoseconds Sleeper::arrived_at() const noexcept {
+  return first_arrival([](const FakeEndpoint&) { return true; });
+}
+
+}  // namespace xs::sim
