@@ -90,6 +90,8 @@ class BasicConsumer {
   // Enough was taken to tell the peer of it.
   bool publish_due() const noexcept { return owed_ >= cell_count_ / 4; }
 
+  // Something was taken that the peer has not been told of.
+  bool owes() const noexcept { return owed_ != 0; }
   // Tells the peer how many frames were taken. To be called when due, and whenever peek() finds
   // nothing. True: the peer's doorbell must be rung.
   [[nodiscard]] bool publish() noexcept {

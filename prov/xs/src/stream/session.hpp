@@ -118,6 +118,12 @@ class Session {
   const PathCounters& path_counters() const noexcept { return path_.counters; }
   // A ring was left, and the peer has not answered yet.
   bool leaves_ring() const noexcept { return path_.state == PathState::kLeaving; }
+  // For who judges from outside.
+  struct Numbers {
+    std::uint64_t una, cursor, tail;
+  };
+  Numbers numbers() const noexcept { return {una_, cursor_, tail_}; }
+  const Path& path() const noexcept { return path_; }
   // Where the peer's process lives, as it said last.
   const proto::NeighbourCard& peer_card() const noexcept { return peer_card_; }
 

@@ -86,7 +86,7 @@ void Process::act_beside() {
 // Of the inner provider everything is seen as soon as it is there, or after a blind lane's pause.
 void Process::judge_wake() {
   const Nanoseconds arrived = sleeper_.arrived_at();
-  if (arrived == 0 || arrived > now()) return;
+  if (arrived > now()) return;
   const Nanoseconds since = std::max({arrived, slept_at_, busy_until_});
   if (now() - since > kBlind + scenario_.grain + lateness_)
     judge_.fail("member %u slept %lu ns with something of the inner provider's to be looked at",

@@ -12,9 +12,9 @@ constexpr Nanoseconds kShortestPause = 1'000;
 constexpr Nanoseconds kPause = 200'000;  // between looks of an idle process, at first
 constexpr Nanoseconds kLongestPause = 20 * util::kMillisecond;
 constexpr std::size_t kLanes = 4;
-constexpr std::size_t kControlFrames = 16;  // per session
-constexpr unsigned kSoonIdle = 200;         // looks
-constexpr unsigned kSleepy = 20;            // looks
+constexpr std::size_t kControlFrames = 16;            // per session
+constexpr unsigned kSoonIdle = 200;                   // looks
+constexpr unsigned kSleepy = 20;                      // looks
 constexpr Nanoseconds kPatience = 3 * util::kSecond;  // for messages that may not come
 }  // namespace
 
@@ -111,6 +111,7 @@ void Process::close() {
     outcome_.paths.left += paths.left;
     outcome_.paths.faults += paths.faults;
   });
+  closes_ = true;
   book_.detach(*endpoint_);
   endpoint_.reset();
   if (!hv_) return;
@@ -190,7 +191,7 @@ void Process::drain() {
     if (now() - uncertain_since_ < kPatience) return;
   }
   take_back_receives();
-  if (!everything_ended() || !claims_.empty() || awaits_left()) return;
+  if (!everything_ended() || !claims_.empty() || awaits_answer()) return;
   phase_ = Phase::kParting;
   parting_since_ = now();
   judge_.trace("life %lu parts", life_.number);
@@ -206,13 +207,18 @@ void Process::take_back_receives() {
   }
 }
 
-// Whoever lives answers it; who has died can't, and nobody need find out.
-bool Process::awaits_left() {
+// Whoever lives answers LEFT, and OFFER while both are neighbours; who has died can't, and nobody
+// need find out.
+bool Process::awaits_answer() {
   bool awaits = false;
   endpoint_->peers().for_each([&](core::Peer& peer) {
     const stream::Session* session = peer.session;
-    awaits = awaits ||
-             (session && session->open() && session->leaves_ring() && !session->goodbye_taken());
+    if (!session || !session->open() || session->goodbye_taken()) return;
+    const stream::Path& path = session->path();
+    const bool asks =
+        path.state == stream::PathState::kOffered || path.state == stream::PathState::kAnswered;
+    const bool neighbours = path.link && static_cast<const FakeLink*>(path.link)->whole();
+    awaits = awaits || session->leaves_ring() || (asks && neighbours);
   });
   return awaits && !around_.ledger.anybody_died();
 }

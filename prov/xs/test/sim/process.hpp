@@ -75,6 +75,15 @@ class Process {
 
   Phase phase() const noexcept { return phase_; }
   bool has_endpoint() const noexcept { return endpoint_ != nullptr; }
+  core::Endpoint& endpoint() noexcept { return *endpoint_; }
+  // Its endpoint is being closed.
+  bool closes() const noexcept { return closes_; }
+  // Null: it shares memory with nobody.
+  const FakeHv* hv() const noexcept { return hv_; }
+  const Sleeper& sleeper() const noexcept { return sleeper_; }
+  // Of who is asleep: when, and how much after what woke it at most.
+  Nanoseconds wakes_at() const noexcept;
+  Nanoseconds lateness() const noexcept { return lateness_; }
   Life& life() noexcept { return life_; }
   ProcessId id() const noexcept { return id_; }
   std::string state() const;
@@ -131,7 +140,7 @@ class Process {
   void drain_kind(bool tagged);
   void take_back_receives();
   bool everything_ended() const;
-  bool awaits_left();
+  bool awaits_answer();
   void part();
   Action& add(Kind kind);
 
@@ -162,7 +171,6 @@ class Process {
   void interrupt();
   void expect_visit();
   void expect_nobody() noexcept;
-  Nanoseconds wakes_at() const noexcept;
   void act_beside();
   void judge_wake();
   proto::Address address_of(unsigned member) const;
@@ -222,6 +230,7 @@ class Process {
   Nanoseconds pause_ = 1000;
   unsigned idle_ = 0;
   unsigned sleeps_ = 0;  // so far
+  bool closes_ = false;
   bool watching_ = false;
   std::function<void()> visit_ = [this] { around_.elsewhere.meanwhile(*this); };
   Nanoseconds slept_at_ = 0;

@@ -87,6 +87,7 @@ void place_members(Scenario& made, Dice dice) {
                          ? 0
                          : static_cast<unsigned>(dice.pick({0u, 2u, 8u, 30u}));
   made.rings_suffer = made.ring_events > 0 || made.hv.likeness == Likeness::kPretend;
+  if (made.severity != Severity::kCalm) made.habits.late_percent = dice.pick({0u, 0u, 10u, 50u});
   for (const Member& member : made.members)
     made.rings_suffer = made.rings_suffer || member.config.ring_memory < kPlentyForRings;
 }

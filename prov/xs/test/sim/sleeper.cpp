@@ -30,24 +30,27 @@ void Sleeper::leaving(const core::Endpoint& endpoint, bool filled) noexcept {
 }
 
 template <class F>
-Nanoseconds Sleeper::first_arrival(F&& counts) const noexcept {
-  Nanoseconds first = util::kNever;
+void Sleeper::each_endpoint(F&& f) const noexcept {
   for (const auto& [address, endpoint] : network_.listeners())
-    if (endpoint->process() == process_ && counts(*endpoint))
-      first = std::min(first, endpoint->readable_at());
-  return first;
+    if (endpoint->process() == process_) f(*endpoint);
 }
 
 Nanoseconds Sleeper::wakes_at() const noexcept {
   if (kicked_) return 0;
-  const Nanoseconds heard = hv_ ? hv_->readable_at() : util::kNever;
-  const Nanoseconds came = first_arrival(
-      [this](const FakeEndpoint& each) { return watched_.contains(each.wait_descriptor()); });
-  return std::min({timer(), heard, came});
+  Nanoseconds first = std::min(timer(), hv_ ? hv_->readable_at() : util::kNever);
+  each_endpoint([&](const FakeEndpoint& each) {
+    if (watched_.contains(each.wait_descriptor())) first = std::min(first, each.readable_at());
+  });
+  return first;
 }
 
 Nanoseconds Sleeper::arrived_at() const noexcept {
-  return first_arrival([](const FakeEndpoint&) { return true; });
+  Nanoseconds first = util::kNever;
+  each_endpoint([&](const FakeEndpoint& each) {
+    first = std::min(first, each.ended_at());
+    if (const Nanoseconds at = each.readable_at(); at > 0) first = std::min(first, at);
+  });
+  return first;
 }
 
 }  // namespace xs::sim

@@ -30,13 +30,14 @@ class Sleeper final : public core::WaitSet {
   void leaving(const core::Endpoint& endpoint, bool filled) noexcept;
   // When something that was armed wakes it.
   Nanoseconds wakes_at() const noexcept;
-  // Since when something of the inner provider's has been there to be looked at, watched or not.
+  // Since when something of the inner provider's has been there to be looked at, watched or not, as
+  // far as that is known.
   Nanoseconds arrived_at() const noexcept;
   void wake() noexcept { asleep_ = false; }
 
  private:
   template <class F>
-  Nanoseconds first_arrival(F&& counts) const noexcept;
+  void each_endpoint(F&& f) const noexcept;
   // Not before the endpoint's clock shows that time.
   Nanoseconds timer() const noexcept { return due_ == util::kNever ? due_ : due_ + grain_; }
 

@@ -25,6 +25,7 @@ void World::still() noexcept {
   stormy_ = false;
   network_.habits().again_percent = 0;
   network_.habits().refuses_percent = 0;
+  network_.habits().late_percent = 0;
   machine_.habits().deaf_percent = 0;
   for (const auto& process : processes_) process->stop_working();
 }

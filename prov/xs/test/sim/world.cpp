@@ -30,11 +30,13 @@ World::World(std::uint64_t seed, const Mode& mode)
       arena_(judge_),
       machine_(network_, scenario_.hv, seed ^ 0x41195, this),
       around_{scenario_, network_, judge_, ledger_, arena_, machine_, *this},
+      watch_(judge_, scenario_, network_, machine_, processes_),
       began_(network_.now()),
       next_event_(began_ + dice_.below(scenario_.stormy / (scenario_.events + 1) + 1)),
       ring_dice_(seed ^ 0x51d3),
       next_ring_event_(util::kNever) {
   scenario_.wakeful = mode.wakeful;
+  if (mode.wakeful) network_.habits().late_percent = 0;  // older than that
   scenario_.fine = mode.fine;
   if (scenario_.ring_events > 0)
     next_ring_event_ =
@@ -121,8 +123,15 @@ void World::turn() {
   }
   if (next->next_step() == util::kNever) return judge_.fail("nobody has anything to do");
   network_.set_time(std::max(network_.now(), next->next_step()));
-  next->step();
+  disturbed_ = false;
+  step(*next);
   look_at_phases();
+}
+
+void World::step(Process& process) {
+  watch_.begins_step();
+  process.step();
+  watch_.stepped(process, disturbed_);
 }
 
 bool World::over() const noexcept {
@@ -160,16 +169,36 @@ void World::meanwhile(const Process& process) noexcept {
   if (inside_ || &other == &process || !other.awake()) return;
   inside_ = true;
   judge_.trace("meanwhile life %lu", other.life().number);
-  other.step();
+  step(other);
   inside_ = false;
+  disturbed_ = true;
 }
 
 void World::touches(const void* at, std::size_t size, bool writes) noexcept {
   arena_.touched(at, size, writes);
 }
 
+void World::watch_rings(const char* what, util::Bytes bytes) noexcept {
+  if (bytes.size() < proto::kPrefixSize) {
+    if (*what == 'r') watch_.hears(Watch::kAnyToken, Watch::kAnyEpoch, proto::Kind::kLeft);
+    return;
+  }
+  const auto kind = util::load<proto::Kind>(bytes.data());
+  if (kind != proto::Kind::kOffer && kind != proto::Kind::kLeft) return;
+  // A frame may travel in pieces: then its epoch, or all of it, is not known.
+  const bool told = bytes.size() >= proto::kPrefixSize + proto::Left::kSize;
+  const std::byte* const body = bytes.data() + proto::kPrefixSize;
+  const std::uint64_t epoch = told ? util::load<std::uint64_t>(body) : Watch::kAnyEpoch;
+  const bool answers = told && util::load<std::uint32_t>(body + 8) != 0;
+  if (*what == 'r')
+    watch_.hears(util::load<std::uint64_t>(bytes.data() + 8), epoch, kind);
+  else if (kind == proto::Kind::kLeft && !answers)
+    watch_.says_left(epoch);
+}
+
 void World::carried(const char* what, const proto::Address& at, const proto::Address& far,
                     bool tagged, std::span<const std::byte> bytes) noexcept {
+  if (!tagged) watch_rings(what, bytes);
   if (!judge_.tracing()) return;
   const auto frame = bytes.size() < proto::kPrefixSize ? std::nullopt : prefix_of(bytes);
   if (tagged || !frame)

@@ -7,6 +7,7 @@
 
 #include "sim/process.hpp"
 #include "sim/scenario.hpp"
+#include "sim/watch.hpp"
 
 namespace xs::sim {
 
@@ -35,14 +36,12 @@ struct Tally {
 
 struct Mode {
   bool tracing = false;
-  bool rings = true;  // else nobody shares memory
+  bool rings = true;     // else nobody shares memory
   bool wakeful = false;  // who would sleep looks now and then instead
-  bool fine = false;  // memory may be lost between any two instructions: no other build's run
+  bool fine = false;     // memory may be lost between any two instructions: no other build's run
 };
 
-class World final : private NetworkObserver,
-                    private FakeHypervisor::Observer,
-                    private Elsewhere {
+class World final : private NetworkObserver, private FakeHypervisor::Observer, private Elsewhere {
  public:
   World(std::uint64_t seed, const Mode& mode);
 
@@ -54,10 +53,13 @@ class World final : private NetworkObserver,
   void touches(const void* at, std::size_t size, bool writes) noexcept override;
   void carried(const char* what, const proto::Address& at, const proto::Address& far, bool tagged,
                std::span<const std::byte> bytes) noexcept override;
+  void watch_rings(const char* what, util::Bytes bytes) noexcept;
   void stopped(const proto::Address& at) noexcept override;
   void misused(const char* what) noexcept override;
   void stirs(ProcessId process, Nanoseconds at) noexcept override { arrives(process, at); }
+  void closes(FakeMapping& mapping) noexcept override { watch_.mapping_closes(mapping); }
   void meanwhile(const Process& process) noexcept override;
+  void step(Process& process);
 
   void turn();
   bool over() const noexcept;
@@ -91,12 +93,14 @@ class World final : private NetworkObserver,
   Surroundings around_;
   std::vector<std::unique_ptr<Process>> processes_;  // by member
   std::vector<std::unique_ptr<Process>> graveyard_;  // processes outlive their endpoints, perhaps
+  Watch watch_;
   Nanoseconds began_;
   Nanoseconds next_event_;
   Dice ring_dice_;
   Nanoseconds next_ring_event_;
   bool stormy_ = true;
-  bool inside_ = false;  // somebody runs in the middle of somebody else's step
+  bool inside_ = false;     // somebody runs in the middle of somebody else's step
+  bool disturbed_ = false;  // somebody has run so in this one
   Tally tally_;
 };
 

@@ -121,7 +121,7 @@ void FakeHv::kill() noexcept {
   if (dead_) return;
   dead_ = true;
   // Destructors of what is no process any more may write there.
-  machine_.turn_owned_by(number_, Sight::kFrozen);
+  machine_.keep_owned_by(number_);
   for (FakeLink* link : links_) link->part(link->soon());
   hang_up_on_callers(false);
 }

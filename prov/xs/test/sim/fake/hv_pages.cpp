@@ -118,6 +118,7 @@ FakeMapping::FakeMapping(FakeHypervisor& machine, unsigned owner, unsigned reade
 FakeMapping::~FakeMapping() {
   std::erase(trapped, this);
   if (stepping == this) stepping = nullptr;
+  mprotect(begin_, size_, PROT_READ);  // judges may look once more
   machine_.remove(*this);
   munmap(begin_, size_);
 }
@@ -126,6 +127,7 @@ FakeMapping::~FakeMapping() {
 // instruction that reads shared pages.
 void FakeMapping::turn(Sight sight) noexcept {
   if (sight <= sight_) return;
+  kept_ = false;
   cancel_visit();
   std::byte* const fresh = reserve(size_, MAP_PRIVATE);
   if (!fresh) return;
@@ -139,6 +141,12 @@ void FakeMapping::turn(Sight sight) noexcept {
   mremap(fresh, size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, begin_);
   sight_ = sight;
   ++machine_.tally().turned;
+}
+
+void FakeMapping::keep() noexcept {
+  const bool whole = sight_ == Sight::kTrue;
+  turn(Sight::kFrozen);
+  kept_ = whole;
 }
 
 void FakeMapping::set_visit(const std::function<void()>* visit, unsigned later) noexcept {

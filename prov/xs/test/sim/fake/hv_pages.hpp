@@ -77,9 +77,13 @@ class FakeMapping final : public hv::Mapping {
   unsigned reader() const noexcept { return reader_; }
   std::size_t pages() const noexcept { return size_ / hv::kPageSize; }
   Sight sight() const noexcept { return sight_; }
+  // It shows everything that its owner has written, dead or alive.
+  bool whole() const noexcept { return sight_ == Sight::kTrue || kept_; }
 
   // From now on it shows that, for good. What was frozen may still turn to ones.
   void turn(Sight sight) noexcept;
+  // Freezes as it is: the owner is dead.
+  void keep() noexcept;
   // turn() in the middle of the next instruction that reads from that page: often one of those
   // that copy a frame. A second trap takes the place of the first. later: so many instructions
   // after that one; another build may be elsewhere by then (x86-64, else 0).
@@ -101,6 +105,7 @@ class FakeMapping final : public hv::Mapping {
   std::byte* begin_;
   std::size_t size_;
   Sight sight_ = Sight::kTrue;
+  bool kept_ = false;
   Sight trap_ = Sight::kTrue;  // none
   std::size_t trap_page_ = 0;
   unsigned trap_later_ = 0;

@@ -24,6 +24,11 @@ void FakeHypervisor::turn_owned_by(unsigned owner, Sight sight) noexcept {
     if (mapping->owner() == owner) mapping->turn(sight);
 }
 
+void FakeHypervisor::keep_owned_by(unsigned owner) noexcept {
+  for (FakeMapping* mapping : mappings_)
+    if (mapping->owner() == owner) mapping->keep();
+}
+
 void FakeHypervisor::at_strike(std::uint64_t strikes, std::function<void()> blow) {
   blows_.push_back({strikes, std::move(blow)});
 }
@@ -76,6 +81,7 @@ void FakeHypervisor::add(FakeMapping& mapping) {
 }
 
 void FakeHypervisor::remove(FakeMapping& mapping) noexcept {
+  if (observer_) observer_->closes(mapping);
   std::erase(mappings_, &mapping);
   --standing_.mappings;
 }

@@ -43,6 +43,7 @@ class FakeHypervisor {
    public:
     // That process will have something to do at that time.
     virtual void stirs(ProcessId process, Nanoseconds at) noexcept = 0;
+    virtual void closes(FakeMapping&) noexcept {}
 
    protected:
     ~Observer() = default;
@@ -91,7 +92,10 @@ class FakeHypervisor {
   // ---- For the weather ----
   const std::vector<FakeHv*>& backends() const noexcept { return backends_; }
   const std::vector<FakeMapping*>& mappings() const noexcept { return mappings_; }
+  const std::vector<FakeShare*>& shares() const noexcept { return shares_; }
   std::vector<FakeLink*> links() const;
+  // What that process has written stays as it is now.
+  void keep_owned_by(unsigned owner) noexcept;
   // Turns all mappings that this process reads from, or of what it has shared.
   void turn_seen_by(unsigned reader, Sight sight) noexcept;
   void turn_owned_by(unsigned owner, Sight sight) noexcept;

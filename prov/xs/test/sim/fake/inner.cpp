@@ -89,6 +89,12 @@ Posted FakeEndpoint::tagged_send(InnerAddress to, std::uint64_t tag,
 
 Posted FakeEndpoint::post(InnerAddress to, Outgoing&& message) noexcept {
   drained_ = false;
+  const Posted posted = try_post(to, std::move(message));
+  if (posted != Posted::kOk) network_.count_refused();
+  return posted;
+}
+
+Posted FakeEndpoint::try_post(InnerAddress to, Outgoing&& message) noexcept {
   if (to >= table_.size()) {
     network_.observer().misused("an inner address that was never given");
     return Posted::kFailed;
@@ -234,6 +240,7 @@ void FakeEndpoint::vanish() noexcept {
 }
 
 void FakeEndpoint::end(InnerOperation* operation, std::size_t length, int error) noexcept {
+  if (ended_.empty()) ended_at_ = network_.now();
   ended_.push_back({operation, length, error});
 }
 

@@ -73,6 +73,8 @@ class FakeEndpoint final : public carrier::InnerEndpoint {
   // When that descriptor becomes readable, or did: something to read or to accept, room to write
   // for what waits for it. What ends in the middle of a post shows nowhere, as in the tcp family.
   Nanoseconds readable_at() const noexcept;
+  // Since when the oldest completion that nobody has taken yet stands, told or not.
+  Nanoseconds ended_at() const noexcept { return ended_.empty() ? util::kNever : ended_at_; }
 
   ProcessId process() const noexcept { return process_; }
   // ---- For the network ----
@@ -101,6 +103,9 @@ class FakeEndpoint final : public carrier::InnerEndpoint {
   };
 
   carrier::Posted post(carrier::InnerAddress to, Outgoing&& message) noexcept;
+  void say_late(const End& to, const Stretch& whole);
+  void say_what_is_late() noexcept;
+  carrier::Posted try_post(carrier::InnerAddress to, Outgoing&& message) noexcept;
   Line* line_to(const proto::Address& address) noexcept;
   void connect(const proto::Address& address) noexcept;
   void take_requests() noexcept;
@@ -126,10 +131,18 @@ class FakeEndpoint final : public carrier::InnerEndpoint {
   std::deque<Receive> untagged_;
   std::deque<Receive> tagged_;
   std::deque<carrier::InnerCompletion> ended_;
+  Nanoseconds ended_at_ = 0;
   std::vector<std::uint64_t> taken_back_;  // tags of receives whose owner has yet to hear of it
   std::vector<Line> lines_;
   std::deque<Asked> asked_;
   std::vector<FakeProbe*> probes_;
+  // Copies that are still to go.
+  struct Late {
+    Nanoseconds at;
+    proto::Address to;
+    std::vector<std::byte> bytes;
+  };
+  std::vector<Late> late_;
   std::size_t sends_ = 0;  // under way
   int descriptor_ = -1;
   bool drained_ = false;   // the last poll() found nothing, and nothing was posted since

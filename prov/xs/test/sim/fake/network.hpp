@@ -44,6 +44,9 @@ struct Habits {
   unsigned ports = 20000;        // for endpoints that take any
   unsigned refuses_percent = 0;  // connection attempts that fail for no reason
   unsigned again_percent = 0;    // posts that find no room for no reason
+  // Frames about rings of which a second one comes much later. They are said again until they are
+  // answered, and one may have been stuck in an older connection.
+  unsigned late_percent = 0;
 };
 
 // Who wants to hear of it.
@@ -68,7 +71,7 @@ class NetworkObserver {
 class FakeNetwork final : public util::Clock {
  public:
   FakeNetwork(const Habits& habits, std::uint64_t seed, NetworkObserver& observer) noexcept
-      : habits_(habits), dice_(seed), observer_(observer) {}
+      : habits_(habits), dice_(seed), late_dice_(seed ^ 0x1a7e), observer_(observer) {}
 
   Nanoseconds now() noexcept override { return now_; }
   void set_time(Nanoseconds now) noexcept { now_ = now; }
@@ -77,6 +80,8 @@ class FakeNetwork final : public util::Clock {
   // The weather changes them as it goes.
   Habits& habits() noexcept { return habits_; }
   Dice& dice() noexcept { return dice_; }
+  // For habits that came later: what the other dice say stays.
+  Dice& late_dice() noexcept { return late_dice_; }
   NetworkObserver& observer() noexcept { return observer_; }
 
   // 10.0.0.host, or with a port.
@@ -86,6 +91,9 @@ class FakeNetwork final : public util::Clock {
   // ---- Kernels ----
   FakeEndpoint* listener(const proto::Address& address) noexcept;
   bool listen(const proto::Address& address, FakeEndpoint& endpoint) noexcept;
+  // Posts that found no room so far.
+  std::uint64_t refused_posts() const noexcept { return refused_posts_; }
+  void count_refused() noexcept { ++refused_posts_; }
   int new_descriptor() noexcept { return ++descriptors_; }
   void unlisten(const proto::Address& address) noexcept { listeners_.erase(address); }
   std::uint16_t free_port(unsigned host) noexcept;
@@ -114,9 +122,11 @@ class FakeNetwork final : public util::Clock {
 
   Habits habits_;
   Dice dice_;
+  Dice late_dice_;
   NetworkObserver& observer_;
   Nanoseconds now_ = 1000 * util::kSecond;
   int descriptors_ = 0;
+  std::uint64_t refused_posts_ = 0;
   std::map<proto::Address, FakeEndpoint*> listeners_;
   std::set<ProcessId> processes_;
   std::set<unsigned> gone_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "proto/frame.hpp"
 #include "sim/fake/inner.hpp"
 
 namespace xs::sim {
@@ -51,6 +52,7 @@ void FakeEndpoint::cancel_receive(InnerOperation& operation) noexcept {
 
 std::size_t FakeEndpoint::poll(std::span<InnerCompletion> out) noexcept {
   if (!asked_.empty()) take_requests();
+  if (!late_.empty()) say_what_is_late();
   for (FakeProbe* probe : probes_) probe->accepted();
   // Sockets are read in no particular order: an older connection perhaps after its successor.
   const std::size_t count = lines_.size();
@@ -112,6 +114,7 @@ void FakeEndpoint::write_piece(Line& line, Outgoing& message, std::size_t size) 
   if (stretch.offset == 0)
     network_.observer().carried(connection.broken ? "loses" : "sends", name_, far.name,
                                 stretch.label.tagged, stretch.bytes);
+  if (stretch.offset == 0 && stretch.last()) say_late(far, stretch);
   if (connection.broken) {
     // Reported as written all the same.
     if (connection.dark) far.unread += size + kHead;
@@ -126,6 +129,30 @@ void FakeEndpoint::write_piece(Line& line, Outgoing& message, std::size_t size) 
   far.unread += size + kHead;
   network_.observer().arrives(far.process, stretch.arrives);
   far.arriving.push_back(std::move(stretch));
+}
+
+void FakeEndpoint::say_late(const End& to, const Stretch& whole) {
+  constexpr Nanoseconds kLatest = 300 * util::kMillisecond;
+  const auto kind = whole.bytes.empty() || whole.label.tagged
+                        ? 0u
+                        : std::to_integer<unsigned>(whole.bytes.front());
+  const bool of_rings = kind >= static_cast<unsigned>(proto::Kind::kOffer);
+  if (!of_rings || network_.habits().late_percent == 0) return;
+  Dice& dice = network_.late_dice();
+  if (dice.percent(network_.habits().late_percent))
+    late_.push_back({network_.now() + dice.below(kLatest), to.name, whole.bytes});
+}
+
+void FakeEndpoint::say_what_is_late() noexcept {
+  for (const Late& each : late_) {
+    Line* const line = each.at <= network_.now() ? line_to(each.to) : nullptr;
+    if (!line || line->own().state != EndState::kUp) continue;
+    Outgoing message;
+    message.label.total = each.bytes.size();
+    message.copy = each.bytes;
+    line->own().queue.push_back(std::move(message));
+  }
+  std::erase_if(late_, [&](const Late& each) { return each.at <= network_.now(); });
 }
 
 void FakeEndpoint::read(Line& line) noexcept {

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Who sees both ends of a session sees at once what its ends would find out by PING later: rules of
+// docs/paths.md and docs/waits.md, judged after every step.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sim/process.hpp"
+
+namespace xs::sim {
+
+class Watch {
+ public:
+  using Processes = std::vector<std::unique_ptr<Process>>;
+
+  Watch(Judge& judge, const Scenario& scenario, FakeNetwork& network, FakeHypervisor& machine,
+        const Processes& processes) noexcept
+      : judge_(judge),
+        scenario_(scenario),
+        network_(network),
+        machine_(machine),
+        processes_(processes) {}
+
+  void begins_step() noexcept;
+  // disturbed: somebody else ran in the middle of it.
+  void stepped(Process& process, bool disturbed);
+  // A LEFT that asks for an answer goes out, or is lost.
+  void says_left(std::uint64_t epoch) noexcept { left_said_ = epoch; }
+  static constexpr std::uint64_t kAnyToken = 0;
+  static constexpr std::uint64_t kAnyEpoch = ~0ull;
+  // LEFT or OFFER comes under that token.
+  void hears(std::uint64_t token, std::uint64_t epoch, proto::Kind kind);
+  void mapping_closes(FakeMapping& mapping) noexcept;
+
+ private:
+  using Session = stream::Session;
+  // As it was after the last step of its process.
+  struct Seen {
+    std::uint64_t nonce = 0;
+    std::uint64_t peer_nonce = 0;
+    stream::PathState state{};
+    std::uint64_t epoch = 0;
+    bool reads = false;
+    bool writes = false;
+    bool parting = false;
+    std::uint64_t read_up_to = 0;  // the newest epoch that it has read
+    std::uint64_t changes = 0;     // of paths
+    std::uint64_t replayed = 0;
+    std::uint64_t losses = 0;  // of our links
+    std::uint64_t moves = 0;   // of the peer
+    Session::Numbers numbers{};
+    Nanoseconds leaves_since = 0;
+  };
+  struct End {
+    Process& process;
+    Session& session;
+    Seen& seen;
+  };
+  using Key = std::pair<std::uint64_t, std::uint64_t>;
+
+  template <class F>
+  void each_session(Process& process, F&& f);
+  std::pair<Process*, Session*> other_end(const Session& session);
+  Seen look(const End& end, const Process* other) const;
+  std::uint64_t read_up_to(const Session& session, const Seen& seen) const noexcept;
+  bool sound(const Process& reader, const Process& owner) const noexcept;
+  std::uint64_t published(const Session& reader) const noexcept;
+  std::uint64_t taken_by(unsigned reader, std::uint64_t nonce, std::uint64_t epoch) const noexcept;
+
+  void judge_pair(const End& end, const End& other);
+  void judge_sleep(const End& sleeper, const End& other);
+  void judge_change(const End& end, Process* other, const Session* far);
+  bool ended_by_peer(const Session& session) const noexcept;
+  void judge_leaving(const End& end, const Process* other);
+
+  Judge& judge_;
+  const Scenario& scenario_;
+  FakeNetwork& network_;
+  FakeHypervisor& machine_;
+  const Processes& processes_;
+  std::map<Key, Seen> seen_;              // by life and receive token
+  std::map<Key, std::uint64_t> written_;  // frames put into a ring, by its writer's nonce and epoch
+  std::set<Key> lefts_;                   // heard, by token and epoch
+  std::map<std::uint64_t, std::uint64_t> offered_;  // newest epoch heard, by token
+  std::uint64_t left_said_ = 0;                     // epoch, in this step
+  std::uint64_t refused_ = 0;                       // posts, before this step
+};
+
+}  // namespace xs::sim
