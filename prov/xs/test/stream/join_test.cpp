@@ -45,6 +45,18 @@ TEST_F(AnswererTest, says_the_same_to_the_same_offer) {
   EXPECT_EQ(link.shared, 1u);
 }
 
+// What the peer says again about rings comes its way, not ours: ours may be dead.
+TEST_F(AnswererTest, offers_again_do_not_keep_our_way_to_the_peer) {
+  const proto::Offer first = peer.offer(link, 1);
+  commit();
+  for (int i = 0; i < 40 && rig.inner.endpoints.size() == 1; ++i) {
+    rig.hear(peer.say(first));
+    rig.pass(kQuiet);
+  }
+  EXPECT_EQ(rig.inner.endpoints.size(), 2u) << "another lane is tried";
+  EXPECT_TRUE(session->open());
+}
+
 TEST_F(AnswererTest, repeats_its_answer_ever_more_rarely) {
   offer(1);
   std::size_t said = 0;

@@ -239,13 +239,33 @@ TEST_F(LeaveTest, crossing_goodbye_goes_over_the_fabric) {
   EXPECT_EQ(session->state(), SessionState::kClosed);
   rig.pass(kQuiet);
   EXPECT_EQ(of_kind(rig.said(), Kind::kGoodbye).size(), 1u);
+  // It is kept like any other: whoever goes back finds it.
+  rig.hear(peer.ping(2));
+  EXPECT_EQ(session->state(), SessionState::kClosed);
 }
 
-TEST_F(LeaveTest, ring_is_drained_before_a_reset_ends_the_session) {
+// What an endpoint's new life says is believed only after what the old one wrote was taken.
+TEST_F(LeaveTest, ring_is_drained_before_a_newer_session_opens) {
+  Stranger newer{2000, 0x7171};
+  newer.life = {9, 9};
+  rig.hear(newer.hello());
+  ASSERT_TRUE(newer.read(rig.said()));
   ASSERT_TRUE(put_letter());
-  rig.inner.endpoints.front()->arrives(peer.reset(proto::ResetReason::kUnknown));
+  rig.inner.endpoints.front()->arrives(newer.frame(Kind::kAck, 0));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(put_letter());
+  rig.streams->look_everywhere();
   rig.settle();
-  EXPECT_EQ(rig.upper.frames.size(), 1u);
+  EXPECT_EQ(rig.upper.frames.size(), 4u);
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{ECONNRESET});
+}
+
+// More than one visit takes.
+TEST_F(LeaveTest, ring_is_drained_before_a_reset_ends_the_session) {
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(put_letter());
+  rig.inner.endpoints.front()->arrives(peer.reset(proto::ResetReason::kUnknown));
+  rig.streams->look_everywhere();
+  rig.settle();
+  EXPECT_EQ(rig.upper.frames.size(), 4u);
   EXPECT_EQ(rig.upper.ended, std::vector<int>{ECONNRESET});
 }
 

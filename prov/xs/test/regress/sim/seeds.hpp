@@ -28,6 +28,8 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {179, "an injected message without bytes was announced, and its sender did not wait for its end"},
     {89, "a send that found its ring full was never called again", true},
     {3871, "room in a ring for an answer made a stream of DATA be forgotten", true},
+    // This one and 40978 show their faults no more: LeaveTest.crossing_goodbye_goes_over_the_fabric and
+    // AnswererTest.offers_again_do_not_keep_our_way_to_the_peer do.
     {7351, "a GOODBYE that stood in a ring alone when its session closed was lost with the ring", true},
     {360, "a session with a new card to tell never tried another lane", true},
     {4583, "a candidate was told of a new card only, and never opened", true},
