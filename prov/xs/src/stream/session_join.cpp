@@ -133,9 +133,12 @@ void Session::hold(std::unique_ptr<RingCarrier> ring, PathState state) noexcept 
 }
 
 void Session::offer_received(const proto::Offer& offer, util::Nanoseconds now) noexcept {
-  if (!open() || goodbye_sent_ || goodbye_taken_)
-    return say_left(offer.epoch, true, LeaveReason::kStale);
   const bool in_hand = offer.epoch == path_.epoch && path_.state != PathState::kFabric;
+  // LEFT as an answer would say that we write it no more.
+  const bool in_use =
+      in_hand && (path_.state == PathState::kJoined || path_.state == PathState::kLeaving);
+  const bool parting = goodbye_sent_ || goodbye_taken_;
+  if (!open() || (parting && !in_use)) return say_left(offer.epoch, true, LeaveReason::kStale);
   if (proposes()) {
     if (!in_hand || path_.state == PathState::kAnswered)
       return say_left(offer.epoch, true, LeaveReason::kStale);

@@ -196,6 +196,21 @@ TEST_F(AnswererTest, nothing_is_joined_after_our_goodbye) {
   expect_nothing_stands();
 }
 
+// It may have come a long way round: the peer must not believe that we have left what we write.
+TEST_F(AnswererTest, offer_of_the_ring_that_our_goodbye_stands_in_is_answered_as_ever) {
+  const proto::Offer first = peer.offer(link, 1);
+  rig.hear(peer.say(first));
+  map_what_is_offered();
+  rig.hear(peer.mapped(1));
+  session->say_goodbye();
+  rig.said();
+  rig.hear(peer.say(first));
+  const auto said = rig.said();
+  EXPECT_EQ(of_kind(said, Kind::kLeft).size(), 0u);
+  EXPECT_EQ(of_kind(said, Kind::kOffer).size(), 1u);
+  EXPECT_TRUE(session->writes_ring());
+}
+
 TEST_F(AnswererTest, nothing_is_joined_after_their_goodbye) {
   rig.hear(peer.next(Kind::kGoodbye));
   rig.said();
