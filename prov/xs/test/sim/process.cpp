@@ -207,8 +207,8 @@ void Process::take_back_receives() {
   }
 }
 
-// Whoever lives answers LEFT, and OFFER while both are neighbours; who has died can't, and nobody
-// need find out.
+// Whoever lives answers LEFT, and OFFER while both are neighbours (over a dead connection nobody
+// hears it, and nobody need find out); who has died can't.
 bool Process::awaits_answer() {
   bool awaits = false;
   endpoint_->peers().for_each([&](core::Peer& peer) {
@@ -218,7 +218,8 @@ bool Process::awaits_answer() {
     const bool asks =
         path.state == stream::PathState::kOffered || path.state == stream::PathState::kAnswered;
     const bool neighbours = path.link && static_cast<const FakeLink*>(path.link)->whole();
-    awaits = awaits || session->leaves_ring() || (asks && neighbours);
+    const bool heard = neighbours && !around_.network.has_half_dead();
+    awaits = awaits || session->leaves_ring() || (asks && heard);
   });
   return awaits && !around_.ledger.anybody_died();
 }

@@ -105,9 +105,11 @@ Watch::Seen Watch::look(const End& end, const Process* other) const {
            .losses = end.process.hv() ? end.process.hv()->losses() : 0,
            .moves = other && other->hv() ? other->hv()->counters().moved : 0,
            .numbers = session.numbers(),
-           .leaves_since = 0};
+           .leaves_since = 0,
+           .refused = network_.refused_posts()};
   const bool leaves = now.state == PathState::kLeaving;
-  const bool still = leaves && end.seen.leaves_since != 0 && end.seen.epoch == now.epoch;
+  const bool still = leaves && end.seen.leaves_since != 0 && end.seen.epoch == now.epoch &&
+                     end.seen.refused == now.refused;
   if (leaves) now.leaves_since = still ? end.seen.leaves_since : network_.now();
   return now;
 }

@@ -54,7 +54,8 @@ class Watch {
     std::uint64_t losses = 0;  // of our links
     std::uint64_t moves = 0;   // of the peer
     Session::Numbers numbers{};
-    Nanoseconds leaves_since = 0;
+    Nanoseconds leaves_since = 0;  // or since a post was refused, which may have been LEFT's
+    std::uint64_t refused = 0;     // posts
   };
   struct End {
     Process& process;

@@ -39,6 +39,7 @@ void reset(FakeNetwork& network, Connection& connection) noexcept {
 
 void half_open(FakeNetwork& network, Connection& connection, unsigned knowing,
                bool dark) noexcept {
+  network.note_half_dead();
   connection.broken = true;
   connection.dark = dark;
   for (End& end : connection.ends)
@@ -49,6 +50,7 @@ void half_open(FakeNetwork& network, Connection& connection, unsigned knowing,
 }
 
 void darken(FakeNetwork& network, Connection& connection) noexcept {
+  network.note_half_dead();
   connection.broken = true;
   connection.dark = true;
   for (End& end : connection.ends)

@@ -91,6 +91,9 @@ class FakeNetwork final : public util::Clock {
   // ---- Kernels ----
   FakeEndpoint* listener(const proto::Address& address) noexcept;
   bool listen(const proto::Address& address, FakeEndpoint& endpoint) noexcept;
+  // Some connection may be dead without both its ends knowing, perhaps for ever.
+  bool has_half_dead() const noexcept { return has_half_dead_; }
+  void note_half_dead() noexcept { has_half_dead_ = true; }
   // Posts that found no room so far.
   std::uint64_t refused_posts() const noexcept { return refused_posts_; }
   void count_refused() noexcept { ++refused_posts_; }
@@ -125,6 +128,7 @@ class FakeNetwork final : public util::Clock {
   Dice late_dice_;
   NetworkObserver& observer_;
   Nanoseconds now_ = 1000 * util::kSecond;
+  bool has_half_dead_ = false;
   int descriptors_ = 0;
   std::uint64_t refused_posts_ = 0;
   std::map<proto::Address, FakeEndpoint*> listeners_;
