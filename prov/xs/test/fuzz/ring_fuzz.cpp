@@ -6,35 +6,19 @@
 #include "ring/consumer.hpp"
 #include "ring/producer.hpp"
 #include "test/fuzz/round_trip.hpp"
+#include "test/fuzz/script.hpp"
 #include "test/ring/pages.hpp"
 
 namespace {
 
 using namespace xs;
 using fuzz::require;
+using fuzz::Script;
 using ring::Claimed;
 using ring::Health;
 using ring::Peeked;
 
 constexpr std::uint64_t kEpoch = 0x0000000300000007;
-
-// What the peer does next, and what we do.
-class Script {
- public:
-  explicit Script(util::Bytes bytes) : bytes_(bytes) {}
-  bool empty() const { return at_ >= bytes_.size(); }
-  std::uint8_t next() { return empty() ? 0 : static_cast<std::uint8_t>(bytes_[at_++]); }
-  template <class T>
-  T number() {
-    T value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<T>(T{next()} << 8 * i);
-    return value;
-  }
-
- private:
-  util::Bytes bytes_;
-  std::size_t at_ = 0;
-};
 
 // The peer: it owns one region, and may change it before each of our accesses.
 struct Liar {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// What the fuzz targets ask of the codec: whatever decodes, encodes to the same bytes. So no byte is ignored, and none has
-// two spellings.
+// What the fuzz targets ask of the codec: whatever decodes, encodes to the same bytes. So no byte
+// is ignored, and none has two spellings.
 #pragma once
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -11,8 +12,11 @@
 
 namespace xs::fuzz {
 
-inline void require(bool holds) {
-  if (!holds) std::abort();
+inline void require(bool holds, const char* file = __builtin_FILE(),
+                    unsigned line = __builtin_LINE()) {
+  if (holds) return;
+  std::fprintf(stderr, "%s:%u: does not hold\n", file, line);
+  std::abort();
 }
 
 // `bytes` is what `body` was decoded from, or begins with it; `size` is what its kind takes.

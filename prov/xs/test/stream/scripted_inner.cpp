@@ -52,8 +52,7 @@ Posted ScriptedEndpoint::hand(carrier::InnerAddress to, bool tagged, std::uint64
 Posted ScriptedEndpoint::tagged_receive(std::uint64_t tag, std::span<const struct iovec> iov,
                                         InnerOperation& operation) noexcept {
   if (inner_.tagged_answer != Posted::kOk) return inner_.tagged_answer;
-  EXPECT_EQ(iov.size(), 1u) << "tests receive into one piece";
-  tagged_.push_back({&operation, iov[0], tag});
+  tagged_.push_back({&operation, {iov.begin(), iov.end()}, tag});
   return Posted::kOk;
 }
 
@@ -73,10 +72,20 @@ std::size_t ScriptedEndpoint::poll(std::span<InnerCompletion> out) noexcept {
   return taken;
 }
 
+std::size_t ScriptedEndpoint::Receive::size() const noexcept {
+  std::size_t size = 0;
+  for (const struct iovec& piece : room) size += piece.iov_len;
+  return size;
+}
+
 void ScriptedEndpoint::fill(const Receive& receive, std::span<const std::byte> bytes) {
-  ASSERT_LE(bytes.size(), receive.room.iov_len);
-  if (!bytes.empty()) std::memcpy(receive.room.iov_base, bytes.data(), bytes.size());
+  ASSERT_LE(bytes.size(), receive.size());
   ended_.push_back({receive.operation, bytes.size(), 0});
+  for (const struct iovec& piece : receive.room) {
+    const std::size_t part = std::min(bytes.size(), piece.iov_len);
+    if (part > 0) std::memcpy(piece.iov_base, bytes.data(), part);
+    bytes = bytes.subspan(part);
+  }
 }
 
 void ScriptedEndpoint::arrives(std::span<const std::byte> bytes) {

@@ -58,7 +58,7 @@ class ScriptedEndpoint final : public carrier::InnerEndpoint {
   }
   carrier::Posted receive(void* buffer, std::size_t size,
                           carrier::InnerOperation& operation) noexcept override {
-    slots_.push_back({&operation, {buffer, size}, 0});
+    slots_.push_back({&operation, {{buffer, size}}, 0});
     return carrier::Posted::kOk;
   }
   carrier::Posted tagged_receive(std::uint64_t tag, std::span<const struct iovec> iov,
@@ -79,12 +79,15 @@ class ScriptedEndpoint final : public carrier::InnerEndpoint {
   std::size_t receives() const noexcept { return slots_.size(); }
   std::size_t tagged_receives() const noexcept { return tagged_.size(); }
   std::uint64_t newest_tag() const noexcept { return tagged_.back().tag; }
+  // Bytes that the newest tagged receive takes.
+  std::size_t newest_room() const noexcept { return tagged_.back().size(); }
 
  private:
   struct Receive {
     carrier::InnerOperation* operation;
-    struct iovec room;
+    std::vector<struct iovec> room;
     std::uint64_t tag;
+    std::size_t size() const noexcept;
   };
   carrier::Posted hand(carrier::InnerAddress to, bool tagged, std::uint64_t tag,
                        std::span<const struct iovec> iov, carrier::InnerOperation* operation);
