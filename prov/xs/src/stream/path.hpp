@@ -87,7 +87,10 @@ struct Path {
   bool armed = false;           // our reader's arm word is set
   bool acks_armed = false;      // and our writer's
 
-  std::uint64_t base = 0;      // writing: number of the first frame in our ring
+  std::uint64_t base = 0;  // number of the first frame in our ring
+  // Not writing any more: frames below may still stand in our region alone, which therefore stays.
+  std::uint64_t behind = 0;
+  bool answered = false;       // leaving: the peer has left, too
   unsigned batch = 1;          // frames taken at the next visit
   bool begun = false;          // reading: a frame was taken from the peer's
   std::uint32_t expected = 0;  // reading: the low half of the number that follows the last one

@@ -4,8 +4,8 @@
 //
 // Invariants
 //  1. una_ <= cursor_ <= tail_, cursor_ <= highest_ <= tail_, tail_ - una_ <= window_.
-//  2. Every frame in [una_, tail_) is kept in slots_ or in the ring that is written; no other one
-//  is in slots_.
+//  2. Every frame in [una_, tail_) is kept in slots_ or in the ring that is written or was; no
+//  other one is in slots_.
 //  3. Frames leave in order of their number; a frame whose inner send is under way is not posted
 //  again.
 //  4. next_ only grows; exactly the frames below next_ have been handed up, each once.
@@ -250,7 +250,8 @@ class Session {
   void joined(util::Nanoseconds now) noexcept;
   void try_to_write(util::Nanoseconds now) noexcept;
   bool stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcept;
-  bool take_back_frames(util::Nanoseconds now) noexcept;
+  void stop_writing(util::Nanoseconds now) noexcept;
+  bool take_back_frames() noexcept;
   bool keep_ring_frame(std::uint64_t seq) noexcept;
   void finish_leaving(util::Nanoseconds now) noexcept;
   void drop_ring() noexcept;

@@ -166,7 +166,8 @@ void Session::offer_received(const proto::Offer& offer, util::Nanoseconds now) n
 
 // Maps what was offered, as soon as that is possible.
 void Session::take_up_offer(util::Nanoseconds now) noexcept {
-  if (!path_.link) return;  // kept: the link may be about to open
+  // Kept: the link may be about to open, or the last ring be given back.
+  if (!path_.link || path_.answered) return;
   if (proposes())
     meet_answer(now);
   else

@@ -18,6 +18,7 @@ using util::log;
 namespace {
 constexpr util::Nanoseconds kRepeatLongest = 30 * util::kSecond;
 constexpr unsigned kRepeatDoubling = 8;
+constexpr util::Nanoseconds kMemoryPause = 10 * util::kMillisecond;  // until it is asked for again
 }  // namespace
 
 // ---- Leaving ----
@@ -49,24 +50,30 @@ bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcep
   path_.reads = path_.wants_to_write = path_.armed = false;
   path_.largest = Path::kNoLimit;
   path_.offer.reset();
-  if (path_.writes && !take_back_frames(now)) {
-    end(ENOMEM);
-    return false;
-  }
+  stop_writing(now);
   path_.ring->revoke();
   put_off(fault);
   if (!fault && reason != LeaveReason::kBudget) path_.needed = 1;
   return true;
 }
 
-// P3: what stands in our ring alone becomes kept frames again. False: no memory.
-bool Session::take_back_frames(util::Nanoseconds now) noexcept {
+// P3: what stands in our ring alone becomes kept frames again, now or when there is memory.
+void Session::stop_writing(util::Nanoseconds now) noexcept {
+  if (!path_.writes) return;
   refresh_acks(now);
   path_.writes = false;
-  for (std::uint64_t seq = una_; seq < cursor_; ++seq)
-    if (!slot(seq) && !keep_ring_frame(seq)) return false;
+  path_.behind = cursor_;
+  (void)take_back_frames();
   cursor_ = una_;
   if (una_ < tail_) streams_.list_due(*this);
+}
+
+// False: no memory for all of them. pump() asks again for the one that it needs, and whoever would
+// give back the region.
+bool Session::take_back_frames() noexcept {
+  for (std::uint64_t seq = una_; seq < path_.behind; ++seq)
+    if (!slot(seq) && !keep_ring_frame(seq)) return false;
+  path_.behind = 0;
   return true;
 }
 
@@ -122,6 +129,13 @@ void Session::finish_leaving(util::Nanoseconds now) noexcept {
     ack_now_ = true;  // our region, which would say it, goes
     streams_.list_due(*this);
   }
+  if (!take_back_frames()) {
+    // Neither offers nor answers meanwhile (P6): the next ring would take this one's place.
+    path_.state = PathState::kLeaving;
+    path_.answered = true;
+    path_.repeat_at = now + kMemoryPause;
+    return streams_.due_at(path_.repeat_at);
+  }
   drop_ring();
   streams_.due_at(now);  // for the next one
 }
@@ -129,7 +143,7 @@ void Session::finish_leaving(util::Nanoseconds now) noexcept {
 void Session::drop_ring() noexcept {
   path_.state = PathState::kFabric;
   path_.repeat_at = util::kNever;
-  path_.reads = path_.writes = path_.wants_to_write = false;
+  path_.reads = path_.writes = path_.wants_to_write = path_.answered = false;
   path_.ring.reset();
 }
 
@@ -153,6 +167,7 @@ void Session::repeat_path(util::Nanoseconds now) noexcept {
       say_offer();
       break;
     case PathState::kLeaving:
+      if (path_.answered) return finish_leaving(now);
       say_left(path_.epoch, false, static_cast<LeaveReason>(path_.reason));
       break;
     default:
@@ -169,10 +184,7 @@ util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
     // Everything is taken in both directions, but for a GOODBYE of ours that crossed the peer's:
     // that becomes a frame like others.
     if (path_.state == PathState::kFabric) return util::kNever;
-    if (path_.writes && !take_back_frames(now)) {
-      end(ENOMEM);
-      return util::kNever;
-    }
+    stop_writing(now);
     if (path_.ring->ready() && path_.ring->consumer().publish()) ring_bell();
     forget_ring();
     pump(now);

@@ -68,6 +68,7 @@ void Session::pump(util::Nanoseconds now) noexcept {
   if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return;
   if (path_.writes) return pump_ring();
   while (cursor_ < tail_) {
+    if (!slot(cursor_) && !keep_ring_frame(cursor_)) break;  // it stands in our former ring alone
     FrameBuffer& frame = *slot(cursor_);
     if (frame.under_way) return;  // its completion calls again
     if (now < pump_at_) break;

@@ -37,7 +37,7 @@ util::Nanoseconds Session::retry_at(util::Nanoseconds soon) noexcept {
   if (ack_now_ || (window_wanted_ && can_send())) return soon;
   // The peer rings when it has taken something.
   if (path_.writes) return path_.failed ? soon : util::kNever;
-  if (!unsent() || slot(cursor_)->under_way) return util::kNever;
+  if (!unsent() || (slot(cursor_) && slot(cursor_)->under_way)) return util::kNever;
   return std::max(pump_at_, soon);
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 bool armed = false;
 bool has_failed = false;
+bool starving = false;
 std::size_t left = 0;
 std::size_t calls = 0;
 
@@ -31,12 +32,19 @@ void fail_new(std::size_t nth) noexcept {
   armed = true;
 }
 
+void starve() noexcept {
+  has_failed = false;
+  starving = true;
+}
+
 bool end_failing() noexcept {
-  armed = false;
+  armed = starving = false;
   return has_failed;
 }
 
 std::size_t news() noexcept { return calls; }
+
+static bool starves() noexcept { return starving && (has_failed = true); }
 
 static void* allocate(std::size_t size) noexcept {
   ++calls;
@@ -51,10 +59,10 @@ void* operator new(std::size_t size) {
 }
 void* operator new[](std::size_t size) { return operator new(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return xs::test::allocate(size);
+  return xs::test::starves() ? nullptr : xs::test::allocate(size);
 }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  return xs::test::allocate(size);
+void* operator new[](std::size_t size, const std::nothrow_t& quietly) noexcept {
+  return operator new(size, quietly);
 }
 void operator delete(void* at) noexcept { std::free(at); }
 void operator delete[](void* at) noexcept { std::free(at); }
