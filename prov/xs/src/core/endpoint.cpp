@@ -163,6 +163,7 @@ void Endpoint::session_ended(stream::Session& session, int error) noexcept {
   Peer* peer = static_cast<Peer*>(session.owner);
   if (!peer) return;
   peer->replayed += session.counters().replayed;
+  peer->paths += session.path_counters();
   if (peer->session != &session)
     return;  // a newer one took its place after a goodbye: nothing of this one is open
   peer->session = nullptr;

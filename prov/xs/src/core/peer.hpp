@@ -47,6 +47,7 @@ struct Peer {
   PathCounters fabric;
   PathCounters ring;
   std::uint64_t replayed = 0;  // of sessions that have ended
+  stream::PathCounters paths;  // likewise
 
   // The counters of the path by which a frame of the session leaves or comes now.
   PathCounters& leaves_by() noexcept { return session && session->writes_ring() ? ring : fabric; }

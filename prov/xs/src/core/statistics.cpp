@@ -20,25 +20,36 @@ struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
 
+using Number = unsigned long long;  // for printf
+
+// Without the end of the line.
 void write_path(std::FILE* out, const Peer& peer, const char* path, const PathCounters& c,
                 std::uint64_t replayed) {
-  if (c.sent_messages + c.received_messages == 0) return;
   std::fprintf(out,
                "peer fi_addr=%lld addr=%s path=%s tx_msgs=%llu tx_bytes=%llu rx_msgs=%llu "
-               "rx_bytes=%llu replayed=%llu\n",
+               "rx_bytes=%llu replayed=%llu",
                peer.last_number == kAnyPeer ? -1ll : static_cast<long long>(peer.last_number),
-               peer.home.text().c_str(), path, static_cast<unsigned long long>(c.sent_messages),
-               static_cast<unsigned long long>(c.sent_bytes),
-               static_cast<unsigned long long>(c.received_messages),
-               static_cast<unsigned long long>(c.received_bytes),
-               static_cast<unsigned long long>(replayed));
+               peer.home.text().c_str(), path, Number{c.sent_messages}, Number{c.sent_bytes},
+               Number{c.received_messages}, Number{c.received_bytes}, Number{replayed});
 }
 
+bool was_used(const PathCounters& c) { return c.sent_messages + c.received_messages > 0; }
+
 void write_peer(std::FILE* out, const Peer& peer) {
-  const std::uint64_t replayed =
-      peer.replayed + (peer.session ? peer.session->counters().replayed : 0);
-  write_path(out, peer, peer.self ? "self" : "fabric", peer.fabric, replayed);
-  write_path(out, peer, "ring", peer.ring, 0);
+  std::uint64_t replayed = peer.replayed;
+  stream::PathCounters paths = peer.paths;
+  if (peer.session) {
+    replayed += peer.session->counters().replayed;
+    paths += peer.session->path_counters();
+  }
+  if (was_used(peer.fabric)) {
+    write_path(out, peer, peer.self ? "self" : "fabric", peer.fabric, replayed);
+    std::fputc('\n', out);
+  }
+  if (was_used(peer.ring)) {
+    write_path(out, peer, "ring", peer.ring, 0);
+    std::fprintf(out, " joined=%llu left=%llu\n", Number{paths.joined}, Number{paths.left});
+  }
 }
 
 }  // namespace

@@ -60,6 +60,13 @@ struct PathCounters {
   std::uint64_t joined = 0;
   std::uint64_t left = 0;
   std::uint64_t faults = 0;  // of those: the other side, or a mapping, was at fault
+
+  PathCounters& operator+=(const PathCounters& other) noexcept {
+    joined += other.joined;
+    left += other.left;
+    faults += other.faults;
+    return *this;
+  }
 };
 
 struct Path {

@@ -37,6 +37,22 @@ TEST_F(StatisticsTest, one_line_for_each_peer_that_was_heard) {
             "rx_bytes=5 replayed=0\n");
 }
 
+TEST_F(StatisticsTest, a_line_for_the_ring_says_how_often_it_came_and_went) {
+  Stranger peer{2000};
+  rig.meet(peer);
+  rig.endpoint->peers().for_each([](Peer& each) {
+    if (each.self) return;
+    each.ring.sent_messages = 2;
+    each.ring.sent_bytes = 70;
+    each.paths = {.joined = 3, .left = 4, .faults = 1};
+    each.replayed = 5;
+  });
+  write_statistics(*rig.endpoint, prefix);
+  EXPECT_EQ(written(),
+            "peer fi_addr=-1 addr=10.0.0.1:2000 path=ring tx_msgs=2 tx_bytes=70 rx_msgs=0 "
+            "rx_bytes=0 replayed=0 joined=3 left=4\n");
+}
+
 TEST_F(StatisticsTest, no_prefix_writes_nothing) {
   write_statistics(*rig.endpoint, "");
   EXPECT_EQ(access(path.c_str(), F_OK), -1);

@@ -51,9 +51,14 @@ TEST_P(Moved, UnderTraffic) {
   migrations_.bring_together();
   expect_flow();
   finish();
-  const std::uint64_t ring = migrations_.sent_by("ring"), fabric = migrations_.sent_by("fabric");
-  std::cout << mover.sent() << " moves, " << ring << " messages by rings, " << fabric
-            << " by the fabric\n";
+  const std::uint64_t ring = migrations_.sum("ring", "tx_msgs"),
+                      fabric = migrations_.sum("fabric", "tx_msgs"),
+                      joined = migrations_.sum("ring", "joined"),
+                      left = migrations_.sum("ring", "left");
+  std::cout << mover.sent() << " moves, rings joined " << joined << " times and left " << left
+            << " times, " << ring << " messages by rings, " << fabric << " by the fabric\n";
+  EXPECT_GT(joined, 2u);
+  EXPECT_GT(left, 2u);
   EXPECT_GT(ring, 0u);
   EXPECT_GT(fabric, 0u);
 }

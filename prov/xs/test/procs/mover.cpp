@@ -30,17 +30,18 @@ Environment Migrations::environment(int vm) const {
   return {{"FI_XS_SIM_HOST", vms_[vm].option()}, {"FI_XS_STATS", statistics().string()}};
 }
 
-std::uint64_t Migrations::sent_by(const std::string& path) const {
-  std::uint64_t sum = 0;
+std::uint64_t Migrations::sum(const std::string& path, const std::string& field) const {
+  std::uint64_t out = 0;
   for (const auto& each : std::filesystem::directory_iterator(statistics().parent_path())) {
     if (each.path().stem() != statistics().filename()) continue;
     std::ifstream in(each.path());
     for (std::string line; std::getline(in, line);) {
-      const std::size_t at = line.find(" path=" + path + " tx_msgs=");
-      if (at != std::string::npos) sum += std::stoull(line.substr(line.find("tx_msgs=", at) + 8));
+      const std::size_t at = line.find(' ' + field + '=');
+      if (line.find(" path=" + path + ' ') != std::string::npos && at != std::string::npos)
+        out += std::stoull(line.substr(at + field.size() + 2));
     }
   }
-  return sum;
+  return out;
 }
 
 void Migrations::keep_moving(Worker& me) const {

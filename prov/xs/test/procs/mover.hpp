@@ -22,8 +22,9 @@ class Migrations {
   explicit Migrations(Fate fate) : fate_(fate) {}
   // For a process that shall live in VM 0 or 1.
   Environment environment(int vm) const;
-  // What its processes said to have sent by that path ("ring", "fabric"), when they have ended.
-  std::uint64_t sent_by(const std::string& path) const;
+  // What its processes counted of that path ("ring", "fabric"), when they have ended: the sum of a
+  // field of their statistics.
+  std::uint64_t sum(const std::string& path, const std::string& field) const;
   // A process' body: goes on until it is told anything.
   void keep_moving(Worker& me) const;
   void bring_together() const;
