@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# shellcheck shell=bash
+# What is run in the guests. Each case writes what it saw; its exit status is its verdict, and
+# what programs count themselves (gtest, the probe) is read from there. Sourced by tools/check-xen.
+
+cases=(probe info contract ring pingpong hammer-2 hammer-4 netpipe allpairs)
+
+with_xs='export FI_PROVIDER_PATH=/usr/lib/xs FI_PROVIDER=xs FI_LOG_LEVEL=warn'
+
+# Both guests at once.
+case_probe() {
+	local ids status
+	ids=$(in_dom0 20 <<<'xl domid u1; xl domid u2') || return 1
+	# shellcheck disable=SC2086 # two words
+	set -- $ids
+	in_guest u2 200 "xs-xen-probe $1" >"$logs/probe-u2.log" 2>&1 &
+	in_guest u1 200 "xs-xen-probe $2"
+	status=$?
+	wait $! && [ $status -eq 0 ]
+	status=$?
+	cat "$logs/probe-u2.log"
+	return $status
+}
+
+case_info() {
+	in_guest u1 30 "$with_xs; fi_info -p xs" | tee "$logs/info.part"
+	grep -q '^provider: xs' "$logs/info.part" && grep -qE 'fabric: .*10\.9\.0' "$logs/info.part"
+}
+
+# gtest PROGRAM FILTER: some must match, and all of them pass.
+gtest() {
+	in_guest u1 150 "$1 --gtest_brief=1 --gtest_filter='$2'" | tee "$logs/gtest.part"
+	[ "${PIPESTATUS[0]}" -eq 0 ] && grep -qE '^\[  PASSED  \] [1-9]' "$logs/gtest.part"
+}
+case_contract() { gtest xs-contract 'Hv/*'; }
+case_ring() { gtest xs-unit '*Ring*'; }
+
+case_pingpong() {
+	local program="$with_xs FI_XS_STATS=/tmp/stats/p; rm -rf /tmp/stats; mkdir /tmp/stats; timeout 80 fi_pingpong -p xs -e rdm -c -I 500 -S 64" status
+	in_guest u2 100 "$program" >"$logs/pingpong-u2.log" 2>&1 &
+	sleep 2
+	in_guest u1 100 "$program $(address_of u2)"
+	status=$?
+	wait $! || status=1
+	cat "$logs/pingpong-u2.log"
+	[ $status -eq 0 ] && judge_paths
+}
+
+# mpi RANKS SECONDS PROGRAM...: on both guests, started on the first.
+mpi() {
+	local ranks=$1 limit=$2
+	shift 2
+	for guest in u1 u2; do in_guest $guest 20 'rm -rf /tmp/stats; mkdir /tmp/stats' || return 1; done
+	in_guest u1 $((limit + 10)) "$with_xs FI_XS_STATS=/tmp/stats/p
+		timeout $limit mpirun --allow-run-as-root --oversubscribe -n $ranks --host u1:$((ranks / 2)),u2:$((ranks / 2)) \
+			--mca plm_rsh_agent rsh --mca oob_tcp_if_include eth0 --mca pml cm --mca mtl ofi \
+			--mca mpi_yield_when_idle 1 -x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_LOG_LEVEL -x FI_XS_STATS $*" &&
+		judge_paths
+}
+
+case_hammer-2() { mpi 2 100 xs-hammer --limit 60 --rounds 1; }
+case_hammer-4() { mpi 4 150 xs-hammer --limit 90 --rounds 1; }
+case_allpairs() { mpi 4 100 xs-allpairs; }
+case_netpipe() {
+	mpi 2 100 NPopenmpi -i -n 20 -u 65536 -o /tmp/np.out | tee "$logs/netpipe.part"
+	[ "${PIPESTATUS[0]}" -eq 0 ] && [ "$(grep -c 'Integrity check passed' "$logs/netpipe.part")" -ge 20 ] &&
+		! grep -qi 'integrity check failed' "$logs/netpipe.part"
+}
+
+# What carried the last job, by its counters.
+judge_paths() {
+	local guest status=0
+	for guest in u1 u2; do
+		in_guest $guest 20 'cat /tmp/stats/p.*' >"$logs/stats.part" || status=1
+		"$here/paths" "$(address_of $guest)" "$between" <"$logs/stats.part" || status=1
+	done
+	return $status
+}
