@@ -36,7 +36,8 @@ class Share {
   // leaves: nobody looks earlier.
   virtual std::span<std::byte> bytes() noexcept = 0;
   virtual const Offer& offer() const noexcept = 0;
-  // The peer can't map it any more. Mappings that stand are not touched.
+  // A peer that is honest can't map it any more; who lies can see no more than what was shared with
+  // it anyhow. Mappings that stand are not touched.
   virtual void revoke() noexcept = 0;
 };
 
@@ -58,7 +59,7 @@ enum class Rang : std::uint8_t {
 enum class LinkState : std::uint8_t { kMeeting, kOpen, kLost };
 
 enum class Loss : std::uint8_t {
-  kGone,       // the peer has left, ended or was killed
+  kGone,       // the peer has left, ended or was killed, or never lived here
   kFault,      // it said what an honest peer would not
   kExhausted,  // this process lacks descriptors or memory
   kMoved,      // this process lives elsewhere now
@@ -112,10 +113,10 @@ class Backend {
   virtual ~Backend() = default;
   // Ours, for greetings.
   virtual const Card& card() const noexcept = 0;
-  // Begins to make the acquaintance of the process whose card came in a greeting. Quietly refused:
-  // EHOSTUNREACH, it lives elsewhere; ECONNREFUSED, it is not there (any more), or not for us;
-  // EALREADY, there is a link with it (of any generation); EINVAL, it is this process. Not quietly: what the system
-  // lacks.
+  // Begins to make the acquaintance of the process whose card came in a greeting. Quietly refused,
+  // if that can be said without asking anybody (else lost(kGone) follows): EHOSTUNREACH, it lives
+  // elsewhere; ECONNREFUSED, it is not there (any more), or not for us; EALREADY, there is a link
+  // with it (of any generation); EINVAL, it is this process. Not quietly: what the system lacks.
   virtual util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept = 0;
   // Does what is to be done and tells of it; true if there was anything. One system call if not.
   virtual bool progress(Events& events) noexcept = 0;
