@@ -5,7 +5,7 @@
 
 cases=(probe info contract ring pingpong hammer-2 hammer-4 netpipe allpairs)
 
-with_xs='export FI_PROVIDER_PATH=/usr/lib/xs FI_PROVIDER=xs FI_LOG_LEVEL=warn FI_LOG_PROV=xs'
+with_xs='export FI_PROVIDER_PATH=/usr/lib/xs FI_PROVIDER=xs FI_LOG_LEVEL=warn'
 
 # Both guests at once.
 case_probe() {
@@ -54,7 +54,7 @@ mpi() {
 	in_guest u1 $((limit + 10)) "$with_xs FI_XS_STATS=/tmp/stats/p
 		timeout $limit mpirun --allow-run-as-root --oversubscribe -n $ranks --host u1:$((ranks / 2)),u2:$((ranks / 2)) \
 			--mca plm_rsh_agent rsh --mca oob_tcp_if_include eth0 --mca pml cm --mca mtl ofi \
-			--mca mpi_yield_when_idle 1 -x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_LOG_LEVEL -x FI_LOG_PROV -x FI_XS_STATS $*" &&
+			--mca mpi_yield_when_idle 1 -x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_LOG_LEVEL -x FI_XS_STATS $*" &&
 		judge_paths
 }
 
