@@ -84,7 +84,8 @@ inline void Receiver::finish_whole(ReceiveRequest& receive, const Arrival& arriv
   requests_.drop(&receive);
 }
 
-inline Taken Receiver::deliver_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
+[[gnu::always_inline]] inline Taken Receiver::deliver_or_buffer(const Arrival& arrival,
+                                                                Payload& payload) noexcept {
   ReceiveRequest* receive = match(arrival, payload.size());
   if (!receive) return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
   const std::size_t placed = receive->memory.fill_from(payload, 0);

@@ -27,8 +27,8 @@ inline void Session::publish_in_ring(proto::Kind kind, std::uint8_t flags,
   if (producer.commit()) ring_bell();
 }
 
-inline void Session::commit_in_ring(proto::Kind kind, std::uint8_t flags,
-                                    std::size_t body) noexcept {
+[[gnu::always_inline]] inline void Session::commit_in_ring(proto::Kind kind, std::uint8_t flags,
+                                                           std::size_t body) noexcept {
   const util::Nanoseconds now = streams_.now();
   if (una_ == tail_) moved_at_ = now;
   publish_in_ring(kind, flags, tail_);

@@ -104,8 +104,9 @@ void Session::ring_bell() noexcept {
 // ---- Taking ----
 
 // A frame whose turn it is. False: as take_ring_frame().
-inline bool Session::hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,
-                                        std::size_t size) noexcept {
+[[gnu::always_inline]] inline bool Session::hand_up_ring_frame(const proto::RingHead& head,
+                                                               util::Bytes bytes,
+                                                               std::size_t size) noexcept {
   const bool whole = bytes.size() == size;
   const std::size_t before = proto::head_before_payload(head.kind);
   if (goodbye_taken_ || (!whole && before == 0)) return false;
