@@ -98,8 +98,10 @@ TEST_F(StarvedTest, session_that_ends_leaves_nothing) {
   rig.hear(peer.left(1));
   rig.hear(peer.reset(proto::ResetReason::kEnded));
   rig.pass(kQuiet);
-  EXPECT_EQ(rig.upper.ended.size(), 1u);
-  expect_nothing_stands();
+  ASSERT_EQ(rig.upper.ended.size(), 1u);  // and with it went the session
+  EXPECT_EQ(link.shares, 0u);
+  EXPECT_EQ(link.mappings, 0u);
+  EXPECT_EQ(rig.rings.in_use, 0u);
 }
 
 }  // namespace
