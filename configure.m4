@@ -91,6 +91,21 @@ return width(std::span(&word, 1));
 	XS_CHECK([linker version scripts], [AC_LANG_PROGRAM()],
 		[the linker takes no --version-script, so more than fi_prov_ini would be exported])
 
+	dnl Xen's libraries are opened at run time: only their headers are wanted here.
+	AC_MSG_CHECKING([for xs: Xen's headers])
+	AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
+#include <cstddef>
+#include <cstdint>
+extern "C" {
+#include <xengnttab.h>
+#include <xenstore.h>
+#include <xentoollog.h>
+}
+]], [[return xengntshr_open == nullptr && xs_open == nullptr;]])],
+		[AC_MSG_RESULT([yes])
+		 xs_CPPFLAGS="$xs_CPPFLAGS -DXS_HAVE_XEN"],
+		[AC_MSG_RESULT([no: no rings between domains of Xen (Debian: libxen-dev)])])
+
 	CXXFLAGS=$xs_saved_CXXFLAGS CPPFLAGS=$xs_saved_CPPFLAGS LDFLAGS=$xs_saved_LDFLAGS
 	AC_LANG_POP([C++])
 

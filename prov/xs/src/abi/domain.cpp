@@ -82,12 +82,13 @@ int open_domain(struct fid_fabric* fid, struct fi_info* info, struct fid_domain*
     auto inner = open_inner(*config, *info);
     if (!inner) return to_errno(inner.error());
     const bool locked = info->domain_attr->threading != FI_THREAD_DOMAIN;
-    auto* domain = new Domain(fabric, locked, std::move(*config), std::move(*inner));
+    auto domain = std::make_unique<Domain>(fabric, locked, std::move(*config), std::move(*inner));
+    if (const int error = domain->core.refusal()) return -error;
     domain->fid = {.fclass = FI_CLASS_DOMAIN, .context = context, .ops = &fid_ops};
     domain->ops = &domain_ops;
     domain->mr = &memory_ops;
     fabric.add_child();
-    *out = domain;
+    *out = domain.release();
     return 0;
   });
 }

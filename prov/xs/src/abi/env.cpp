@@ -45,6 +45,12 @@ bool set_number(T& member, std::string_view text, std::uint64_t least, std::uint
   return value.has_value();
 }
 
+bool set_xen(locality::XenUse& member, std::string_view text) noexcept {
+  using Use = locality::XenUse;
+  member = text == "on" ? Use::kOn : text == "off" ? Use::kOff : Use::kAuto;
+  return text == "auto" || member != Use::kAuto;
+}
+
 constexpr Variable kVariables[] = {
     {"fallback",
      "The inner provider that carries frames between hosts, by its exact name (default: the first "
@@ -130,12 +136,16 @@ constexpr Variable kVariables[] = {
      "the kernel allows it; 0: none, they go through shared memory (default: 12288)",
      [](Config& c, std::string_view v) { return set_number(c.direct_read, v, 0, 1ull << 46); },
      "a number of bytes"},
+    {"xen",
+     "Shared memory with processes in other domains of the same Xen: auto, if it can be had; off; "
+     "on, an error if it can't (default: auto)",
+     [](Config& c, std::string_view v) { return set_xen(c.locality.xen, v); }, "auto, off or on"},
     {"sim_host",
      "For tests: the simulated host that this process lives on, NAME or @FILE; processes on "
      "different "
      "ones share no memory (default: none)",
      [](Config& c, std::string_view v) {
-       c.simulated_host = v;
+       c.locality.simulated_host = v;
        return !v.empty();
      },
      "a name, or @ and the path of a file"},

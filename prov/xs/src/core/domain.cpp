@@ -15,12 +15,17 @@ Domain::Domain(Config config, std::unique_ptr<stream::InnerProvider> inner) noex
                    .memory = config_.ring_memory,
                    .sleeps = false,
                    .readable = config_.direct_read != 0};
-  auto neighbours = locality::Neighbours::open(config_.simulated_host, random_);
-  if (neighbours)
+  auto neighbours = locality::Neighbours::open(config_.locality, random_);
+  if (neighbours) {
     neighbours_ = std::move(*neighbours);
-  else
+  } else if (config_.locality.xen == locality::XenUse::kOn) {
+    refusal_ = neighbours.error().code;
+    util::log(util::Level::kWarn, "FI_XS_XEN=on, but there is no sharing with other domains: %s",
+              neighbours.error().what);
+  } else {
     util::log(util::Level::kWarn, "no rings: %s; everything goes over the fabric",
               neighbours.error().what);
+  }
 }
 
 }  // namespace xs::core

@@ -29,6 +29,8 @@ class Domain {
   // Null: this process shares memory with nobody.
   locality::Neighbours* neighbours() noexcept { return neighbours_.get(); }
   stream::Rings& rings() noexcept { return rings_; }
+  // Why this domain must not be used, although it works: an errno value, logged; 0: no reason.
+  int refusal() const noexcept { return refusal_; }
 
  private:
   Config config_;
@@ -37,6 +39,7 @@ class Domain {
   util::SystemRandom random_;
   stream::Rings rings_;
   std::unique_ptr<locality::Neighbours> neighbours_;
+  int refusal_ = 0;
 };
 
 }  // namespace xs::core

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 #include <memory>
-#include <string>
 
 #include "hv/hv.hpp"
+#include "hv/options.hpp"
 #include "util/random.hpp"
 
 namespace xs::hv {
-
-struct Options {
-  std::string simulated_host;  // NAME or @FILE (docs/hv.md, Simulated hosts); empty: none
-};
 
 // The backend for this machine. An error means that this process shares memory with nobody: the
 // caller logs it. `random` must outlive the backend.

@@ -22,9 +22,9 @@ std::optional<Process> process_of(const CardBytes& bytes) noexcept {
   return card->process;
 }
 
-util::Result<std::unique_ptr<Neighbours>> Neighbours::open(const std::string& simulated_host,
+util::Result<std::unique_ptr<Neighbours>> Neighbours::open(const Options& options,
                                                            util::Random& random) noexcept try {
-  auto backend = hv::open({.simulated_host = simulated_host}, random);
+  auto backend = hv::open(options, random);
   if (!backend) return backend.error();
   return std::make_unique<Neighbours>(std::move(*backend));
 } catch (const std::bad_alloc&) {

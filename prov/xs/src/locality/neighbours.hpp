@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hv/hv.hpp"
+#include "locality/options.hpp"
 #include "util/clock.hpp"
 #include "util/random.hpp"
 #include "util/result.hpp"
@@ -41,8 +42,8 @@ class Listener {
 // whether somebody has become a neighbour.
 class Neighbours final : private hv::Events {
  public:
-  // simulated_host: docs/hv.md; empty: none. random outlives it. Errors: what the machine lacks.
-  static util::Result<std::unique_ptr<Neighbours>> open(const std::string& simulated_host,
+  // random outlives it. Errors: what the machine lacks.
+  static util::Result<std::unique_ptr<Neighbours>> open(const Options& options,
                                                         util::Random& random) noexcept;
   explicit Neighbours(std::unique_ptr<hv::Backend> backend) noexcept;
   ~Neighbours() { links_.clear(); }

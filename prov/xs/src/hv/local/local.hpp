@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "hv/both.hpp"
 #include "hv/hv.hpp"
 #include "hv/local/channel.hpp"
 #include "hv/local/link.hpp"
@@ -17,7 +18,7 @@
 
 namespace xs::hv {
 
-class Local final : public Backend {
+class Local final : public NearBackend {
  public:
   // simulated_host: NAME, or @FILE (docs/hv.md); empty for none. `random` must outlive the backend.
   static util::Result<std::unique_ptr<Local>> open(const std::string& simulated_host,
@@ -29,6 +30,7 @@ class Local final : public Backend {
   bool progress(Events& events) noexcept override;
   int descriptor() const noexcept override { return watch_.fd(); }
   const Counters& counters() const noexcept override { return counters_; }
+  void relocate(Events& events) noexcept override;
 
   // Callers that have said nothing yet, and those that nobody has met yet.
   static constexpr std::size_t kMostSilent = 64;
@@ -85,7 +87,9 @@ class Local final : public Backend {
   void vm_written(Events& events) noexcept;
   util::Result<bool> read_whereabouts() noexcept;
   void leave_place() noexcept;
+  void close_door() noexcept;
   void tell_of_move(Events& events) noexcept;
+  void begin_life(Events& events) noexcept;
   void bury() noexcept;
 
   void accept_callers(Events& events) noexcept;

@@ -74,10 +74,7 @@ void Local::vm_written(Events& events) noexcept {
 void Local::leave_place() noexcept {
   const Whereabouts& where = vm_->where;
   bury();
-  watch_.remove(listener_.get());
-  listener_.reset();
-  deaf_ = false;
-  callers_.clear();
+  close_door();
   shared_.make_private();
   where.sees_ones ? mapped_.make_ones() : mapped_.make_private();
   bool late = where.lost_late > 0;
@@ -93,6 +90,21 @@ void Local::leave_place() noexcept {
   if (!vm_->graves.empty()) vm_->burying.start(where.lost_late);
 }
 
+void Local::close_door() noexcept {
+  watch_.remove(listener_.get());
+  listener_.reset();
+  deaf_ = false;
+  callers_.clear();
+}
+
+// A real VM moves with all its processes and what they share: only their cards are new.
+void Local::relocate(Events& events) noexcept {
+  close_door();
+  for (LocalLink* link : links_) link->cut_off(false);
+  ++card_.generation;
+  begin_life(events);
+}
+
 void Local::tell_of_move(Events& events) noexcept {
   vm_->telling.stop();
   vm_->untold = false;
@@ -100,6 +112,11 @@ void Local::tell_of_move(Events& events) noexcept {
   ++card_.generation;
   card_.host = host_within(real_host_, where.host);
   card_.domid = where.domid != 0 ? where.domid : static_cast<std::uint32_t>(card_.generation);
+  begin_life(events);
+}
+
+// Under the new card.
+void Local::begin_life(Events& events) noexcept {
   if (auto begun = begin_listening(); !begun) {
     complain(counters_.exhausted, begun.error().what);
     deaf_ = true;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace xs::hv {
+
+// Whether memory is shared with other domains of a Xen that this machine is a domain of.
+enum class XenUse : std::uint8_t {
+  kAuto,  // if it can be
+  kOff,
+  kOn,  // it is an error if it can't be
+};
+
+struct Options {
+  std::string simulated_host;  // NAME or @FILE (docs/hv.md, Simulated hosts); empty: none
+  XenUse xen = XenUse::kAuto;
+};
+
+}  // namespace xs::hv

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "hv/xen/link.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cinttypes>
+#include <cstring>
+#include <new>
+
+#include "hv/xen/share.hpp"
+#include "hv/xen/xen.hpp"
+#include "util/log.hpp"
+
+namespace xs::hv {
+
+using util::Error;
+using util::Result;
+
+XenLink::~XenLink() {
+  for (XenShare* share : shares_)
+    if (share) share->detach();
+  backend_.part(*this);
+}
+
+Result<std::unique_ptr<Share>> XenLink::share(std::size_t pages) noexcept {
+  if (state_ == LinkState::kLost) return Error{ENOTCONN, "the link is lost"};
+  const auto place = std::find(shares_.begin(), shares_.end(), nullptr);
+  if (state_ == LinkState::kMeeting || place == shares_.end()) return Error{EAGAIN, "no share now"};
+  auto made = grant_pages(backend_.calls(), peer_.domid, pages, backend_.new_share_number(),
+                          backend_.new_nonce());
+  if (!made) return made.error().code == EMSGSIZE ? made.error() : lacks(made.error());
+  std::unique_ptr<XenShare> share(new (std::nothrow) XenShare(*this, std::move(*made)));
+  if (!share) return lacks({ENOMEM, "no memory for a share"});
+  *place = share.get();
+  return std::unique_ptr<Share>(std::move(share));
+}
+
+Result<std::unique_ptr<Mapping>> XenLink::map(const Offer& offer) noexcept {
+  if (state_ == LinkState::kLost) return Error{ENOTCONN, "the link is lost"};
+  const GrantName name = decode_grant(offer);
+  put_off_ = state_ == LinkState::kMeeting;
+  if (put_off_ || was_mapped(name.number)) return Error{EAGAIN, "these pages are not there"};
+  auto grant = map_grant(backend_.calls(), peer_.domid, name);
+  if (!grant) {
+    const Error error = grant.error();
+    if (error.code == EBADMSG) {
+      ++backend_.count().bad_pages;
+      lose(Loss::kFault, "its pages are not those that it offered");
+    } else if (error.code != EAGAIN) {
+      ++backend_.count().exhausted;
+      lose(Loss::kExhausted, error.what);
+    }
+    return error;
+  }
+  std::unique_ptr<Mapping> mapping(new (std::nothrow) XenMapping(std::move(*grant), name.pages));
+  if (!mapping) return lacks({ENOMEM, "no memory for a mapping"});
+  mapped_[next_mapped_++ % mapped_.size()] = name.number;
+  return mapping;
+}
+
+bool XenLink::was_mapped(std::uint64_t number) const noexcept {
+  return std::find(mapped_.begin(), mapped_.end(), number) != mapped_.end();
+}
+
+void XenLink::heed(const std::optional<NoteToUs>& note) noexcept {
+  ask_ = false;
+  if (state_ == LinkState::kLost) return;
+  const bool ours = note && note->generation == peer_.generation;
+  if (note && !ours) ++backend_.count().stale;
+  const std::uint32_t session = ours ? note->session : 0;
+  if (session != theirs_) {
+    if (state_ == LinkState::kOpen) return lose(Loss::kGone, "");
+    theirs_ = session;
+    backend_.changed();
+  }
+  if (state_ == LinkState::kMeeting && session != 0 && note->echo == session_ && note->life)
+    open(*note->life);
+}
+
+// The peer has met us and knows that we have met it; and it lives beside us.
+void XenLink::open(std::uint32_t life) noexcept {
+  auto page = map_life(backend_.calls(), peer_.domid, life, peer_.process);
+  if (page) {
+    life_ = std::move(*page);
+    state_ = LinkState::kOpen;
+    untold_opening_ = true;
+  } else if (page.error().code == EAGAIN) {
+    ++backend_.count().elsewhere;  // or dead: its note is to be seen, but not its page
+  } else {
+    ++backend_.count().exhausted;
+    lose(Loss::kExhausted, page.error().what);
+  }
+}
+
+void XenLink::lose(Loss why, const char* reason) noexcept {
+  if (state_ == LinkState::kLost) return;
+  state_ = LinkState::kLost;
+  loss_ = why;
+  untold_opening_ = false;
+  untold_loss_ = true;
+  life_ = TheirGrant();
+  backend_.changed();
+  if (why == Loss::kFault || why == Loss::kExhausted)
+    util::log(util::Level::kWarn,
+              "no shared memory with process %016" PRIx64 " in domain %" PRIu32 ": %s",
+              peer_.process.high, peer_.domid, reason);
+}
+
+Error XenLink::lacks(const Error& error) noexcept {
+  ++backend_.count().exhausted;
+  const bool limit = error.code == ENOSPC;
+  if (!warned_)
+    util::log(util::Level::kWarn,
+              "no shared memory for process %016" PRIx64 " in domain %" PRIu32 " now: %s: %s",
+              peer_.process.high, peer_.domid, error.what,
+              limit ? kNoPagesLeft : std::strerror(error.code));
+  warned_ = true;
+  return limit ? Error{EAGAIN, error.what} : error;
+}
+
+void XenLink::forget(const XenShare& share) noexcept {
+  std::replace(shares_.begin(), shares_.end(), const_cast<XenShare*>(&share),
+               static_cast<XenShare*>(nullptr));
+}
+
+}  // namespace xs::hv

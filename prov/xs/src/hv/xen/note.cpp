@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "hv/xen/note.hpp"
+
+#include <charconv>
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdio>
+
+namespace xs::hv {
+
+namespace {
+
+constexpr std::string_view kDomains = "/local/domain/";
+constexpr std::string_view kBelow = "/data/xs";
+
+// Takes the text up to the separator, and the separator, off the front.
+std::string_view take(std::string_view& text, char separator) noexcept {
+  const std::size_t end = text.find(separator);
+  const std::string_view word = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return word;
+}
+
+template <class T>
+bool parse(std::string_view word, T& to, int base = 16) noexcept {
+  const char* const end = word.data() + word.size();
+  const auto [stop, error] = std::from_chars(word.data(), end, to, base);
+  return error == std::errc{} && stop == end;
+}
+
+bool parse_life(std::string_view line, std::uint32_t own_domain, NoteToUs& note) noexcept {
+  std::uint32_t domain = 0, reference = 0;
+  if (!parse(take(line, ' '), domain) || !parse(line, reference)) return false;
+  if (domain == own_domain) note.life = reference;
+  return true;
+}
+
+bool parse_peer(std::string_view line, const Id& own, NoteToUs& note) noexcept {
+  std::uint64_t process = 0;
+  std::uint32_t session = 0, echo = 0;
+  if (!parse(take(line, ' '), process) || !parse(take(line, ' '), session) || !parse(line, echo))
+    return false;
+  if (process != own.high) return true;
+  note.session = session;
+  note.echo = echo;
+  return true;
+}
+
+}  // namespace
+
+XenPath node_of(const Id& process) noexcept {
+  XenPath path{};
+  std::snprintf(path.data(), path.size(), "data/xs/%016" PRIx64, process.high);
+  return path;
+}
+
+XenPath node_of(std::uint32_t domain, const Id& process) noexcept {
+  XenPath path{};
+  std::snprintf(path.data(), path.size(), "/local/domain/%" PRIu32 "/data/xs/%016" PRIx64, domain,
+                process.high);
+  return path;
+}
+
+XenPath directory_of(std::uint32_t domain) noexcept {
+  XenPath path{};
+  std::snprintf(path.data(), path.size(), "/local/domain/%" PRIu32 "/data/xs", domain);
+  return path;
+}
+
+std::optional<NodeName> parse_path(std::string_view path) noexcept {
+  NodeName name{};
+  if (!path.starts_with(kDomains)) return std::nullopt;
+  path.remove_prefix(kDomains.size());
+  const std::string_view domain = path.substr(0, path.find('/'));
+  if (!parse(domain, name.domain, 10)) return std::nullopt;
+  path.remove_prefix(domain.size());
+  if (!path.starts_with(kBelow)) return name;
+  path.remove_prefix(kBelow.size());
+  if (path.starts_with('/')) name.node = path.substr(1);
+  return name;
+}
+
+Note::Note(std::uint64_t generation) noexcept { add("xs1 %" PRIx64 "\n", generation); }
+
+void Note::add_life(std::uint32_t domain, std::uint32_t reference) noexcept {
+  add("L %" PRIx32 " %" PRIx32 "\n", domain, reference);
+}
+
+void Note::add_peer(const Id& process, std::uint32_t session, std::uint32_t echo) noexcept {
+  add("P %016" PRIx64 " %" PRIx32 " %" PRIx32 "\n", process.high, session, echo);
+}
+
+void Note::add(const char* format, ...) noexcept {
+  va_list words;
+  va_start(words, format);
+  const std::size_t room = text_.size() - size_;
+  const int size = std::vsnprintf(text_.data() + size_, room, format, words);
+  va_end(words);
+  if (size < 0 || static_cast<std::size_t>(size) >= room)
+    full_ = true;
+  else
+    size_ += static_cast<std::size_t>(size);
+}
+
+std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
+                                   std::uint32_t own_domain) noexcept {
+  NoteToUs note;
+  std::string_view first = take(text, '\n');
+  if (take(first, ' ') != "xs1" || !parse(first, note.generation)) return std::nullopt;
+  while (!text.empty()) {
+    std::string_view line = take(text, '\n');
+    const std::string_view kind = take(line, ' ');
+    const bool good = kind == "L"   ? parse_life(line, own_domain, note)
+                      : kind == "P" ? parse_peer(line, own, note)
+                                    : false;
+    if (!good) return std::nullopt;
+  }
+  return note;
+}
+
+}  // namespace xs::hv

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What a process says of itself in its node of the store: lines of text, read by strangers.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "hv/card.hpp"
+
+namespace xs::hv {
+
+inline constexpr std::size_t kNoteSize = 2000;  // bytes: a node may hold 2048
+inline constexpr std::size_t kPathSize = 80;    // of any node of ours, with a zero at its end
+
+using XenPath = std::array<char, kPathSize>;
+
+// data/xs/ and 16 hex digits of the incarnation; of another domain, or below our own.
+XenPath node_of(const Id& process) noexcept;
+XenPath node_of(std::uint32_t domain, const Id& process) noexcept;
+XenPath directory_of(std::uint32_t domain) noexcept;
+// The domain that such a path is of, and its node's name if it is one's.
+struct NodeName {
+  std::uint32_t domain;
+  std::string_view node;
+};
+std::optional<NodeName> parse_path(std::string_view path) noexcept;
+
+// One line each: `xs1 GENERATION`; `L DOMAIN REFERENCE`, a life page for that domain; `P PROCESS
+// SESSION ECHO`, one for each process that we have a link with: our number for it, and what we have
+// heard to be its number for us, or 0. All numbers are hexadecimal.
+class Note {
+ public:
+  explicit Note(std::uint64_t generation) noexcept;
+  void add_life(std::uint32_t domain, std::uint32_t reference) noexcept;
+  void add_peer(const Id& process, std::uint32_t session, std::uint32_t echo) noexcept;
+  // Something had no room.
+  bool is_full() const noexcept { return full_; }
+  std::string_view text() const noexcept { return {text_.data(), size_}; }
+
+ private:
+  void add(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
+
+  std::array<char, kNoteSize> text_{};
+  std::size_t size_ = 0;
+  bool full_ = false;
+};
+
+// What a peer's note says to one process.
+struct NoteToUs {
+  std::uint64_t generation = 0;
+  std::optional<std::uint32_t> life;  // for our domain
+  std::uint32_t session = 0;          // 0: it has no link with us
+  std::uint32_t echo = 0;
+};
+// Nothing if it is no note.
+std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
+                                   std::uint32_t own_domain) noexcept;
+
+}  // namespace xs::hv

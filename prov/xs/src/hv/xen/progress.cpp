@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What hv/xen hears of the store and sees in its peers' pages, and tells.
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "hv/xen/xen.hpp"
+#include "util/log.hpp"
+
+namespace xs::hv {
+
+namespace {
+
+constexpr int kEventsAtOnce = 64;  // of the store; what is left keeps its descriptor readable
+constexpr time_t kTickSeconds = 1;
+
+void drain(const UniqueFd& counter) noexcept {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = read(counter.get(), &count, sizeof count);
+}
+
+}  // namespace
+
+bool Xen::progress(Events& events) noexcept {
+  std::array<struct epoll_event, 3> ready;
+  const int count = epoll_wait(epoll_.get(), ready.data(), ready.size(), 0);
+  if (count <= 0) return false;
+  progressing_ = true;
+  for (int i = 0; i < count; ++i) {
+    switch (ready[static_cast<std::size_t>(i)].data.u64) {
+      case kTodo:
+        drain(todo_);
+        break;
+      case kStore:
+        hear(events);
+        break;
+      default:
+        drain(timer_);
+        tick(events);
+    }
+  }
+  settle(events);
+  progressing_ = false;
+  if (pending_) wake();
+  set_timer();
+  return true;
+}
+
+// What is told may bring up more.
+void Xen::settle(Events& events) noexcept {
+  constexpr int kRounds = 4;
+  pending_ = true;
+  for (int i = 0; i < kRounds && pending_; ++i) {
+    pending_ = false;
+    watch_vicinities();
+    attend(events);
+    if (!dirty_) continue;
+    if (const int error = publish())
+      complain(counters_.exhausted, "other domains: our node can't be written",
+               std::strerror(error));
+  }
+}
+
+void Xen::hear(Events& events) noexcept {
+  std::array<char, kPathSize> path{};
+  bool woken = false;
+  for (int i = 0; i < kEventsAtOnce && calls_->next_event(path); ++i) {
+    if (std::strcmp(path.data(), "domid") == 0)
+      woken = true;
+    else
+      hear(std::string_view(path.data()));
+  }
+  if (woken) look_for_move(events);
+}
+
+// A path that is no node's, a directory's: everything there may have changed.
+void Xen::hear(std::string_view path) noexcept {
+  const auto name = parse_path(path);
+  if (!name) return;
+  for (XenLink* link : links_) {
+    if (link->peer().domid != name->domain) continue;
+    const XenPath node = node_of(name->domain, link->peer().process);
+    if (name->node.empty() || std::string_view(node.data()).ends_with(name->node)) link->ask();
+  }
+}
+
+void Xen::tick(Events& events) noexcept {
+  for (XenLink* link : links_) {
+    if (link->is_dead()) link->lose(Loss::kGone, "");
+    if (deaf_) link->ask();
+  }
+  if (deaf_) look_for_move(events);
+}
+
+// A move wipes data/, all of it; nothing else does.
+void Xen::look_for_move(Events& events) noexcept {
+  std::array<char, 1> any{};
+  auto ours = calls_->read(node_of(card_.process).data(), any);
+  if (ours || ours.error().code != ENOENT) return;
+  read_domid();
+  ++card_.generation;
+  ++counters_.moved;
+  for (XenLink* link : links_) link->lose(Loss::kMoved, "");
+  if (const int error = publish_first())
+    complain(counters_.exhausted, "other domains after a move", std::strerror(error));
+  events.moved();  // and attend() tells of the links
+}
+
+// Before the notes are asked for: what changes later is heard of.
+void Xen::watch_vicinities() noexcept {
+  for (Vicinity& vicinity : vicinities_) {
+    if (vicinity.watched || deaf_) continue;
+    vicinity.watched = true;
+    if (const int error = calls_->watch(directory_of(vicinity.domain).data())) become_deaf(error);
+  }
+}
+
+void Xen::become_deaf(int error) noexcept {
+  deaf_ = true;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, calls_->descriptor(), nullptr);
+  ++counters_.exhausted;
+  util::log(util::Level::kWarn,
+            "the store refuses to watch other domains (%s; see its quota of watches): they are "
+            "looked at once a second",
+            std::strerror(error));
+}
+
+// Whatever is told may destroy any link, so every one is looked up afresh.
+void Xen::attend(Events& events) noexcept {
+  std::uint64_t key = 0;
+  while (XenLink* const link = find_from(key)) {
+    key = link->key() + 1;
+    if (link->is_asked_for()) ask(*link);
+    tell(*link, events);
+  }
+}
+
+void Xen::ask(XenLink& link) noexcept {
+  std::array<char, kNoteSize> text;
+  const Card& peer = link.peer();
+  auto size = calls_->read(node_of(peer.domid, peer.process).data(), text);
+  if (!size) return link.heed(std::nullopt);
+  const auto note = parse_note({text.data(), *size}, card_.process, card_.domid);
+  if (!note) complain(counters_.nonsense, "a peer in another domain", "its note is nonsense");
+  link.heed(note);
+}
+
+void Xen::tell(XenLink& link, Events& events) noexcept {
+  const std::uint64_t key = link.key();
+  if (link.take_loss()) {
+    if (link.loss() == Loss::kGone) ++counters_.gone;
+    return events.lost(link, link.loss());
+  }
+  if (!link.take_opening()) return;
+  ++counters_.opened;
+  const bool put_off = link.take_put_off();
+  events.opened(link);
+  XenLink* const still = find_from(key);
+  if (put_off && still == &link && link.key() == key && link.state() == LinkState::kOpen)
+    events.pages_came(link);
+}
+
+// Nobody but the kernel clears a life page, and it tells nobody.
+void Xen::set_timer() noexcept {
+  bool wanted = deaf_ && !links_.empty();
+  for (const XenLink* link : links_) wanted = wanted || link->state() == LinkState::kOpen;
+  if (wanted == ticks_) return;
+  struct itimerspec time {};
+  time.it_interval.tv_sec = time.it_value.tv_sec = wanted ? kTickSeconds : 0;
+  if (timerfd_settime(timer_.get(), 0, &time, nullptr) == 0) ticks_ = wanted;
+}
+
+}  // namespace xs::hv

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include "hv/hv.hpp"
+#include "hv/xen/link.hpp"
+#include "hv/xen/pages.hpp"
+
+namespace xs::hv {
+
+class XenShare final : public Share {
+ public:
+  XenShare(XenLink& link, MadePages made) noexcept
+      : link_(&link),
+        grant_(std::move(made.grant)),
+        pages_(made.name.pages),
+        offer_(encode(made.name)) {}
+  ~XenShare() override { revoke(); }
+
+  std::span<std::byte> bytes() noexcept override {
+    return {grant_.begin() + kHeadSize, pages_ * kPageSize - kHeadSize};
+  }
+  const Offer& offer() const noexcept override { return offer_; }
+  void revoke() noexcept override {
+    mark_revoked(grant_.begin());
+    if (link_) link_->forget(*this);
+    link_ = nullptr;
+  }
+  // The link is no more.
+  void detach() noexcept {
+    link_ = nullptr;
+    revoke();
+  }
+
+ private:
+  XenLink* link_;
+  OwnGrant grant_;
+  std::size_t pages_;
+  Offer offer_;
+};
+
+class XenMapping final : public Mapping {
+ public:
+  XenMapping(TheirGrant grant, std::size_t pages) noexcept
+      : grant_(std::move(grant)), pages_(pages) {}
+  std::span<const std::byte> bytes() const noexcept override {
+    return {grant_.begin() + kHeadSize, pages_ * kPageSize - kHeadSize};
+  }
+
+ private:
+  TheirGrant grant_;
+  std::size_t pages_;
+};
+
+}  // namespace xs::hv

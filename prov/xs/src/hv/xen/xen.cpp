@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "hv/xen/xen.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <new>
+
+#include "util/log.hpp"
+#include "util/reserve.hpp"
+
+namespace xs::hv {
+
+using util::Error;
+using util::Level;
+using util::Result;
+
+Result<std::unique_ptr<Xen>> Xen::open(std::shared_ptr<XenCalls> calls, const Card& own,
+                                       util::Random& random) noexcept {
+  std::unique_ptr<Xen> xen(new (std::nothrow) Xen(std::move(calls), own, random));
+  if (!xen) return Error{ENOMEM, "no memory for sharing"};
+  auto begun = xen->begin();
+  if (!begun) return begun.error();
+  return xen;
+}
+
+Xen::~Xen() {
+  if (card_.domid != 0) calls_->remove(node_of(card_.process).data());
+}
+
+Result<bool> Xen::begin() noexcept {
+  if (!read_domid()) return Error{EIO, "the store does not say which domain this is"};
+  if (card_.domid == 0) return Error{ENODEV, "dom0 has no rings with its guests"};
+  if (auto made = make_descriptors(); !made) return made.error();
+  if (const int error = publish_first()) {
+    card_.domid = 0;  // there is no node to remove
+    return Error{error, "data/ of this domain in the store can't be written (is it the guest's?)"};
+  }
+  // Of all nodes the one that is always there and never written: it fires after every resume.
+  if (const int error = calls_->watch("domid")) become_deaf(error);
+  return true;
+}
+
+Result<bool> Xen::make_descriptors() noexcept {
+  epoll_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  todo_ = UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  timer_ = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  const std::array<std::pair<int, Happening>, 3> watched{
+      {{todo_.get(), kTodo}, {calls_->descriptor(), kStore}, {timer_.get(), kTick}}};
+  for (const auto& [fd, happening] : watched) {
+    struct epoll_event event {};
+    event.events = EPOLLIN;
+    event.data.u64 = happening;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+      return Error{errno, "no descriptor to wait for other domains"};
+  }
+  return true;
+}
+
+bool Xen::read_domid() noexcept {
+  std::array<char, 16> text{};
+  auto size = calls_->read("domid", text);
+  if (!size) return false;
+  return std::from_chars(text.data(), text.data() + *size, card_.domid).ec == std::errc{};
+}
+
+// A node may be read by others once it is whole, and its directory watched.
+int Xen::publish_first() noexcept {
+  int error = publish();
+  if (error == 0) error = calls_->permit_all(node_of(card_.process).data(), card_.domid);
+  if (error == 0) error = calls_->permit_all("data/xs", card_.domid);
+  return error;
+}
+
+int Xen::publish() noexcept {
+  dirty_ = false;
+  Note note(card_.generation);
+  for (const Vicinity& vicinity : vicinities_)
+    note.add_life(vicinity.domain, vicinity.life.reference);
+  for (const XenLink* link : links_)
+    if (link->state() != LinkState::kLost)
+      note.add_peer(link->peer().process, link->session(), link->echo());
+  if (note.is_full()) complain(counters_.exhausted, "a node of the store", "it is full");
+  return calls_->write(node_of(card_.process).data(), note.text());
+}
+
+Result<std::unique_ptr<Link>> Xen::meet(const Card& peer) noexcept {
+  if (peer.process == card_.process) return Error{EINVAL, "the peer is this process"};
+  if (peer.domid == 0 || peer.domid == card_.domid) {
+    ++counters_.elsewhere;
+    return Error{EHOSTUNREACH, "the peer lives elsewhere"};
+  }
+  const bool known = std::any_of(links_.begin(), links_.end(), [&](const XenLink* link) {
+    return link->peer().process == peer.process;
+  });
+  if (known) return Error{EALREADY, "there is a link with this peer"};
+  if (links_.size() >= kMostLinks) {
+    complain(counters_.exhausted, "another peer", "there are too many");
+    return Error{EAGAIN, "too many peers in other domains"};
+  }
+  try {
+    util::reserve_for(links_, links_.size() + 1);
+  } catch (const std::bad_alloc&) {
+    return Error{ENOMEM, "no memory for a link"};
+  }
+  if (auto entered = enter(peer.domid); !entered) return entered.error();
+  std::unique_ptr<XenLink> link(new (std::nothrow)
+                                    XenLink(*this, peer, ++last_key_, ++last_session_));
+  if (!link) {
+    leave(peer.domid);
+    return Error{ENOMEM, "no memory for a link"};
+  }
+  links_.push_back(link.get());
+  changed();
+  return std::unique_ptr<Link>(std::move(link));
+}
+
+// Another link there.
+Result<bool> Xen::enter(std::uint32_t domain) noexcept {
+  if (Vicinity* const vicinity = find_vicinity(domain)) {
+    ++vicinity->links;
+    return true;
+  }
+  if (vicinities_.size() >= kMostDomains) {
+    complain(counters_.exhausted, "another domain", "there are too many");
+    return Error{EAGAIN, "too many other domains"};
+  }
+  auto life = grant_life(calls_, domain, card_.process);
+  if (!life) {
+    const int error = life.error().code;
+    complain(counters_.exhausted, "another domain",
+             error == ENOSPC ? kNoPagesLeft : std::strerror(error));
+    return life.error();
+  }
+  try {
+    vicinities_.push_back({domain, 1, false, std::move(*life)});
+  } catch (const std::bad_alloc&) {
+    return Error{ENOMEM, "no memory for another domain"};
+  }
+  return true;
+}
+
+void Xen::leave(std::uint32_t domain) noexcept {
+  Vicinity* const vicinity = find_vicinity(domain);
+  if (--vicinity->links > 0) return;
+  if (vicinity->watched && !deaf_) calls_->unwatch(directory_of(domain).data());
+  vicinities_.erase(vicinities_.begin() + (vicinity - vicinities_.data()));
+}
+
+// The owner's link is no more. The peer learns of it now: nobody may ever come to progress() again.
+void Xen::part(XenLink& link) noexcept {
+  std::erase(links_, &link);
+  leave(link.peer().domid);
+  publish();
+  set_timer();
+}
+
+void Xen::changed() noexcept {
+  dirty_ = pending_ = true;
+  if (!progressing_) wake();
+}
+
+void Xen::wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(todo_.get(), &one, sizeof one);
+}
+
+Xen::Vicinity* Xen::find_vicinity(std::uint32_t domain) noexcept {
+  const auto found = std::find_if(vicinities_.begin(), vicinities_.end(),
+                                  [&](const Vicinity& each) { return each.domain == domain; });
+  return found == vicinities_.end() ? nullptr : &*found;
+}
+
+XenLink* Xen::find_from(std::uint64_t key) noexcept {
+  const auto at =
+      std::lower_bound(links_.begin(), links_.end(), key,
+                       [](const XenLink* link, std::uint64_t k) { return link->key() < k; });
+  return at != links_.end() ? *at : nullptr;
+}
+
+// One warning for each kind of trouble.
+void Xen::complain(std::uint64_t& counter, const char* what, const char* why) noexcept {
+  if (counter++ == 0) util::log(Level::kWarn, "no shared memory for %s: %s", what, why);
+}
+
+}  // namespace xs::hv

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Sharing between processes in different domains of one Xen (docs/hv.md, hv/xen).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "hv/hv.hpp"
+#include "hv/unique_fd.hpp"
+#include "hv/xen/calls.hpp"
+#include "hv/xen/link.hpp"
+#include "hv/xen/note.hpp"
+#include "hv/xen/pages.hpp"
+#include "util/random.hpp"
+
+namespace xs::hv {
+
+// What ENOSPC means when pages are granted.
+inline constexpr const char* kNoPagesLeft =
+    "the pages that this VM may grant are used up (raise "
+    "/sys/module/xen_gntalloc/parameters/limit)";
+
+class Xen final : public Backend {
+ public:
+  // The card's host, process and generation are the process'; its domid is filled in. `random` must
+  // outlive the backend.
+  static util::Result<std::unique_ptr<Xen>> open(std::shared_ptr<XenCalls> calls, const Card& own,
+                                                 util::Random& random) noexcept;
+  ~Xen() override;
+
+  const Card& card() const noexcept override { return card_; }
+  util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept override;
+  bool progress(Events& events) noexcept override;
+  int descriptor() const noexcept override { return epoll_.get(); }
+  const Counters& counters() const noexcept override { return counters_; }
+
+  // Links at a time: as many as a note has room for.
+  static constexpr std::size_t kMostLinks = 56;
+  // Other domains at a time, each of which costs a watch and a page.
+  static constexpr std::size_t kMostDomains = 8;
+
+  // For links.
+  const std::shared_ptr<XenCalls>& calls() const noexcept { return calls_; }
+  Counters& count() noexcept { return counters_; }
+  Id new_nonce() noexcept { return {random_.next(), random_.next()}; }
+  // Of all links: a late offer of a former one must not name another share.
+  std::uint64_t new_share_number() noexcept { return ++last_share_; }
+  // Our note is to be written, or a link to be told of, by progress().
+  void changed() noexcept;
+  void part(XenLink& link) noexcept;
+
+ private:
+  enum Happening : std::uint64_t { kTodo, kStore, kTick };
+  // A domain that we have links with.
+  struct Vicinity {
+    std::uint32_t domain;
+    std::size_t links;
+    bool watched;
+    MadeLife life;
+  };
+
+  Xen(std::shared_ptr<XenCalls> calls, const Card& own, util::Random& random) noexcept
+      : calls_(std::move(calls)), random_(random), card_(own) {}
+  util::Result<bool> begin() noexcept;
+  util::Result<bool> make_descriptors() noexcept;
+  bool read_domid() noexcept;
+  int publish_first() noexcept;
+  int publish() noexcept;
+  Vicinity* find_vicinity(std::uint32_t domain) noexcept;
+  util::Result<bool> enter(std::uint32_t domain) noexcept;
+  void leave(std::uint32_t domain) noexcept;
+  void watch_vicinities() noexcept;
+  void become_deaf(int error) noexcept;
+  XenLink* find_from(std::uint64_t key) noexcept;
+
+  void wake() noexcept;
+  void hear(Events& events) noexcept;
+  void hear(std::string_view path) noexcept;
+  void tick(Events& events) noexcept;
+  void look_for_move(Events& events) noexcept;
+  void settle(Events& events) noexcept;
+  void attend(Events& events) noexcept;
+  void ask(XenLink& link) noexcept;
+  void tell(XenLink& link, Events& events) noexcept;
+  void set_timer() noexcept;
+  void complain(std::uint64_t& counter, const char* what, const char* why) noexcept;
+
+  std::shared_ptr<XenCalls> calls_;
+  util::Random& random_;
+  Card card_;
+  Counters counters_;
+  UniqueFd epoll_, todo_, timer_;
+  bool ticks_ = false;
+  bool deaf_ = false;     // no watch works: the store is asked at every tick
+  bool dirty_ = false;    // our node is to be written
+  bool pending_ = false;  // there is something to tell, or to ask
+  bool progressing_ = false;
+  std::uint64_t last_key_ = 0;
+  std::uint32_t last_session_ = 0;
+  std::uint64_t last_share_ = 0;
+  std::vector<Vicinity> vicinities_;
+  std::vector<XenLink*> links_;  // in order of their keys
+};
+
+}  // namespace xs::hv

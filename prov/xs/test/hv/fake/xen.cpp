@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "hv/fake/xen.hpp"
+
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "hv/hv.hpp"
+
+namespace xs::test {
+
+using hv::kPageSize;
+using util::Error;
+using util::Result;
+
+namespace {
+
+constexpr off_t kMemory = off_t{1} << 32;  // bytes, sparse: no page is used twice
+constexpr std::size_t kLargestValue = 2048;
+
+std::string home_of(std::uint32_t domain) {
+  return "/local/domain/" + std::to_string(domain) + '/';
+}
+
+off_t at(std::size_t page) { return static_cast<off_t>(page * kPageSize); }
+
+}  // namespace
+
+FakeXen::FakeXen() : memory_(memfd_create("fake xen", MFD_CLOEXEC)) {
+  if (ftruncate(memory_.get(), kMemory) != 0) std::abort();
+}
+
+std::shared_ptr<FakeXenCalls> FakeXen::connect(std::uint32_t domain) {
+  nodes_[home_of(domain) + "domid"] = {std::to_string(domain), true};
+  return std::make_shared<FakeXenCalls>(*this, domain);
+}
+
+std::string FakeXen::value(const std::string& path) const {
+  const auto found = nodes_.find(path);
+  return found == nodes_.end() ? "" : found->second.value;
+}
+
+void FakeXen::put(const std::string& path, const std::string& value) {
+  nodes_[path] = {value, true};
+  fire(path);
+}
+
+void FakeXen::remove(const std::string& path) {
+  if (nodes_.erase(path) > 0) fire(path);
+}
+
+void FakeXen::fire(const std::string& path) {
+  for (FakeXenCalls* each : connections_) each->hear(path);
+}
+
+void FakeXen::move(std::uint32_t from, std::uint32_t to) {
+  const std::string home = home_of(from);
+  std::vector<std::string> gone;
+  for (const auto& [path, node] : nodes_)
+    if (path.starts_with(home)) gone.push_back(path);
+  for (const std::string& path : gone) remove(path);
+  std::erase_if(grants_, [&](const auto& each) { return each.first.first == from; });
+  nodes_[home_of(to) + "domid"] = {std::to_string(to), true};
+  for (FakeXenCalls* each : connections_) {
+    if (each->domain_ != from) continue;
+    each->domain_ = to;
+    for (const auto& [begin, pages] : each->mapped_) {
+      auto* const place = const_cast<std::byte*>(begin);
+      mmap(place, pages * kPageSize, PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+      std::memset(place, 0xff, pages * kPageSize);
+    }
+    for (const std::string& path : each->watched_) each->events_.push_back(path);
+    eventfd_write(each->bell_.get(), 1);
+  }
+}
+
+void FakeXen::scribble(std::uint32_t domain, std::uint32_t reference, std::size_t where,
+                       std::byte byte) {
+  const Grant& grant = grants_.at({domain, reference});
+  if (pwrite(memory_.get(), &byte, 1, at(grant.page) + static_cast<off_t>(where)) != 1)
+    std::abort();
+}
+
+FakeXenCalls::FakeXenCalls(FakeXen& xen, std::uint32_t domain)
+    : xen_(xen), domain_(domain), bell_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  xen_.connections_.push_back(this);
+}
+
+FakeXenCalls::~FakeXenCalls() { std::erase(xen_.connections_, this); }
+
+void FakeXenCalls::kill() {
+  killed_ = true;
+  for (const auto& [begin, shared] : shared_)
+    if (shared.clears >= 0) begin[shared.clears] = std::byte{0};
+}
+
+Result<std::byte*> FakeXenCalls::share(std::uint32_t domain,
+                                       std::span<std::uint32_t> references) noexcept {
+  if (references.size() > xen_.pages_left) return Error{ENOSPC, "pages can't be granted"};
+  void* const begin = mmap(nullptr, references.size() * kPageSize, PROT_READ | PROT_WRITE,
+                           MAP_SHARED, xen_.memory_.get(), at(xen_.next_page_));
+  if (begin == MAP_FAILED) return Error{errno, "pages can't be granted"};
+  xen_.pages_left -= references.size();
+  Shared shared;
+  for (std::uint32_t& reference : references) {
+    reference = xen_.next_reference_++;
+    xen_.grants_[{domain_, reference}] = {xen_.next_page_++, domain};
+    shared.references.push_back(reference);
+  }
+  shared_[static_cast<std::byte*>(begin)] = shared;
+  return static_cast<std::byte*>(begin);
+}
+
+Result<std::byte*> FakeXenCalls::share_life(std::uint32_t domain, std::uint32_t& reference,
+                                            std::uint32_t offset) noexcept {
+  auto begin = share(domain, {&reference, 1});
+  if (begin) shared_[*begin].clears = offset;
+  return begin;
+}
+
+void FakeXenCalls::unshare(std::byte* begin, std::size_t pages) noexcept {
+  const Shared& shared = shared_.at(begin);
+  if (shared.references.size() != pages) std::abort();
+  if (shared.clears >= 0) begin[shared.clears] = std::byte{0};
+  for (const std::uint32_t reference : shared.references) xen_.grants_.erase({domain_, reference});
+  xen_.pages_left += pages;
+  shared_.erase(begin);
+  munmap(begin, pages * kPageSize);
+}
+
+Result<const std::byte*> FakeXenCalls::map(std::uint32_t domain,
+                                           std::span<const std::uint32_t> references) noexcept {
+  std::vector<std::size_t> pages;
+  for (const std::uint32_t reference : references) {
+    const auto found = xen_.grants_.find({domain, reference});
+    if (found == xen_.grants_.end() || found->second.reader != domain_)
+      return Error{EINVAL, "grants can't be mapped"};
+    pages.push_back(found->second.page);
+  }
+  const std::size_t size = pages.size() * kPageSize;
+  void* const begin = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) return Error{ENOMEM, "grants can't be mapped"};
+  auto* const bytes = static_cast<std::byte*>(begin);
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    if (mmap(bytes + i * kPageSize, kPageSize, PROT_READ, MAP_SHARED | MAP_FIXED,
+             xen_.memory_.get(), at(pages[i])) == MAP_FAILED)
+      std::abort();
+  mapped_[bytes] = pages.size();
+  return bytes;
+}
+
+void FakeXenCalls::unmap(const std::byte* begin, std::size_t pages) noexcept {
+  if (mapped_.at(begin) != pages) std::abort();
+  mapped_.erase(begin);
+  munmap(const_cast<std::byte*>(begin), pages * kPageSize);
+}
+
+std::string FakeXenCalls::whole(const std::string& path) const {
+  return path.starts_with('/') ? path : home_of(domain_) + path;
+}
+
+// A node that isn't there, of another domain: EACCES, as one that may not be read.
+Result<std::size_t> FakeXenCalls::read(const char* path, std::span<char> to) noexcept {
+  const std::string name = whole(path);
+  const bool own = name.starts_with(home_of(domain_));
+  const auto found = xen_.nodes_.find(name);
+  if (found == xen_.nodes_.end()) return Error{own ? ENOENT : EACCES, "no such node"};
+  if (!own && !found->second.readable) return Error{EACCES, "no such node"};
+  return found->second.value.copy(to.data(), to.size());
+}
+
+int FakeXenCalls::write(const char* path, std::string_view value) noexcept {
+  if (killed_) return 0;
+  if (!xen_.data_is_ours) return EACCES;
+  if (value.size() > kLargestValue) return ENOSPC;
+  xen_.nodes_[whole(path)].value = value;
+  xen_.fire(whole(path));
+  return 0;
+}
+
+int FakeXenCalls::remove(const char* path) noexcept {
+  if (killed_) return 0;
+  if (xen_.nodes_.erase(whole(path)) == 0) return ENOENT;
+  xen_.fire(whole(path));
+  return 0;
+}
+
+int FakeXenCalls::permit_all(const char* path, std::uint32_t own) noexcept {
+  if (own != domain_) return EINVAL;
+  xen_.nodes_[whole(path)].readable = true;
+  xen_.fire(whole(path));
+  return 0;
+}
+
+int FakeXenCalls::watch(const char* path) noexcept {
+  if (broken_) return EBADF;
+  if (watched_.size() >= xen_.most_watches) {
+    broken_ = true;
+    watched_.clear();
+    events_.clear();
+    return E2BIG;
+  }
+  watched_.insert(path);
+  events_.push_back(path);
+  eventfd_write(bell_.get(), 1);
+  return 0;
+}
+
+void FakeXenCalls::unwatch(const char* path) noexcept {
+  watched_.erase(path);
+  std::erase_if(events_, [&](const std::string& each) { return each.starts_with(path); });
+}
+
+void FakeXenCalls::hear(const std::string& path) {
+  for (const std::string& watched : watched_) {
+    const std::string name = whole(watched);
+    if (path != name && !path.starts_with(name + '/')) continue;
+    events_.push_back(watched + path.substr(name.size()));
+    eventfd_write(bell_.get(), 1);
+  }
+}
+
+bool FakeXenCalls::next_event(std::span<char> path) noexcept {
+  if (events_.empty()) {
+    eventfd_t count = 0;
+    eventfd_read(bell_.get(), &count);
+    return false;
+  }
+  std::snprintf(path.data(), path.size(), "%s", events_.front().c_str());
+  events_.pop_front();
+  return true;
+}
+
+}  // namespace xs::test

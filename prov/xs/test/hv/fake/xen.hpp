@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// A hypervisor and its store in one process, as far as hv/xen sees them: errors are those that real
+// ones were seen to give (docs/hv.md, hv/xen).
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hv/unique_fd.hpp"
+#include "hv/xen/calls.hpp"
+
+namespace xs::test {
+
+class FakeXenCalls;
+
+class FakeXen {
+ public:
+  FakeXen();
+  // A process' connection; the machine must outlive it, and what was shared and mapped by it.
+  std::shared_ptr<FakeXenCalls> connect(std::uint32_t domain);
+
+  // What a domain may grant more; a process may watch; a node's value (bytes) may be.
+  std::size_t pages_left = 1024;
+  std::size_t most_watches = 100;
+  bool data_is_ours = true;  // whether guests may write there
+
+  std::string value(const std::string& path) const;
+  // As another process, or the toolstack, does.
+  void put(const std::string& path, const std::string& value);
+  void remove(const std::string& path);
+  std::size_t nodes() const { return nodes_.size(); }
+  std::size_t granted() const { return grants_.size(); }
+  // That domain becomes another one: its data/ is wiped, its grants are no more, what it had mapped
+  // reads all ones, every watch fires.
+  void move(std::uint32_t from, std::uint32_t to);
+  // Changes a byte of what a grant shows.
+  void scribble(std::uint32_t domain, std::uint32_t reference, std::size_t at, std::byte byte);
+
+ private:
+  friend class FakeXenCalls;
+  struct Grant {
+    std::size_t page;  // of the memory
+    std::uint32_t reader;
+  };
+  struct Node {
+    std::string value;
+    bool readable = false;
+  };
+  using Key = std::pair<std::uint32_t, std::uint32_t>;  // domain, reference
+
+  void fire(const std::string& path);
+
+  hv::UniqueFd memory_;
+  std::size_t next_page_ = 0;
+  std::uint32_t next_reference_ = 8;
+  std::map<Key, Grant> grants_;
+  std::map<std::string, Node> nodes_;
+  std::vector<FakeXenCalls*> connections_;
+};
+
+class FakeXenCalls final : public hv::XenCalls {
+ public:
+  FakeXenCalls(FakeXen& xen, std::uint32_t domain);
+  FakeXenCalls(const FakeXenCalls&) = delete;
+  FakeXenCalls& operator=(const FakeXenCalls&) = delete;
+  ~FakeXenCalls() override;
+
+  util::Result<std::byte*> share(std::uint32_t domain,
+                                 std::span<std::uint32_t> references) noexcept override;
+  util::Result<std::byte*> share_life(std::uint32_t domain, std::uint32_t& reference,
+                                      std::uint32_t offset) noexcept override;
+  void unshare(std::byte* begin, std::size_t pages) noexcept override;
+  util::Result<const std::byte*> map(std::uint32_t domain,
+                                     std::span<const std::uint32_t> references) noexcept override;
+  void unmap(const std::byte* begin, std::size_t pages) noexcept override;
+  util::Result<std::size_t> read(const char* path, std::span<char> to) noexcept override;
+  int write(const char* path, std::string_view value) noexcept override;
+  int remove(const char* path) noexcept override;
+  int permit_all(const char* path, std::uint32_t own) noexcept override;
+  int watch(const char* path) noexcept override;
+  void unwatch(const char* path) noexcept override;
+  bool next_event(std::span<char> path) noexcept override;
+  int descriptor() const noexcept override { return bell_.get(); }
+
+  std::size_t watches() const { return watched_.size(); }
+  std::size_t mapped() const { return mapped_.size(); }
+  // The process is killed: its kernel clears the life pages, and that is all.
+  void kill();
+
+ private:
+  friend class FakeXen;
+  struct Shared {
+    std::vector<std::uint32_t> references;
+    long clears = -1;  // offset of the byte
+  };
+  std::string whole(const std::string& path) const;
+  void hear(const std::string& path);
+
+  FakeXen& xen_;
+  std::uint32_t domain_;
+  hv::UniqueFd bell_;
+  bool broken_ = false;  // by one watch too many
+  bool killed_ = false;
+  std::set<std::string> watched_;  // as they were named
+  std::deque<std::string> events_;
+  std::map<std::byte*, Shared> shared_;
+  std::map<const std::byte*, std::size_t> mapped_;
+};
+
+}  // namespace xs::test
