@@ -62,14 +62,17 @@ class HvXen : public testing::Test {
     const auto late = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (!condition()) {
       if (std::chrono::steady_clock::now() > late) return false;
-      const bool did = move(a_) | move(b_);
-      if (!did) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (!move_both()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return true;
   }
+  bool move_both() {
+    const bool a = move(a_);
+    return move(b_) || a;
+  }
   static bool move(Party& party) { return party.xen && party.xen->progress(party.told); }
   void settle() {
-    while (move(a_) | move(b_)) {
+    while (move_both()) {
     }
   }
   static std::string node_of(const Party& party) {
@@ -129,6 +132,16 @@ TEST_F(HvXen, AKilledPeerIsNoticedByItsPage) {
   EXPECT_EQ(poll(&ready, 1, 5000), 1);
   EXPECT_TRUE(until([&] { return a_.told.losses == 1; }));
   EXPECT_EQ(a_.told.why, Loss::kGone);
+}
+
+TEST_F(HvXen, NothingIsSharedWithAPeerThatWasKilled) {
+  begin();
+  meet();
+  b_.calls->kill();
+  EXPECT_EQ(a_.link->share(1).error().code, ENOTCONN);
+  EXPECT_EQ(a_.link->map(hv::Offer{}).error().code, ENOTCONN);
+  EXPECT_EQ(a_.calls->mapped(), 0u);
+  EXPECT_TRUE(until([&] { return a_.told.losses == 1; }));
 }
 
 TEST_F(HvXen, WhoMeetsAKilledPeerWaitsForNothing) {

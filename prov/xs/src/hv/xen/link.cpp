@@ -23,6 +23,7 @@ XenLink::~XenLink() {
 }
 
 Result<std::unique_ptr<Share>> XenLink::share(std::size_t pages) noexcept {
+  look();
   if (state_ == LinkState::kLost) return Error{ENOTCONN, "the link is lost"};
   const auto place = std::find(shares_.begin(), shares_.end(), nullptr);
   if (state_ == LinkState::kMeeting || place == shares_.end()) return Error{EAGAIN, "no share now"};
@@ -36,6 +37,7 @@ Result<std::unique_ptr<Share>> XenLink::share(std::size_t pages) noexcept {
 }
 
 Result<std::unique_ptr<Mapping>> XenLink::map(const Offer& offer) noexcept {
+  look();
   if (state_ == LinkState::kLost) return Error{ENOTCONN, "the link is lost"};
   const GrantName name = decode_grant(offer);
   put_off_ = state_ == LinkState::kMeeting;
@@ -90,6 +92,10 @@ void XenLink::open(std::uint32_t life) noexcept {
     ++backend_.count().exhausted;
     lose(Loss::kExhausted, page.error().what);
   }
+}
+
+void XenLink::look() noexcept {
+  if (life_ && !is_alive(life_)) lose(Loss::kGone, "");
 }
 
 void XenLink::lose(Loss why, const char* reason) noexcept {

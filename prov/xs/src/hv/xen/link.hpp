@@ -43,8 +43,8 @@ class XenLink final : public Link {
 
   // What the peer's note says by now; nothing: it has none.
   void heed(const std::optional<NoteToUs>& note) noexcept;
-  // Its kernel has cleared the page.
-  bool is_dead() const noexcept { return life_ && !is_alive(life_); }
+  // Whether its kernel has cleared the life page.
+  void look() noexcept;
   void lose(Loss why, const char* reason) noexcept;
 
   // By a share that is revoked.

@@ -89,7 +89,7 @@ void Xen::hear(std::string_view path) noexcept {
 
 void Xen::tick(Events& events) noexcept {
   for (XenLink* link : links_) {
-    if (link->is_dead()) link->lose(Loss::kGone, "");
+    link->look();
     if (deaf_) link->ask();
   }
   if (deaf_) look_for_move(events);
