@@ -3,9 +3,9 @@
 # What is run in the guests. Each case writes what it saw; its exit status is its verdict, and
 # what programs count themselves (gtest, the probe) is read from there. Sourced by tools/check-xen.
 
-cases=(probe info contract ring pingpong hammer-2 hammer-4 netpipe allpairs)
+cases=(probe info contract guests ring pingpong hammer-2 hammer-4 netpipe allpairs)
 
-with_xs='export FI_PROVIDER_PATH=/usr/lib/xs FI_PROVIDER=xs FI_LOG_LEVEL=warn'
+with_xs='export FI_PROVIDER_PATH=/usr/lib/xs FI_PROVIDER=xs FI_LOG_LEVEL=warn FI_XS_XEN=on'
 
 # Both guests at once.
 case_probe() {
@@ -29,10 +29,22 @@ case_info() {
 
 # gtest PROGRAM FILTER: some must match, and all of them pass.
 gtest() {
-	in_guest u1 150 "$1 --gtest_brief=1 --gtest_filter='$2'" | tee "$logs/gtest.part"
+	in_guest u1 400 "$1 --gtest_brief=1 --gtest_filter='$2'" | tee "$logs/gtest.part"
 	[ "${PIPESTATUS[0]}" -eq 0 ] && grep -qE '^\[  PASSED  \] [1-9]' "$logs/gtest.part"
 }
 case_contract() { gtest xs-contract 'Hv/*'; }
+# Between the guests: half of the processes live in the other one.
+case_guests() {
+	local status
+	in_guest u2 420 "xs-xen-parties 7100 200" >"$logs/guests-u2.log" 2>&1 &
+	sleep 2
+	gtest "XS_XEN_PARTIES=$(address_of u2):7100 xs-contract" 'Xen/*'
+	status=$?
+	in_guest u2 20 'killall xs-xen-parties'
+	wait $!
+	cat "$logs/guests-u2.log"
+	return $status
+}
 case_ring() { gtest xs-unit '*Ring*'; }
 
 case_pingpong() {
@@ -54,13 +66,17 @@ mpi() {
 	in_guest u1 $((limit + 10)) "$with_xs FI_XS_STATS=/tmp/stats/p
 		timeout $limit mpirun --allow-run-as-root --oversubscribe -n $ranks --host u1:$((ranks / 2)),u2:$((ranks / 2)) \
 			--mca plm_rsh_agent rsh --mca oob_tcp_if_include eth0 --mca pml cm --mca mtl ofi \
-			--mca mpi_yield_when_idle 1 -x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_LOG_LEVEL -x FI_XS_STATS $*" &&
+			--mca mpi_yield_when_idle 1 -x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_LOG_LEVEL -x FI_XS_XEN -x FI_XS_STATS $*" &&
 		judge_paths
 }
 
 case_hammer-2() { mpi 2 100 xs-hammer --limit 60 --rounds 1; }
 case_hammer-4() { mpi 4 150 xs-hammer --limit 90 --rounds 1; }
-case_allpairs() { mpi 4 100 xs-allpairs; }
+# Four pairs between the guests that all stream are more than 1024 pages of each.
+case_allpairs() {
+	for guest in u1 u2; do in_guest $guest 20 'echo 8192 >/sys/module/xen_gntalloc/parameters/limit' || return 1; done
+	mpi 4 100 xs-allpairs
+}
 case_netpipe() {
 	mpi 2 100 NPopenmpi -i -n 20 -u 65536 -o /tmp/np.out | tee "$logs/netpipe.part"
 	[ "${PIPESTATUS[0]}" -eq 0 ] && [ "$(grep -c 'Integrity check passed' "$logs/netpipe.part")" -ge 20 ] &&

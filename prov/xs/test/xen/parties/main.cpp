@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// xs-xen-parties PORT SECONDS: processes of this guest for the contract suite of hv that runs in
+// another one, until nobody has called for so long.
+#include <cstdio>
+#include <cstdlib>
+
+#include "contract/hv_remote.hpp"
+#include "hv/registry.hpp"
+
+namespace {
+
+std::unique_ptr<xs::hv::Backend> make(const std::string&) {
+  static xs::util::SystemRandom random;
+  auto opened = xs::hv::open({.simulated_host = "", .xen = xs::hv::XenUse::kOn}, random);
+  if (opened) return std::move(*opened);
+  std::fprintf(stderr, "xs-xen-parties: %s\n", opened.error().what);
+  std::exit(1);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  if (count != 3) return 2;
+  return xs::test::serve_parties(static_cast<std::uint16_t>(std::atoi(words[1])), make,
+                                 std::atoi(words[2]));
+}
