@@ -134,6 +134,22 @@ TEST_F(HvXen, AKilledPeerIsNoticedByItsPage) {
   EXPECT_EQ(a_.told.why, Loss::kGone);
 }
 
+TEST_F(HvXen, WhatAKilledProcessLeftIsRemovedByTheNextOne) {
+  begin();
+  const std::string left = node_of(b_), living = node_of(a_);
+  b_.calls->kill();
+  b_.xen.reset();
+  Party same = party(1);
+  EXPECT_NE(machine_.value(living), "");
+  EXPECT_NE(machine_.value(left), "") << "it is another VM's";
+  Party next = party(2);
+  EXPECT_EQ(machine_.value(left), "");
+  EXPECT_NE(machine_.value(node_of(next)), "");
+  machine_.put(left, "xs1 1 1\n");
+  Party third = party(2);
+  EXPECT_NE(machine_.value(left), "") << "who lives in another network namespace can't be seen";
+}
+
 TEST_F(HvXen, NothingIsSharedWithAPeerThatWasKilled) {
   begin();
   meet();
@@ -235,7 +251,8 @@ TEST_F(HvXen, AListOfReferencesThatAreNoneIsNotMapped) {
 TEST_F(HvXen, ANoteThatIsNonsenseOpensNothing) {
   begin();
   meet(a_, b_);
-  for (const char* text : {"", "xs1", "xs2 1\n", "xs1 1\nP \n", "xs1 1\nL 1\n", "xs1 g\n"}) {
+  for (const char* text :
+       {"", "xs1", "xs2 1 1\n", "xs1 1 1\nP \n", "xs1 1 1\nL 1\n", "xs1 g 1\n", "xs1 1\n"}) {
     machine_.put(node_of(b_), text);
     for (int i = 0; i < 5; ++i) move(a_);
     EXPECT_EQ(a_.link->state(), LinkState::kMeeting) << text;

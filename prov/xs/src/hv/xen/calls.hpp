@@ -30,6 +30,8 @@ class XenCalls {
   // The store. A path that begins without a slash is below our own domain's.
   // How much of the value stands in `to`.
   virtual util::Result<std::size_t> read(const char* path, std::span<char> to) noexcept = 0;
+  // The names of the nodes right below, one a line, as many as have room; how much stands in `to`.
+  virtual util::Result<std::size_t> list(const char* path, std::span<char> to) noexcept = 0;
   virtual int write(const char* path, std::string_view value) noexcept = 0;
   virtual int remove(const char* path) noexcept = 0;
   // Of a node of ours, that of domain `own`: everybody may read it.

@@ -71,6 +71,7 @@ struct Table {
   decltype(&::xs_open) store_open;
   decltype(&::xs_close) store_close;
   decltype(&::xs_read) store_read;
+  decltype(&::xs_directory) store_directory;
   decltype(&::xs_write) store_write;
   decltype(&::xs_rm) store_rm;
   decltype(&::xs_set_permissions) store_set_permissions;
@@ -105,6 +106,7 @@ bool load_store(Table& table) noexcept {
   return library && find(library, "xs_open", table.store_open) &&
          find(library, "xs_close", table.store_close) &&
          find(library, "xs_read", table.store_read) &&
+         find(library, "xs_directory", table.store_directory) &&
          find(library, "xs_write", table.store_write) && find(library, "xs_rm", table.store_rm) &&
          find(library, "xs_set_permissions", table.store_set_permissions) &&
          find(library, "xs_watch", table.store_watch) &&
@@ -147,6 +149,7 @@ class Libraries final : public XenCalls {
                                std::span<const std::uint32_t> references) noexcept override;
   void unmap(const std::byte* begin, std::size_t pages) noexcept override;
   Result<std::size_t> read(const char* path, std::span<char> to) noexcept override;
+  Result<std::size_t> list(const char* path, std::span<char> to) noexcept override;
   int write(const char* path, std::string_view value) noexcept override;
   int remove(const char* path) noexcept override;
   int permit_all(const char* path, std::uint32_t own) noexcept override;
@@ -240,6 +243,21 @@ Result<std::size_t> Libraries::read(const char* path, std::span<char> to) noexce
   std::copy_n(static_cast<const char*>(value), taken, to.data());
   std::free(value);
   return taken;
+}
+
+Result<std::size_t> Libraries::list(const char* path, std::span<char> to) noexcept {
+  unsigned count = 0;
+  char** const names = table_.store_directory(store_, XBT_NULL, path, &count);
+  if (!names) return Error{errno, "the store's node can't be listed"};
+  std::size_t size = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const std::string_view name(names[i]);
+    if (name.size() + 1 > to.size() - size) break;
+    size += name.copy(&to[size], name.size());
+    to[size++] = '\n';
+  }
+  std::free(names);
+  return size;
 }
 
 int Libraries::write(const char* path, std::string_view value) noexcept {

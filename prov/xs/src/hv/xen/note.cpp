@@ -80,7 +80,9 @@ std::optional<NodeName> parse_path(std::string_view path) noexcept {
   return name;
 }
 
-Note::Note(std::uint64_t generation) noexcept { add("xs1 %" PRIx64 "\n", generation); }
+Note::Note(std::uint64_t generation, std::uint64_t network) noexcept {
+  add("xs1 %" PRIx64 " %" PRIx64 "\n", generation, network);
+}
 
 void Note::add_life(std::uint32_t domain, std::uint32_t reference) noexcept {
   add("L %" PRIx32 " %" PRIx32 "\n", domain, reference);
@@ -106,7 +108,9 @@ std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
                                    std::uint32_t own_domain) noexcept {
   NoteToUs note;
   std::string_view first = take(text, '\n');
-  if (take(first, ' ') != "xs1" || !parse(first, note.generation)) return std::nullopt;
+  if (take(first, ' ') != "xs1" || !parse(take(first, ' '), note.generation) ||
+      !parse(first, note.network))
+    return std::nullopt;
   while (!text.empty()) {
     std::string_view line = take(text, '\n');
     const std::string_view kind = take(line, ' ');

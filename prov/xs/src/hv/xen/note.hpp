@@ -28,12 +28,13 @@ struct NodeName {
 };
 std::optional<NodeName> parse_path(std::string_view path) noexcept;
 
-// One line each: `xs1 GENERATION`; `L DOMAIN REFERENCE`, a life page for that domain; `P PROCESS
-// SESSION ECHO`, one for each process that we have a link with: our number for it, and what we have
-// heard to be its number for us, or 0. All numbers are hexadecimal.
+// One line each: `xs1 GENERATION NETWORK`, which network namespace its process lives in; `L DOMAIN
+// REFERENCE`, a life page for that domain; `P PROCESS SESSION ECHO`, one for each process that we
+// have a link with: our number for it, and what we have heard to be its number for us, or 0. All
+// numbers are hexadecimal.
 class Note {
  public:
-  explicit Note(std::uint64_t generation) noexcept;
+  Note(std::uint64_t generation, std::uint64_t network) noexcept;
   void add_life(std::uint32_t domain, std::uint32_t reference) noexcept;
   void add_peer(const Id& process, std::uint32_t session, std::uint32_t echo) noexcept;
   // Something had no room.
@@ -51,6 +52,7 @@ class Note {
 // What a peer's note says to one process.
 struct NoteToUs {
   std::uint64_t generation = 0;
+  std::uint64_t network = 0;
   std::optional<std::uint32_t> life;  // for our domain
   std::uint32_t session = 0;          // 0: it has no link with us
   std::uint32_t echo = 0;

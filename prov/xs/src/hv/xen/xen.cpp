@@ -38,6 +38,8 @@ Result<bool> Xen::begin() noexcept {
   if (!read_domid()) return Error{EIO, "the store does not say which domain this is"};
   if (card_.domid == 0) return Error{ENODEV, "dom0 has no rings with its guests"};
   if (auto made = make_descriptors(); !made) return made.error();
+  if (auto made = sign_.begin(card_.process.high); !made) return made.error();
+  sweep();
   if (const int error = publish_first()) {
     card_.domid = 0;  // there is no node to remove
     return Error{error, "data/ of this domain in the store can't be written (is it the guest's?)"};
@@ -70,6 +72,28 @@ bool Xen::read_domid() noexcept {
   return std::from_chars(text.data(), text.data() + *size, card_.domid).ec == std::errc{};
 }
 
+// What processes of this VM left behind that were killed: a directory has room for some 120 nodes.
+void Xen::sweep() noexcept {
+  std::array<char, 4096> names;
+  std::array<char, kNoteSize> text;
+  auto size = calls_->list("data/xs", names);
+  if (!size) return;
+  std::string_view left(names.data(), *size);
+  while (!left.empty()) {
+    const std::string_view name = left.substr(0, left.find('\n'));
+    left.remove_prefix(name.size() + 1);
+    Id process;
+    if (std::from_chars(name.data(), name.data() + name.size(), process.high, 16).ec != std::errc{})
+      continue;
+    const XenPath path = node_of(process);
+    auto found = calls_->read(path.data(), text);
+    const auto note =
+        found ? parse_note({text.data(), *found}, card_.process, card_.domid) : std::nullopt;
+    if (note && note->network == sign_.network() && !sign_.is_up(process.high))
+      calls_->remove(path.data());
+  }
+}
+
 // A node may be read by others once it is whole, and its directory watched.
 int Xen::publish_first() noexcept {
   int error = publish();
@@ -80,7 +104,7 @@ int Xen::publish_first() noexcept {
 
 int Xen::publish() noexcept {
   dirty_ = false;
-  Note note(card_.generation);
+  Note note(card_.generation, sign_.network());
   for (const Vicinity& vicinity : vicinities_)
     note.add_life(vicinity.domain, vicinity.life.reference);
   for (const XenLink* link : links_)

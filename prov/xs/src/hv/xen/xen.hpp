@@ -12,6 +12,7 @@
 #include "hv/xen/link.hpp"
 #include "hv/xen/note.hpp"
 #include "hv/xen/pages.hpp"
+#include "hv/xen/sign.hpp"
 #include "util/random.hpp"
 
 namespace xs::hv {
@@ -64,6 +65,7 @@ class Xen final : public Backend {
       : calls_(std::move(calls)), random_(random), card_(own) {}
   util::Result<bool> begin() noexcept;
   util::Result<bool> make_descriptors() noexcept;
+  void sweep() noexcept;
   bool read_domid() noexcept;
   int publish_first() noexcept;
   int publish() noexcept;
@@ -90,6 +92,7 @@ class Xen final : public Backend {
   util::Random& random_;
   Card card_;
   Counters counters_;
+  Sign sign_;
   UniqueFd epoll_, todo_, timer_;
   bool ticks_ = false;
   bool deaf_ = false;     // no watch works: the store is asked at every tick

@@ -176,6 +176,15 @@ Result<std::size_t> FakeXenCalls::read(const char* path, std::span<char> to) noe
   return found->second.value.copy(to.data(), to.size());
 }
 
+Result<std::size_t> FakeXenCalls::list(const char* path, std::span<char> to) noexcept {
+  const std::string above = whole(path) + '/';
+  std::string names;
+  for (const auto& [name, node] : xen_.nodes_)
+    if (name.starts_with(above)) names += name.substr(above.size()) + '\n';
+  if (names.empty()) return Error{ENOENT, "no such node"};
+  return names.copy(to.data(), to.size());
+}
+
 int FakeXenCalls::write(const char* path, std::string_view value) noexcept {
   if (killed_) return 0;
   if (!xen_.data_is_ours) return EACCES;

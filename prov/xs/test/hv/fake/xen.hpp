@@ -78,6 +78,7 @@ class FakeXenCalls final : public hv::XenCalls {
                                      std::span<const std::uint32_t> references) noexcept override;
   void unmap(const std::byte* begin, std::size_t pages) noexcept override;
   util::Result<std::size_t> read(const char* path, std::span<char> to) noexcept override;
+  util::Result<std::size_t> list(const char* path, std::span<char> to) noexcept override;
   int write(const char* path, std::string_view value) noexcept override;
   int remove(const char* path) noexcept override;
   int permit_all(const char* path, std::uint32_t own) noexcept override;
