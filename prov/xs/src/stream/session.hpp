@@ -261,8 +261,9 @@ class Session {
   void say_offer() noexcept;
   void say_mapped() noexcept;
   void say_left(std::uint64_t epoch, bool answer, LeaveReason reason) noexcept;
+  bool say_leaving() noexcept;
   template <class Body>
-  void say_of_path(proto::Kind kind, const Body& body) noexcept;
+  bool say_of_path(proto::Kind kind, const Body& body) noexcept;
   bool has_ring_room(std::size_t body) noexcept;  // stream/ring_writing.hpp
   bool find_ring_room(std::size_t body) noexcept;
   void publish_in_ring(proto::Kind kind, std::uint8_t flags, std::uint64_t seq) noexcept;

@@ -168,7 +168,7 @@ void Session::repeat_path(util::Nanoseconds now) noexcept {
       break;
     case PathState::kLeaving:
       if (path_.answered) return finish_leaving(now);
-      say_left(path_.epoch, false, static_cast<LeaveReason>(path_.reason));
+      say_leaving();
       break;
     default:
       break;
@@ -214,16 +214,21 @@ void Session::say_left(std::uint64_t epoch, bool answer, LeaveReason reason) noe
   say_of_path(Kind::kLeft, proto::Left{epoch, answer, static_cast<std::uint32_t>(reason)});
 }
 
+// False: there was no room for it.
+bool Session::say_leaving() noexcept {
+  return say_of_path(Kind::kLeft, proto::Left{path_.epoch, false, path_.reason});
+}
+
 template <class Body>
-void Session::say_of_path(Kind kind, const Body& body) noexcept {
-  if (send_token_ == 0) return;
+bool Session::say_of_path(Kind kind, const Body& body) noexcept {
+  if (send_token_ == 0) return false;
   FrameBuffer* frame = streams_.make_control(kind, Body::kSize);
-  if (!frame) return;
+  if (!frame) return false;
   frame->prefix.token = send_token_;
   frame->prefix.ack = next_;
   if (streams_.rts_only_) frame->prefix.flags = proto::kRtsOnly;
   proto::encode(body, frame->body());
-  streams_.post_control(route_, *frame);
+  return streams_.post_control(route_, *frame);
 }
 
 }  // namespace xs::stream

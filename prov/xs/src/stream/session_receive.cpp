@@ -93,9 +93,6 @@ void Session::ping_received(const proto::FrameView& frame, const proto::Ping& pi
   if (ping.sender != peer_) return;
   if (path_.reads) drain_ring(now);  // before the answer says what was taken
   if (state_ == SessionState::kDead) return;
-  // It may not have heard that we read no more: then it would take the ring for frozen.
-  if (path_.state == PathState::kLeaving)
-    say_left(path_.epoch, false, static_cast<LeaveReason>(path_.reason));
   const bool moved = ping.lane > peer_route_;
   take_route(ping.lane, ping.answer);
   if (moved) {
@@ -127,6 +124,10 @@ void Session::flush_ack() noexcept {
     return;
   }
   if (streams_.now() < pump_at_) return;
+  // Who asks may not have heard that we read no more, and would take the ring for frozen: it hears
+  // so first, and the same way.
+  const bool tells = echo_ != 0 && path_.state == PathState::kLeaving;
+  if (tells && !say_leaving()) return refused(streams_.now(), false);
   if (!send_ack(gap_ ? proto::kGap : 0, echo_)) return refused(streams_.now(), false);
   again_ = 0;
   acks_owed_left();

@@ -168,6 +168,35 @@ TEST_F(LeaveTest, ping_while_leaving_is_told_again) {
   EXPECT_EQ(of_kind(said, Kind::kAck).size(), 1u);
 }
 
+// The way that we went by may be dead, which is why the peer has not heard that we left: what it
+// asks over another one is told there, and before the answer that would say the ring is frozen.
+TEST_F(LeaveTest, ping_over_another_way_is_told_there) {
+  session->leave(LeaveReason::kBudget);
+  rig.said();
+  const proto::Address way = test_address(2001);
+  const proto::Ping ping{.sender = peer.life, .home = peer.home, .lane = 2, .answer = way};
+  rig.hear(peer.frame(Kind::kPing, 1, body_of(ping)));
+  const auto said = rig.said();
+  ASSERT_EQ(said.size(), 2u);
+  EXPECT_EQ(prefix_of(said[0]).kind, Kind::kLeft);
+  EXPECT_EQ(prefix_of(said[1]).kind, Kind::kAck);
+  for (const Handed& each : said) EXPECT_EQ(each.to, way);
+}
+
+TEST_F(LeaveTest, ping_is_not_answered_before_it_is_told) {
+  session->leave(LeaveReason::kBudget);
+  rig.said();
+  rig.inner.answer = carrier::Posted::kAgain;
+  rig.hear(peer.ping(1));
+  EXPECT_TRUE(rig.said().empty());
+  rig.inner.answer = carrier::Posted::kOk;
+  rig.settle();
+  const auto said = rig.said();
+  ASSERT_EQ(said.size(), 2u);
+  EXPECT_EQ(prefix_of(said[0]).kind, Kind::kLeft);
+  EXPECT_EQ(prefix_of(said[1]).kind, Kind::kAck);
+}
+
 // ---- Links ----
 
 TEST_F(LeaveTest, lost_link_is_not_waited_for) {

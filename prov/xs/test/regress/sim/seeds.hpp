@@ -37,6 +37,8 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {61164, "frames that one lane had sent were let go more slowly than another acknowledged them", true},
     {6331, "refusals of a port counted against the process that took it later", false, true},
     {20590, "greetings of a new card were answered over a dead connection only, without end", true},
+    {24438, "a PING was answered where LEFT had not gone: a ring that was left was taken for frozen", true, true},
+    {35724, "the same", true, true},
 };
 
 }  // namespace xs::sim
