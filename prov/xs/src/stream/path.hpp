@@ -123,6 +123,7 @@ struct Path {
   unsigned idle = 0;                  // visits without a frame
   util::Nanoseconds used_at = 0;      // when a frame last came or went through the ring, coarsely
   PathCounters counters;
+  bool warned = false;  // of a fault: once
 };
 
 }  // namespace xs::stream

@@ -245,7 +245,7 @@ class Session {
   void take_up_offer(util::Nanoseconds now) noexcept;
   void answer(util::Nanoseconds now) noexcept;
   void meet_answer(util::Nanoseconds now) noexcept;
-  LeaveReason refused_ring(int error) noexcept;
+  LeaveReason refused_ring(int error, bool told) noexcept;
   void begin_reading() noexcept;
   void joined(util::Nanoseconds now) noexcept;
   void try_to_write(util::Nanoseconds now) noexcept;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "stream/session.hpp"
 #include "stream/streams.hpp"
@@ -182,11 +183,15 @@ void Session::answer(util::Nanoseconds now) noexcept {
   if (error == EAGAIN) return;  // asked again when pages come
   const RingLimits& limits = streams_.rings_.limits;
   const std::uint32_t most = pages_of(std::max(limits.first, limits.largest));
-  if (error == 0) error = share_region(*ring, std::min(offer.wished, most));
+  bool told = false;  // what it lacks for a share hv says itself
+  if (error == 0) {
+    error = share_region(*ring, std::min(offer.wished, most));
+    told = error != 0;
+  }
   if (error == 0) error = ring->finish();
   path_.offer.reset();
   path_.epoch = offer.epoch;
-  if (error != 0) return say_left(offer.epoch, true, refused_ring(error));
+  if (error != 0) return say_left(offer.epoch, true, refused_ring(error, told));
   path_.wished = offer.wished;
   hold(std::move(ring), PathState::kAnswered);
   begin_reading();
@@ -201,18 +206,20 @@ void Session::meet_answer(util::Nanoseconds now) noexcept {
   if (error == EAGAIN) return;
   path_.offer.reset();
   if (error == 0) error = path_.ring->finish();
-  if (error != 0) return leave(refused_ring(error));
+  if (error != 0) return leave(refused_ring(error, false));
   say_mapped();
   begin_reading();
   joined(now);
 }
 
-LeaveReason Session::refused_ring(int error) noexcept {
+// told: somebody has warned of it.
+LeaveReason Session::refused_ring(int error, bool told) noexcept {
   // Gone or moved, which hv will tell.
   if (error == ENOTCONN) return LeaveReason::kLink;
   // No room in our budget, or among the shares of the link.
   if (error == ENOSPC || error == EAGAIN) return LeaveReason::kBudget;
-  if (path_.counters.faults++ == 0)
+  ++path_.counters.faults;
+  if (!told && !std::exchange(path_.warned, true))
     log(Level::kWarn, "no ring with %s: %s; it stays on the fabric", home_.text().c_str(),
         strerror(error));
   return LeaveReason::kRefused;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "stream/session.hpp"
 #include "stream/streams.hpp"
@@ -38,7 +39,8 @@ void Session::leave(LeaveReason reason) noexcept {
 // Steps 1 and 2 of leaving. False: the session has ended meanwhile.
 bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcept {
   const bool fault = is_fault(reason);
-  if (fault && path_.counters.faults++ == 0)
+  if (fault) ++path_.counters.faults;
+  if (fault && !std::exchange(path_.warned, true))
     log(Level::kWarn, "%s: ring left: %s", home_.text().c_str(), text_of(reason));
   else
     log(Level::kInfo, "%s: ring %llu left: %s", home_.text().c_str(),

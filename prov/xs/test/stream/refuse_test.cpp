@@ -71,17 +71,19 @@ class RefusingTest : public RingTest, public testing::WithParamInterface<Fault> 
 };
 
 TEST_P(RefusingTest, answerer_says_so_and_goes_on) {
-  const std::uint64_t warned = GetParam().told == LeaveReason::kRefused ? 1 : 0;
+  const std::uint64_t faults = GetParam().told == LeaveReason::kRefused ? 1 : 0;
+  // What lacks for a share of ours hv tells, by a warning of its own.
+  const std::uint64_t warned = GetParam().theirs ? faults : 0;
   offer_badly(1);
   expect_left(1, true, GetParam().told);
   expect_nothing_stands();
   EXPECT_EQ(warnings.count(), warned);
-  EXPECT_EQ(session->path_counters().faults, warned);
+  EXPECT_EQ(session->path_counters().faults, faults);
   expect_goes_on();
   // Told once, counted always.
   offer_badly(2);
   EXPECT_EQ(warnings.count(), warned);
-  EXPECT_EQ(session->path_counters().faults, 2 * warned);
+  EXPECT_EQ(session->path_counters().faults, 2 * faults);
   // A good one is taken all the same.
   mend(link);
   rig.said();
@@ -95,6 +97,19 @@ TEST_P(RefusingTest, same_epoch_is_refused_again) {
   rig.hear(peer.say(peer.offer(link, 1)));
   expect_left(1, true, LeaveReason::kStale);
   link.theirs.clear();
+}
+
+// Of the peer's first one the session warns all the same.
+TEST_F(RingTest, what_we_lack_hides_no_fault_of_the_peer) {
+  link.share_error = ENOMEM;
+  rig.hear(peer.say(peer.offer(link, 1)));
+  EXPECT_EQ(warnings.count(), 0u);
+  link.share_error = 0;
+  link.theirs.clear();
+  proto::Offer bad = peer.offer(link, 2);
+  ++bad.pages;
+  rig.hear(peer.say(bad));
+  EXPECT_EQ(warnings.count(), 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fault, RefusingTest, testing::ValuesIn(kFaults), name_of);
