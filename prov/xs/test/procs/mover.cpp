@@ -30,10 +30,11 @@ Environment Migrations::environment(int vm) const {
   return {{"FI_XS_SIM_HOST", vms_[vm].option()}, {"FI_XS_STATS", statistics().string()}};
 }
 
-std::uint64_t Migrations::sum(const std::string& path, const std::string& field) const {
+std::uint64_t sum_of(const std::filesystem::path& statistics, const std::string& path,
+                     const std::string& field) {
   std::uint64_t out = 0;
-  for (const auto& each : std::filesystem::directory_iterator(statistics().parent_path())) {
-    if (each.path().stem() != statistics().filename()) continue;
+  for (const auto& each : std::filesystem::directory_iterator(statistics.parent_path())) {
+    if (each.path().stem() != statistics.filename()) continue;
     std::ifstream in(each.path());
     for (std::string line; std::getline(in, line);) {
       const std::size_t at = line.find(' ' + field + '=');

@@ -16,15 +16,20 @@ enum class Fate { kOnes, kFrozen, kAny };
 // What may be logged then: who is told late reads a dead mapping or a frozen one first.
 inline constexpr const char* kDeadRing = "ring left: (its memory is gone|nothing in it is taken)";
 
+// What processes with that FI_XS_STATS counted of that path ("ring", "fabric"), when they have
+// ended: the sum of a field of their statistics.
+std::uint64_t sum_of(const std::filesystem::path& statistics, const std::string& path,
+                     const std::string& field);
+
 // Two VMs and what moves them: together and apart, every few milliseconds.
 class Migrations {
  public:
   explicit Migrations(Fate fate) : fate_(fate) {}
   // For a process that shall live in VM 0 or 1.
   Environment environment(int vm) const;
-  // What its processes counted of that path ("ring", "fabric"), when they have ended: the sum of a
-  // field of their statistics.
-  std::uint64_t sum(const std::string& path, const std::string& field) const;
+  std::uint64_t sum(const std::string& path, const std::string& field) const {
+    return sum_of(statistics(), path, field);
+  }
   // A process' body: goes on until it is told anything.
   void keep_moving(Worker& me) const;
   void bring_together() const;

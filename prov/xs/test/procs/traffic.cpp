@@ -143,29 +143,38 @@ void Conversation::begin(Mix mix, const Environment& environment) {
 }
 
 void Conversation::begin_together(Mix mix, const Environment& left, const Environment& right) {
-  const auto body = [this, mix](Worker& me, std::uint16_t id) {
+  const auto part = [this, mix](Worker& me, unsigned id) {
     const std::string& address = host(0).address();
-    Node node(me, address, Node::kPort + id);
-    talk(me, node, node.insert(address, Node::kPort + 1 - id), mix, id);
+    Node node(me, address, static_cast<std::uint16_t>(Node::kPort + id));
+    talk(me, node, node.insert(address, static_cast<std::uint16_t>(Node::kPort + 1 - id)), mix, id);
   };
-  sides_[0] = &start(
-      "left", host(0), [=](Worker& me) { body(me, 0); }, left);
-  sides_[1] = &start(
-      "right", host(0), [=](Worker& me) { body(me, 1); }, right);
+  start_together(part, left, right);
   for (Process* each : sides_) each->expect("ready");
+}
+
+void Conversation::start_together(const Part& part, const Environment& left,
+                                  const Environment& right) {
+  sides_[0] = &start(
+      "left", host(0), [part](Worker& me) { part(me, 0); }, left);
+  sides_[1] = &start(
+      "right", host(0), [part](Worker& me) { part(me, 1); }, right);
 }
 
 void Conversation::expect_flow() {
   for (Process* each : sides_) each->expect_sent(each->sent() + 40, seconds(20));
 }
 
-void Conversation::finish() {
+void Conversation::stop_talking() {
   std::string sent[2];
   for (Process* each : sides_) each->tell("enough");
   for (int i : {0, 1}) sent[i] = side(i).expect("sent", seconds(30));
   for (int i : {0, 1}) side(i).tell(sent[1 - i]);
   for (Process* each : sides_) each->expect("complete", seconds(60));
   for (Process* each : sides_) each->tell("close");
+}
+
+void Conversation::finish() {
+  stop_talking();
   for (Process* each : sides_) each->expect_end();
 }
 
