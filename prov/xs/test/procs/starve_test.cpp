@@ -89,11 +89,15 @@ unsigned lines_with(const std::string& log, const std::string& first, const std:
   return count;
 }
 
-// Left starves, right lives in a VM that comes to left's host when left has nothing any more: then
-// they become neighbours.
+enum class When {
+  kMeeting,  // right's VM comes to left's host, where left has nothing any more
+  kGrowing,  // they share a small ring, and a larger one is to follow
+};
+
+// Left starves when a ring is made.
 class Starved : public Conversation {
  protected:
-  Starved() : Conversation(1) {}
+  explicit Starved(When when = When::kMeeting) : Conversation(1), when_(when) {}
 
   template <class Lack>
   void begin_rounds() {
@@ -110,7 +114,8 @@ class Starved : public Conversation {
         me.say("closed");
       }
     };
-    start_together(part, environment("A"), environment(vm_.option()));
+    start_together(part, environment("A"),
+                   environment(when_ == When::kMeeting ? vm_.option() : "A"));
   }
 
   template <class Lack>
@@ -119,6 +124,7 @@ class Starved : public Conversation {
     Node node(me, address, static_cast<std::uint16_t>(Node::kPort + id));
     const fi_addr_t peer = node.insert(address, static_cast<std::uint16_t>(Node::kPort + 1 - id));
     node.shake_hands(peer);
+    if (when_ == When::kGrowing) node.pass(2 * kQuiet);
     [[maybe_unused]] const Lack lack{};
     me.say("met");
     if (node.hear() != "talk") throw Failure("the driver says something else");
@@ -164,7 +170,7 @@ class Starved : public Conversation {
     std::cout << round + 1 << " rounds, " << one_way() << " of them one way, " << fabric
               << " messages over the fabric\n";
     EXPECT_GE(fabric, (round + 1) * 80u);  // expect_flow() has seen them
-    EXPECT_EQ(sum_of(statistics(), "ring", "tx_msgs"), 0u);
+    EXPECT_EQ(sum_of(statistics(), "ring", "tx_msgs") > 0, when_ == When::kGrowing);
   }
 
   unsigned warnings(int index) const { return lines_with(side(index).log(), ":xs:", "<warn>"); }
@@ -173,11 +179,12 @@ class Starved : public Conversation {
   Environment environment(const std::string& place) const {
     return {{"FI_XS_SIM_HOST", place},
             {"FI_XS_STATS", statistics().string()},
-            {"FI_XS_RING_SIZE", std::to_string(kRing)},
+            {"FI_XS_RING_SIZE", std::to_string(when_ == When::kMeeting ? kRing : 4096)},
             {"FI_LOG_LEVEL", place == "A" ? "warn" : "info"}};
   }
   std::filesystem::path statistics() const { return vm_.file().parent_path() / "paths"; }
 
+  const When when_;
   SimulatedVm vm_{"B"};
 };
 
@@ -186,6 +193,18 @@ TEST_F(Starved, OfDescriptors) {
   expect_log("sharing memory with peers: (Too many open files|" + called + ")");
   begin_rounds<NoDescriptors>();
   play([&] { return lines_with(side(0).log(), "<warn>", called); });
+}
+
+class StarvedLater : public Starved {
+ protected:
+  StarvedLater() : Starved(When::kGrowing) {}
+};
+
+TEST_F(StarvedLater, OfDescriptors) {
+  const std::string handed = "no descriptor free for what it hands over";
+  expect_log("no shared memory (with process .*" + handed + "|for process .* now)");
+  begin_rounds<NoDescriptors>();
+  play([&] { return lines_with(side(0).log(), "<warn>", handed); });
 }
 
 TEST_F(Starved, OfSharedMemory) {
