@@ -188,13 +188,6 @@ class Starved : public Conversation {
   SimulatedVm vm_{"B"};
 };
 
-TEST_F(Starved, OfDescriptors) {
-  const std::string called = "no descriptor free for a caller";
-  expect_log("sharing memory with peers: (Too many open files|" + called + ")");
-  begin_rounds<NoDescriptors>();
-  play([&] { return lines_with(side(0).log(), "<warn>", called); });
-}
-
 class StarvedLater : public Starved {
  protected:
   StarvedLater() : Starved(When::kGrowing) {}
