@@ -34,7 +34,7 @@ AC_DEFUN([FI_XS_CONFIGURE],[
 	xs_CXXFLAGS="-std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -fno-plt -fno-tree-slp-vectorize"
 	AS_IF([test "x$xs_home" = xstandalone],
 		[xs_fabric_headers=$LIBFABRIC_CFLAGS
-		 xs_CPPFLAGS=$LIBFABRIC_CFLAGS
+		 xs_CPPFLAGS="-I\$(top_srcdir)/include $LIBFABRIC_CFLAGS"
 		 XS_FABRIC_LIBS=$LIBFABRIC_LIBS
 		 XS_FABRIC_DEPS=],
 		[xs_fabric_headers="-I$srcdir/include"

@@ -59,6 +59,7 @@ struct fi_ops fid_ops = [] {
   auto ops = no_ops<struct fi_ops>();
   ops.close = close;
   ops.bind = bind;
+  ops.ops_open = open_ops;
   return ops;
 }();
 

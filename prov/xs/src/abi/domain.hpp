@@ -4,6 +4,7 @@
 #include <rdma/fi_domain.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -16,6 +17,18 @@ namespace xs::abi {
 
 struct Eq;
 struct Fabric;
+
+struct Domain;
+
+// Writes FI_XS_PATHS_REFRESHED (abi/paths.cpp).
+class PathEvents final : public core::PathObserver {
+ public:
+  explicit PathEvents(Domain& domain) noexcept : domain_(domain) {}
+  void paths_refreshed() noexcept override;
+
+ private:
+  Domain& domain_;
+};
 
 struct Domain : fid_domain {
   using Foreign = struct fid_domain;
@@ -38,7 +51,9 @@ struct Domain : fid_domain {
   std::vector<core::Endpoint*> endpoints;  // enabled
   std::size_t children = 0;                // open endpoints, queues, address vectors, registrations
   Eq* eq = nullptr;
-  std::unique_ptr<Waits> waits;  // null until a queue is waitable
+  std::unique_ptr<Waits> waits;   // null until a queue is waitable
+  std::vector<Eq*> endpoint_eqs;  // one for each open endpoint that is bound to a queue
+  PathEvents path_events{*this};
 };
 
 int open_domain(struct fid_fabric* fabric, struct fi_info* info, struct fid_domain** domain,
@@ -52,5 +67,8 @@ int open_cq(struct fid_domain* domain, struct fi_cq_attr* attr, struct fid_cq** 
 int open_endpoint(struct fid_domain* domain, struct fi_info* info, struct fid_ep** ep,
                   void* context) noexcept;
 extern struct fi_ops_mr memory_ops;
+// fi_open_ops: what <rdma/fi_ext_xs.h> offers.
+int open_ops(struct fid* domain, const char* name, std::uint64_t flags, void** ops,
+             void* context) noexcept;
 
 }  // namespace xs::abi

@@ -45,6 +45,7 @@ int Ep::enable() noexcept {
                             .book = &av->book,
                             .neighbours = domain.core.neighbours(),
                             .rings = domain.core.neighbours() ? &domain.core.rings() : nullptr,
+                            .observer = &domain.path_events,
                             .directed = (caps & FI_DIRECTED_RECV) != 0,
                             .source = (caps & FI_SOURCE) != 0});
   if (!opened) return to_errno(opened.error());
@@ -70,6 +71,12 @@ void part(Ep& ep) noexcept {
   ep.core.reset();
 }
 
+void release_eq(Ep& ep) noexcept {
+  auto& eqs = ep.domain.endpoint_eqs;
+  eqs.erase(std::find(eqs.begin(), eqs.end(), ep.eq));
+  ep.eq->remove_user();
+}
+
 int close(struct fid* fid) noexcept {
   auto& ep = object_of<Ep>(fid);
   const Guard guard(ep.domain.gate);
@@ -77,7 +84,7 @@ int close(struct fid* fid) noexcept {
   if (ep.send_queue) --ep.send_queue->users;
   if (ep.receive_queue) --ep.receive_queue->users;
   if (ep.av) --ep.av->users;
-  if (ep.eq) ep.eq->remove_user();
+  if (ep.eq) release_eq(ep);
   --ep.domain.children;
   delete &ep;
   return 0;
@@ -114,9 +121,12 @@ int bind_av(Ep& ep, Av& av, std::uint64_t flags) noexcept {
 
 int bind_eq(Ep& ep, Eq& eq) noexcept {
   if (ep.eq) return -FI_EINVAL;
-  ep.eq = &eq;
-  eq.add_user();
-  return 0;
+  return control([&] {
+    ep.domain.endpoint_eqs.push_back(&eq);
+    ep.eq = &eq;
+    eq.add_user();
+    return 0;
+  });
 }
 
 int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {

@@ -34,6 +34,9 @@ struct Eq : fid_eq {
   // -FI_EAGAIN: full (an application's own events only), -FI_ENOMEM.
   ssize_t write(std::uint32_t event, const void* body, std::size_t size, bool bounded) noexcept;
   int write_error(const struct fi_eq_err_entry& error) noexcept;
+  // An event of which one, unread, stands for all of its number and fid: the newer entry takes the
+  // older one's place in the queue.
+  void write_latest(std::uint32_t event, const struct fi_eq_entry& entry) noexcept;
   ssize_t read(std::uint32_t* event, void* buffer, std::size_t size, bool peek) noexcept;
   ssize_t read_error(struct fi_eq_err_entry* entry, bool peek) noexcept;
   // timeout in milliseconds; negative: for ever.

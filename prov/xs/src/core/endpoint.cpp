@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <utility>
 
 #include "core/statistics.hpp"
 #include "util/log.hpp"
@@ -192,6 +193,13 @@ void Endpoint::introduce(stream::Session& session) noexcept {
 void Endpoint::card_changed(stream::Session& session) noexcept {
   session.neighbour_lost(stream::LeaveReason::kLink);
   introduce(session);
+  if (session.owner) static_cast<Peer*>(session.owner)->moved = true;
+  tell_refreshed();
+}
+
+void Endpoint::ring_joined(stream::Session& session) noexcept {
+  if (session.owner && std::exchange(static_cast<Peer*>(session.owner)->moved, false))
+    tell_refreshed();
 }
 
 template <class F>
@@ -219,8 +227,11 @@ void Endpoint::we_moved() noexcept {
   streams_->set_card(parts_.neighbours->card());
   streams_->tell_card();
   peers_.for_each([&](Peer& peer) {
-    if (peer.session && peer.session->open()) introduce(*peer.session);
+    if (!peer.session) return;
+    peer.moved = true;
+    if (peer.session->open()) introduce(*peer.session);
   });
+  tell_refreshed();
 }
 
 // ---- Parting ----

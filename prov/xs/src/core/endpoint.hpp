@@ -24,6 +24,16 @@
 
 namespace xs::core {
 
+// Who is told that paths follow a move, of this process or of a peer. Called from inside progress,
+// often more than once for one move.
+class PathObserver {
+ public:
+  virtual void paths_refreshed() noexcept = 0;
+
+ protected:
+  ~PathObserver() = default;
+};
+
 // What an endpoint works with; everything outlives it. clock and random are the domain's or a
 // test's.
 struct EndpointParts {
@@ -36,6 +46,7 @@ struct EndpointParts {
   AddressBook* book = nullptr;                 // may be null for a receive-only endpoint
   locality::Neighbours* neighbours = nullptr;  // may be null: shares memory with nobody
   stream::Rings* rings = nullptr;              // the domain's; null without neighbours
+  PathObserver* observer = nullptr;            // may be null
   bool directed = false;  // FI_DIRECTED_RECV: ReceiveOp::from counts; else it is ignored
   bool source = false;    // FI_SOURCE: report where messages came from
 };
@@ -107,11 +118,15 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   void bulk_let_go(stream::BulkOperation& operation, std::size_t length,
                    int error) noexcept override;
   void card_changed(stream::Session& session) noexcept override;
+  void ring_joined(stream::Session& session) noexcept override;
   void neighbour_open(const locality::Process& process, hv::Link& link) noexcept override;
   void neighbour_shares(const locality::Process& process) noexcept override;
   void neighbour_lost(const locality::Process& process, bool moved) noexcept override;
   void we_moved() noexcept override;
   void introduce(stream::Session& session) noexcept;
+  void tell_refreshed() noexcept {
+    if (parts_.observer) parts_.observer->paths_refreshed();
+  }
   template <class F>
   void for_each_of(const locality::Process& process, F&& f) noexcept;
   bool goodbye_received(Peer& peer) noexcept;

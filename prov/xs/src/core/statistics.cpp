@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/endpoint.hpp"
+#include "core/peer_report.hpp"
 #include "util/log.hpp"
 
 namespace xs::core {
@@ -36,19 +37,15 @@ void write_path(std::FILE* out, const Peer& peer, const char* path, const PathCo
 bool was_used(const PathCounters& c) { return c.sent_messages + c.received_messages > 0; }
 
 void write_peer(std::FILE* out, const Peer& peer) {
-  std::uint64_t replayed = peer.replayed;
-  stream::PathCounters paths = peer.paths;
-  if (peer.session) {
-    replayed += peer.session->counters().replayed;
-    paths += peer.session->path_counters();
-  }
-  if (was_used(peer.fabric)) {
-    write_path(out, peer, peer.self ? "self" : "fabric", peer.fabric, replayed);
+  const PeerReport report = report_of(peer);
+  if (was_used(report.fabric)) {
+    write_path(out, peer, peer.self ? "self" : "fabric", report.fabric, report.replayed);
     std::fputc('\n', out);
   }
-  if (was_used(peer.ring)) {
-    write_path(out, peer, "ring", peer.ring, 0);
-    std::fprintf(out, " joined=%llu left=%llu\n", Number{paths.joined}, Number{paths.left});
+  if (was_used(report.ring)) {
+    write_path(out, peer, "ring", report.ring, 0);
+    std::fprintf(out, " joined=%llu left=%llu\n", Number{report.paths.joined},
+                 Number{report.paths.left});
   }
 }
 

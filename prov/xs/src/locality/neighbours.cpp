@@ -22,6 +22,12 @@ std::optional<Process> process_of(const CardBytes& bytes) noexcept {
   return card->process;
 }
 
+std::optional<Place> place_of(const CardBytes& bytes) noexcept {
+  const auto card = hv::decode_card(bytes);
+  if (!card) return std::nullopt;
+  return Place{card->domid, card->generation};
+}
+
 util::Result<std::unique_ptr<Neighbours>> Neighbours::open(const Options& options,
                                                            util::Random& random) noexcept try {
   auto backend = hv::open(options, random);

@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,14 @@ using Process = hv::Id;
 
 // The process that a card names; nothing if it is no card.
 std::optional<Process> process_of(const CardBytes& card) noexcept;
+
+// Where a process lives, as it says itself.
+struct Place {
+  std::uint32_t domid;       // hv::Card::domid
+  std::uint64_t generation;  // grows whenever it has moved
+};
+// Nothing if it is no card.
+std::optional<Place> place_of(const CardBytes& card) noexcept;
 
 // Who wants to know of neighbours. Told by Neighbours::turn() and look() alone.
 class Listener {
@@ -49,6 +58,7 @@ class Neighbours final : private hv::Events {
   ~Neighbours() { links_.clear(); }
 
   CardBytes card() const noexcept;
+  Place place() const noexcept { return {backend_->card().domid, backend_->card().generation}; }
   // Throws bad_alloc.
   void add(Listener& listener) { listeners_.push_back(&listener); }
   void remove(const Listener& listener) noexcept { std::erase(listeners_, &listener); }

@@ -122,6 +122,7 @@ struct Path {
   std::uint32_t wished = 0;           // pages of the other side's region
   unsigned idle = 0;                  // visits without a frame
   util::Nanoseconds used_at = 0;      // when a frame last came or went through the ring, coarsely
+  util::Nanoseconds since = 0;        // when frames began to leave by the path that they leave by
   PathCounters counters;
   bool warned = false;  // of a fault: once
 };

@@ -258,7 +258,9 @@ void Session::try_to_write(util::Nanoseconds now) noexcept {
   path_.wants_to_write = false;
   path_.writes = path_.acks_wanted = true;
   path_.base = cursor_ = una_;
+  path_.since = now;
   ping_open_ = false;  // its answer says nothing of the ring
+  streams_.upper_.ring_joined(*this);
   pump(now);
 }
 

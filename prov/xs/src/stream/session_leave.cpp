@@ -64,6 +64,7 @@ void Session::stop_writing(util::Nanoseconds now) noexcept {
   if (!path_.writes) return;
   refresh_acks(now);
   path_.writes = false;
+  path_.since = now;
   path_.behind = cursor_;
   (void)take_back_frames();
   cursor_ = una_;

@@ -152,6 +152,7 @@ void Streams::opened(Session& session) noexcept try {
     session.slots_ = std::move(larger);
   }
   Session* older = current(session.home());
+  if (!session.path_.writes) session.path_.since = now_;
   session.state_ = SessionState::kOpen;
   session.wanted_ = false;
   current_[session.home()] = &session;

@@ -42,6 +42,8 @@ class Upper {
   virtual void session_ended(Session& session, int error) noexcept = 0;
   // The peer's process tells of another place where it lives (Session::peer_card).
   virtual void card_changed(Session& session) noexcept = 0;
+  // From now on what the session sends goes by a ring. Nothing may be sent from inside this call.
+  virtual void ring_joined(Session& session) noexcept = 0;
   virtual void bulk_let_go(BulkOperation& operation, std::size_t length, int error) noexcept = 0;
 
  protected:

@@ -32,6 +32,7 @@ struct Scribe final : Upper {
     return frame_received(session, head) ? Taken::kYes : Taken::kLie;
   }
   void card_changed(Session&) noexcept override { ++cards; }
+  void ring_joined(Session&) noexcept override { ++joins; }
   bool frame_left(std::uint64_t) noexcept override { return false; }
   void frame_released(std::uint64_t cookie, int error) noexcept override {
     released.push_back({cookie, error});
@@ -52,6 +53,7 @@ struct Scribe final : Upper {
   std::vector<int> ended;
   unsigned windows = 0;
   unsigned cards = 0;
+  unsigned joins = 0;
   std::function<void(Session&)> on_frame;
 };
 
