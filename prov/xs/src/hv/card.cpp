@@ -12,7 +12,7 @@ using util::store;
 
 // offset: version 0 (4), domid 4 (4), host 8 (16), process 24 (16), generation 40 (8), zero 48
 // (16).
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;  // 1: a domid of 0 was none, in dom0 too
 
 void store_id(std::byte* to, const Id& id) noexcept {
   store(to, id.high);

@@ -17,13 +17,15 @@ struct Id {
 };
 
 inline constexpr std::size_t kCardSize = 64;
+// Of a machine that is no domain of Xen's, or is not used as one. Dom0 is one.
+inline constexpr std::uint32_t kNoDomid = 0xffffffff;
 
 // A claim and no proof: it saves attempts that must fail. No secret is in it.
 struct Card {
-  Id host;                       // digest of what all processes of one machine have in common
-  Id process;                    // this incarnation of this process
-  std::uint32_t domid = 0;       // hv/xen: repeats across hosts
-  std::uint64_t generation = 0;  // grows whenever the process has moved; never 0 in a real card
+  Id host;                         // digest of what all processes of one machine have in common
+  Id process;                      // this incarnation of this process
+  std::uint32_t domid = kNoDomid;  // hv/xen: repeats across hosts
+  std::uint64_t generation = 0;    // grows whenever the process has moved; never 0 in a real card
   bool operator==(const Card&) const = default;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// The contract of hv, for hv/xen over a fake of Xen: every party lives in a domain of its own.
+// The contract of hv, for hv/xen over a fake of Xen: every party lives in a domain of its own, in
+// one of two rounds the first of them in dom0.
 #include "contract/hv_contract.hpp"
 #include "hv/fake/xen.hpp"
 #include "hv/local/local.hpp"
@@ -13,22 +14,36 @@ util::SystemRandom random_numbers;
 FakeXen machine;
 std::uint32_t last_domain = 0;
 
-std::unique_ptr<hv::Backend> make_xen(const std::string& simulated_host) {
+std::unique_ptr<hv::Backend> make_in(std::uint32_t domain, const std::string& simulated_host) {
   auto local = hv::Local::open(simulated_host, random_numbers);
   if (!local) return nullptr;
   if (!simulated_host.empty()) return std::move(*local);
   hv::Card card = (*local)->card();
-  card.host.low ^= ++last_domain;
-  auto xen = hv::Xen::open(machine.connect(last_domain), card, random_numbers);
+  card.host.low ^= domain;
+  auto xen = hv::Xen::open(machine.connect(domain), card, random_numbers);
   return xen ? std::move(*xen) : nullptr;
 }
 
-HvSubject fake() {
-  return {"XenFake", [](const std::string& host) { return party_here(make_xen, host); }, false,
+std::unique_ptr<hv::Backend> make_guest(const std::string& simulated_host) {
+  return make_in(++last_domain, simulated_host);
+}
+
+std::unique_ptr<hv::Backend> make_dom0_or_guest(const std::string& simulated_host) {
+  return machine.is_inhabited(0) ? make_guest(simulated_host) : make_in(0, simulated_host);
+}
+
+HvSubject guests() {
+  return {"XenFake", [](const std::string& host) { return party_here(make_guest, host); }, false,
           true};
 }
 
-INSTANTIATE_TEST_SUITE_P(XenFake, HvContract, testing::Values(fake()),
+HvSubject with_dom0() {
+  return {"XenFakeDom0",
+          [](const std::string& host) { return party_here(make_dom0_or_guest, host); }, false,
+          true};
+}
+
+INSTANTIATE_TEST_SUITE_P(XenFake, HvContract, testing::Values(guests(), with_dom0()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

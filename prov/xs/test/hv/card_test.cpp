@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
+#include <string>
+
 namespace xs::test {
 
 namespace {
@@ -23,9 +26,39 @@ TEST(HvCard, StandsAsDocumented) {
   }
 }
 
+std::string hex(std::span<const std::byte> bytes) {
+  std::string text;
+  for (const std::byte each : bytes) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    text += kDigits[std::to_integer<unsigned>(each) >> 4];
+    text += kDigits[std::to_integer<unsigned>(each) & 15];
+  }
+  return text;
+}
+
+// Golden: dom0 is a domain, and a machine without Xen is none.
+TEST(HvCard, Dom0IsNotNoDomain) {
+  hv::Card card = kCard;
+  const std::string rest =
+      "0100000000000000"
+      "0200000000000000"  // host
+      "0300000000000000"
+      "0400000000000000"  // process
+      "0600000000000000"
+      "00000000000000000000000000000000";  // generation
+  card.domid = 0;
+  EXPECT_EQ(hex(encode(card)), "0200000000000000" + rest);
+  card.domid = hv::kNoDomid;
+  EXPECT_EQ(hex(encode(card)), "02000000ffffffff" + rest);
+  EXPECT_EQ(hv::decode_card(encode(card)), card);
+  EXPECT_EQ(hv::Card().domid, hv::kNoDomid);
+}
+
 TEST(HvCard, OthersAreNone) {
   auto bytes = encode(kCard);
-  bytes[0] = std::byte{2};
+  bytes[0] = std::byte{1};
+  EXPECT_FALSE(hv::decode_card(bytes)) << "of a version whose domid of 0 was none";
+  bytes[0] = std::byte{3};
   EXPECT_FALSE(hv::decode_card(bytes)) << "another version";
   bytes = encode(kCard);
   bytes[63] = std::byte{1};

@@ -36,10 +36,8 @@ class HvXen : public testing::Test {
   Party party(std::uint32_t domain) {
     Party made;
     made.calls = machine_.connect(domain);
-    const hv::Card card{.host = {1, domain},
-                        .process = {random_.next(), random_.next()},
-                        .domid = 0,
-                        .generation = 1};
+    const hv::Card card{
+        .host = {1, domain}, .process = {random_.next(), random_.next()}, .generation = 1};
     auto opened = hv::Xen::open(made.calls, card, random_);
     if (opened) made.xen = std::move(*opened);
     return made;
@@ -274,8 +272,6 @@ TEST_F(HvXen, WithoutADataOfItsOwnADomainHasNoXen) {
   machine_.data_is_ours = false;
   EXPECT_FALSE(party(1).xen);
 }
-
-TEST_F(HvXen, Dom0HasNoXen) { EXPECT_FALSE(party(0).xen); }
 
 TEST_F(HvXen, AMoveLosesEveryLinkAndOthersFollow) {
   begin();

@@ -3,7 +3,7 @@
 # What is run in the guests. Each case writes what it saw; its exit status is its verdict, and
 # what programs count themselves (gtest, the probe) is read from there. Sourced by tools/check-xen.
 
-cases=(probe info contract guests ring pingpong hammer-2 hammer-4 netpipe allpairs)
+cases=(probe info contract guests dom0 ring pingpong hammer-2 hammer-4 netpipe allpairs)
 
 with_xs='export FI_PROVIDER_PATH=/usr/lib/xs FI_PROVIDER=xs FI_LOG_LEVEL=warn FI_XS_XEN=on'
 
@@ -43,6 +43,18 @@ case_guests() {
 	in_guest u2 20 'killall xs-xen-parties'
 	wait $!
 	cat "$logs/guests-u2.log"
+	return $status
+}
+# The same between a guest and dom0.
+case_dom0() {
+	local status
+	in_dom0 440 >"$logs/dom0-parties.log" 2>&1 <<<'xs-xen-parties 7100 200' &
+	sleep 2
+	gtest "XS_XEN_PARTIES=$(address_of_dom0):7100 xs-contract" 'Xen/*'
+	status=$?
+	in_dom0 20 <<<'killall xs-xen-parties'
+	wait $!
+	cat "$logs/dom0-parties.log"
 	return $status
 }
 case_ring() { gtest xs-unit '*Ring*'; }

@@ -12,6 +12,7 @@ bed_env() {
 		agent_port=7000
 		end_of_script='### end of script ###'
 		address_of() { echo "$network.1${1#u}"; }  # u1 is .11
+		address_of_dom0() { echo "$network.1"; }
 		export PATH=/usr/local/bin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/lib/xen/bin HOME=/root
 	END
 }
@@ -83,6 +84,7 @@ make_dom0() { # XENSTORED
 	for tool in xl "$1" xenconsoled xen-init-dom0 libxl-save-helper; do put "$root" "$tools/$tool"; done
 	ln -s "xen-$xen_version" "$root/usr/lib/xen"
 	for tool in read write ls rm; do put "$root" /usr/bin/xenstore "/usr/bin/xenstore-$tool"; done
+	put "$root" "$build/xs-xen-parties" /usr/bin/xs-xen-parties
 	if [ "$1" = oxenstored ]; then put "$root" /etc/xen/oxenstored.conf; fi
 	: >"$root/etc/xen/xl.conf" # its defaults
 	echo "xenstored=$1" >>"$root/etc/bed.env"

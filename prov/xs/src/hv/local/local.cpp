@@ -50,10 +50,8 @@ Result<bool> Local::begin(const std::string& simulated_host) noexcept {
   auto host = real_host();
   if (!host) return host.error();
   real_host_ = *host;
-  card_ = {.host = host_within(real_host_, simulated_host),
-           .process = new_nonce(),
-           .domid = 0,
-           .generation = 1};
+  card_ = {
+      .host = host_within(real_host_, simulated_host), .process = new_nonce(), .generation = 1};
   if (simulated_host.starts_with('@')) {
     auto begun = begin_vm(simulated_host.substr(1));
     if (!begun) return begun.error();

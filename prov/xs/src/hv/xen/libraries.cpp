@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "hv/xen/home.hpp"
 #include "util/log.hpp"
 
 extern "C" {
@@ -165,6 +166,7 @@ class Libraries final : public XenCalls {
   struct xs_handle* store_ = nullptr;
   // A connection of its own: one watch too many and libxenstore closes it.
   struct xs_handle* watching_ = nullptr;
+  Home home_;
 };
 
 Result<bool> Libraries::begin() noexcept {
@@ -184,6 +186,10 @@ Result<bool> Libraries::begin() noexcept {
   if (!watching_)
     return failed("no rights on /dev/xen/xenbus (let this user read and write it)",
                   "no /dev/xen/xenbus, or the store does not answer");
+  home_ = Home::find([this](const char* path) {
+    std::array<char, 1> any;
+    return static_cast<bool>(read(path, any));
+  });
   return true;
 }
 
@@ -237,7 +243,7 @@ void Libraries::unmap(const std::byte* begin, std::size_t pages) noexcept {
 
 Result<std::size_t> Libraries::read(const char* path, std::span<char> to) noexcept {
   unsigned size = 0;
-  void* const value = table_.store_read(store_, XBT_NULL, path, &size);
+  void* const value = table_.store_read(store_, XBT_NULL, home_.outside(path).data(), &size);
   if (!value) return Error{errno, "the store's node can't be read"};
   const std::size_t taken = std::min<std::size_t>(size, to.size());
   std::copy_n(static_cast<const char*>(value), taken, to.data());
@@ -247,7 +253,7 @@ Result<std::size_t> Libraries::read(const char* path, std::span<char> to) noexce
 
 Result<std::size_t> Libraries::list(const char* path, std::span<char> to) noexcept {
   unsigned count = 0;
-  char** const names = table_.store_directory(store_, XBT_NULL, path, &count);
+  char** const names = table_.store_directory(store_, XBT_NULL, home_.outside(path).data(), &count);
   if (!names) return Error{errno, "the store's node can't be listed"};
   std::size_t size = 0;
   for (unsigned i = 0; i < count; ++i) {
@@ -261,32 +267,38 @@ Result<std::size_t> Libraries::list(const char* path, std::span<char> to) noexce
 }
 
 int Libraries::write(const char* path, std::string_view value) noexcept {
-  const bool written =
-      table_.store_write(store_, XBT_NULL, path, value.data(), static_cast<unsigned>(value.size()));
+  const bool written = table_.store_write(store_, XBT_NULL, home_.outside(path).data(),
+                                          value.data(), static_cast<unsigned>(value.size()));
   return written ? 0 : errno;
 }
 
 int Libraries::remove(const char* path) noexcept {
-  return table_.store_rm(store_, XBT_NULL, path) ? 0 : errno;
+  return table_.store_rm(store_, XBT_NULL, home_.outside(path).data()) ? 0 : errno;
 }
 
 int Libraries::permit_all(const char* path, std::uint32_t own) noexcept {
   struct xs_permissions owner {};
   owner.id = own;
   owner.perms = XS_PERM_READ;
-  return table_.store_set_permissions(store_, XBT_NULL, path, &owner, 1) ? 0 : errno;
+  return table_.store_set_permissions(store_, XBT_NULL, home_.outside(path).data(), &owner, 1)
+             ? 0
+             : errno;
 }
 
 int Libraries::watch(const char* path) noexcept {
-  return table_.store_watch(watching_, path, path) ? 0 : errno;
+  const XenPath whole = home_.outside(path);
+  return table_.store_watch(watching_, whole.data(), whole.data()) ? 0 : errno;
 }
 
-void Libraries::unwatch(const char* path) noexcept { table_.store_unwatch(watching_, path, path); }
+void Libraries::unwatch(const char* path) noexcept {
+  const XenPath whole = home_.outside(path);
+  table_.store_unwatch(watching_, whole.data(), whole.data());
+}
 
 bool Libraries::next_event(std::span<char> path) noexcept {
   char** const event = table_.store_check_watch(watching_);
   if (!event) return false;
-  std::snprintf(path.data(), path.size(), "%s", event[XS_WATCH_PATH]);
+  std::snprintf(path.data(), path.size(), "%s", home_.inside(event[XS_WATCH_PATH]));
   std::free(event);
   return true;
 }

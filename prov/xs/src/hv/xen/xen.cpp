@@ -31,17 +31,16 @@ Result<std::unique_ptr<Xen>> Xen::open(std::shared_ptr<XenCalls> calls, const Ca
 }
 
 Xen::~Xen() {
-  if (card_.domid != 0) calls_->remove(node_of(card_.process).data());
+  if (card_.domid != kNoDomid) calls_->remove(node_of(card_.process).data());
 }
 
 Result<bool> Xen::begin() noexcept {
   if (!read_domid()) return Error{EIO, "the store does not say which domain this is"};
-  if (card_.domid == 0) return Error{ENODEV, "dom0 has no rings with its guests"};
   if (auto made = make_descriptors(); !made) return made.error();
   if (auto made = sign_.begin(card_.process.high); !made) return made.error();
   sweep();
   if (const int error = publish_first()) {
-    card_.domid = 0;  // there is no node to remove
+    card_.domid = kNoDomid;  // there is no node to remove
     return Error{error, "data/ of this domain in the store can't be written (is it the guest's?)"};
   }
   // Of all nodes the one that is always there and never written: it fires after every resume.
@@ -116,7 +115,7 @@ int Xen::publish() noexcept {
 
 Result<std::unique_ptr<Link>> Xen::meet(const Card& peer) noexcept {
   if (peer.process == card_.process) return Error{EINVAL, "the peer is this process"};
-  if (peer.domid == 0 || peer.domid == card_.domid) {
+  if (peer.domid == kNoDomid || peer.domid == card_.domid) {
     ++counters_.elsewhere;
     return Error{EHOSTUNREACH, "the peer lives elsewhere"};
   }

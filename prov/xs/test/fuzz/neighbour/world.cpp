@@ -13,8 +13,8 @@ using test::Frame;
 namespace {
 
 constexpr std::uint64_t kTags = 3;
-constexpr hv::Card kTheirs{.host = {1, 1}, .process = {2, 2}, .domid = 0, .generation = 1};
-constexpr hv::Card kOurs{.host = {1, 1}, .process = {3, 3}, .domid = 0, .generation = 1};
+constexpr hv::Card kTheirs{.host = {1, 1}, .process = {2, 2}, .generation = 1};
+constexpr hv::Card kOurs{.host = {1, 1}, .process = {3, 3}, .generation = 1};
 
 // So that a test's link outlives what locality destroys.
 class LinkProxy final : public hv::Link {

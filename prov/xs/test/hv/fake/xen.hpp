@@ -22,6 +22,7 @@ class FakeXen {
   FakeXen();
   // A process' connection; the machine must outlive it, and what was shared and mapped by it.
   std::shared_ptr<FakeXenCalls> connect(std::uint32_t domain);
+  bool is_inhabited(std::uint32_t domain) const;
 
   // What a domain may grant more; a process may watch; a node's value (bytes) may be.
   std::size_t pages_left = 1024;
@@ -99,6 +100,7 @@ class FakeXenCalls final : public hv::XenCalls {
     long clears = -1;  // offset of the byte
   };
   std::string whole(const std::string& path) const;
+  bool may_all() const { return domain_ == 0; }
   void hear(const std::string& path);
 
   FakeXen& xen_;
