@@ -3,6 +3,7 @@
 // the contract's (contract/hv_xen_fake_test.cpp).
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -266,6 +267,27 @@ TEST_F(HvXen, OneWatchTooManyLeavesTheLinksStanding) {
   EXPECT_GE(warnings.count(), 1u);
   b_.link.reset();
   EXPECT_TRUE(until([&] { return a_.told.losses == 1; })) << "it looks once a second";
+}
+
+// For onlookers, and no sooner than a second later: others read a node whenever it is written.
+TEST_F(HvXen, ANoteSaysHowManyPagesAreGranted) {
+  begin();
+  meet();
+  settle();
+  const auto granted = [&] {
+    const auto note = hv::parse_whole_note(machine_.value(node_of(a_)));
+    return note && note->peers.size() == 1 ? note->peers[0].granted.value_or(999) : 999;
+  };
+  EXPECT_EQ(granted(), 0u);
+  auto small = a_.link->share(3), large = a_.link->share(17);
+  settle();
+  EXPECT_EQ(granted(), 0u);
+  EXPECT_TRUE(until([&] { return granted() == 3 + 18; })) << "with the list's page";
+  (*large).reset();
+  EXPECT_TRUE(until([&] { return granted() == 3; }));
+  const auto note = hv::parse_whole_note(machine_.value(node_of(a_)));
+  EXPECT_EQ(note->pid, static_cast<std::uint32_t>(getpid()));
+  EXPECT_EQ(note->lives, std::vector<std::uint32_t>{2});
 }
 
 TEST_F(HvXen, WithoutADataOfItsOwnADomainHasNoXen) {

@@ -33,6 +33,7 @@ Result<std::unique_ptr<Share>> XenLink::share(std::size_t pages) noexcept {
   std::unique_ptr<XenShare> share(new (std::nothrow) XenShare(*this, std::move(*made)));
   if (!share) return lacks({ENOMEM, "no memory for a share"});
   *place = share.get();
+  backend_.granted_changed();
   return std::unique_ptr<Share>(std::move(share));
 }
 
@@ -127,6 +128,14 @@ Error XenLink::lacks(const Error& error) noexcept {
 void XenLink::forget(const XenShare& share) noexcept {
   std::replace(shares_.begin(), shares_.end(), const_cast<XenShare*>(&share),
                static_cast<XenShare*>(nullptr));
+  backend_.granted_changed();
+}
+
+std::size_t XenLink::granted() const noexcept {
+  std::size_t pages = 0;
+  for (const XenShare* share : shares_)
+    if (share) pages += share->granted();
+  return pages;
 }
 
 }  // namespace xs::hv

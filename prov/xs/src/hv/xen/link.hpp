@@ -33,6 +33,8 @@ class XenLink final : public Link {
   std::uint32_t session() const noexcept { return session_; }
   std::uint32_t echo() const noexcept { return theirs_; }
   Loss loss() const noexcept { return loss_; }
+  // Pages, of shares that stand.
+  std::size_t granted() const noexcept;
 
   // What the backend is to tell of it, each once and as the last thing it does with the link.
   bool is_asked_for() const noexcept { return ask_; }

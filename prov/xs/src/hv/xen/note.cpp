@@ -81,27 +81,41 @@ std::optional<NodeName> parse_path(std::string_view path) noexcept {
 }
 
 Note::Note(std::uint64_t generation, std::uint64_t network) noexcept {
-  add("xs1 %" PRIx64 " %" PRIx64 "\n", generation, network);
+  need(add("xs1 %" PRIx64 " %" PRIx64 "\n", generation, network));
 }
 
 void Note::add_life(std::uint32_t domain, std::uint32_t reference) noexcept {
-  add("L %" PRIx32 " %" PRIx32 "\n", domain, reference);
+  need(add("L %" PRIx32 " %" PRIx32 "\n", domain, reference));
 }
 
 void Note::add_peer(const Id& process, std::uint32_t session, std::uint32_t echo) noexcept {
-  add("P %016" PRIx64 " %" PRIx32 " %" PRIx32 "\n", process.high, session, echo);
+  need(add("P %016" PRIx64 " %" PRIx32 " %" PRIx32 "\n", process.high, session, echo));
 }
 
-void Note::add(const char* format, ...) noexcept {
+void Note::add_pid(std::uint32_t pid) noexcept { need(add("I %" PRIx32 "\n", pid)); }
+
+// The line grows at its end. What had no room leaves nothing behind it, or it would be taken for
+// the next link's.
+void Note::add_granted(std::size_t pages) noexcept {
+  if (no_more_granted_) return;
+  const std::size_t end = size_;
+  if (in_granted_) --size_;
+  no_more_granted_ = !add(in_granted_ ? " %zx\n" : "R %zx\n", pages);
+  in_granted_ = true;
+  if (!no_more_granted_) return;
+  size_ = end;
+  text_[end - 1] = '\n';
+}
+
+bool Note::add(const char* format, ...) noexcept {
   va_list words;
   va_start(words, format);
   const std::size_t room = text_.size() - size_;
   const int size = std::vsnprintf(text_.data() + size_, room, format, words);
   va_end(words);
-  if (size < 0 || static_cast<std::size_t>(size) >= room)
-    full_ = true;
-  else
-    size_ += static_cast<std::size_t>(size);
+  if (size < 0 || static_cast<std::size_t>(size) >= room) return false;
+  size_ += static_cast<std::size_t>(size);
+  return true;
 }
 
 std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
@@ -116,9 +130,59 @@ std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
     const std::string_view kind = take(line, ' ');
     const bool good = kind == "L"   ? parse_life(line, own_domain, note)
                       : kind == "P" ? parse_peer(line, own, note)
-                                    : false;
+                                    : true;
     if (!good) return std::nullopt;
   }
+  return note;
+}
+
+namespace {
+
+bool read_peer(std::string_view line, WholeNote& note) {
+  WholeNote::Peer peer;
+  if (!parse(take(line, ' '), peer.process) || !parse(take(line, ' '), peer.session) ||
+      !parse(take(line, ' '), peer.echo))
+    return false;
+  note.peers.push_back(peer);
+  return true;
+}
+
+bool read_life(std::string_view line, WholeNote& note) {
+  std::uint32_t domain = 0, reference = 0;
+  if (!parse(take(line, ' '), domain) || !parse(take(line, ' '), reference)) return false;
+  note.lives.push_back(domain);
+  return true;
+}
+
+bool read_granted(std::string_view line, WholeNote& note) noexcept {
+  for (WholeNote::Peer& peer : note.peers) {
+    if (line.empty()) break;
+    std::uint32_t pages = 0;
+    if (!parse(take(line, ' '), pages)) return false;
+    peer.granted = pages;
+  }
+  return true;
+}
+
+bool read_line(std::string_view line, WholeNote& note) {
+  const std::string_view kind = take(line, ' ');
+  if (kind == "P") return read_peer(line, note);
+  if (kind == "L") return read_life(line, note);
+  if (kind == "R") return read_granted(line, note);
+  if (kind == "I") return parse(take(line, ' '), note.pid.emplace());
+  return true;
+}
+
+}  // namespace
+
+std::optional<WholeNote> parse_whole_note(std::string_view text) {
+  WholeNote note;
+  std::string_view first = take(text, '\n');
+  if (take(first, ' ') != "xs1" || !parse(take(first, ' '), note.generation) ||
+      !parse(first, note.network))
+    return std::nullopt;
+  while (!text.empty())
+    if (!read_line(take(text, '\n'), note)) return std::nullopt;
   return note;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "hv/card.hpp"
 
@@ -30,23 +31,30 @@ std::optional<NodeName> parse_path(std::string_view path) noexcept;
 
 // One line each: `xs1 GENERATION NETWORK`, which network namespace its process lives in; `L DOMAIN
 // REFERENCE`, a life page for that domain; `P PROCESS SESSION ECHO`, one for each process that we
-// have a link with: our number for it, and what we have heard to be its number for us, or 0. All
-// numbers are hexadecimal.
+// have a link with: our number for it, and what we have heard to be its number for us, or 0. For
+// onlookers (xsctl) alone: `I PID`, its number in its own pid namespace; and last `R PAGES...`, how
+// many it grants over each of these links, in their order, if there is room. All numbers are
+// hexadecimal. Lines of other kinds are of later versions and are left out.
 class Note {
  public:
   Note(std::uint64_t generation, std::uint64_t network) noexcept;
   void add_life(std::uint32_t domain, std::uint32_t reference) noexcept;
   void add_peer(const Id& process, std::uint32_t session, std::uint32_t echo) noexcept;
+  void add_pid(std::uint32_t pid) noexcept;
+  void add_granted(std::size_t pages) noexcept;
   // Something had no room.
   bool is_full() const noexcept { return full_; }
   std::string_view text() const noexcept { return {text_.data(), size_}; }
 
  private:
-  void add(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
+  bool add(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
+  void need(bool added) noexcept { full_ = full_ || !added; }
 
   std::array<char, kNoteSize> text_{};
   std::size_t size_ = 0;
   bool full_ = false;
+  bool in_granted_ = false;       // the last line is that of the pages
+  bool no_more_granted_ = false;  // there was no room
 };
 
 // What a peer's note says to one process.
@@ -60,5 +68,22 @@ struct NoteToUs {
 // Nothing if it is no note.
 std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
                                    std::uint32_t own_domain) noexcept;
+
+// All that a note says, to an onlooker.
+struct WholeNote {
+  struct Peer {
+    std::uint64_t process = 0;  // the high half of its incarnation, as in the names of nodes
+    std::uint32_t session = 0;
+    std::uint32_t echo = 0;
+    std::optional<std::uint32_t> granted;  // pages
+  };
+  std::uint64_t generation = 0;
+  std::uint64_t network = 0;
+  std::optional<std::uint32_t> pid;
+  std::vector<std::uint32_t> lives;  // domains that there are life pages for
+  std::vector<Peer> peers;
+};
+// Nothing if it is no note. Throws bad_alloc.
+std::optional<WholeNote> parse_whole_note(std::string_view text);
 
 }  // namespace xs::hv

@@ -42,6 +42,7 @@ class OwnGrant {
     return *this;
   }
   std::byte* begin() const noexcept { return begin_; }
+  std::size_t pages() const noexcept { return pages_; }
 
  private:
   std::shared_ptr<XenCalls> calls_;

@@ -93,6 +93,7 @@ void Xen::tick(Events& events) noexcept {
     if (deaf_) link->ask();
   }
   if (deaf_) look_for_move(events);
+  dirty_ = dirty_ || granted_changed_;
 }
 
 // A move wipes data/, all of it; nothing else does.
@@ -165,7 +166,7 @@ void Xen::tell(XenLink& link, Events& events) noexcept {
 
 // Nobody but the kernel clears a life page, and it tells nobody.
 void Xen::set_timer() noexcept {
-  bool wanted = deaf_ && !links_.empty();
+  bool wanted = granted_changed_ || (deaf_ && !links_.empty());
   for (const XenLink* link : links_) wanted = wanted || link->state() == LinkState::kOpen;
   if (wanted == ticks_) return;
   struct itimerspec time {};

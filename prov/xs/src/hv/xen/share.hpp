@@ -19,6 +19,7 @@ class XenShare final : public Share {
     return {grant_.begin() + kHeadSize, pages_ * kPageSize - kHeadSize};
   }
   const Offer& offer() const noexcept override { return offer_; }
+  std::size_t granted() const noexcept { return grant_.pages(); }
   void revoke() noexcept override {
     mark_revoked(grant_.begin());
     if (link_) link_->forget(*this);

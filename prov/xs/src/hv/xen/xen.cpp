@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -102,13 +103,16 @@ int Xen::publish_first() noexcept {
 }
 
 int Xen::publish() noexcept {
-  dirty_ = false;
+  dirty_ = granted_changed_ = false;
   Note note(card_.generation, sign_.network());
+  note.add_pid(static_cast<std::uint32_t>(getpid()));
   for (const Vicinity& vicinity : vicinities_)
     note.add_life(vicinity.domain, vicinity.life.reference);
   for (const XenLink* link : links_)
     if (link->state() != LinkState::kLost)
       note.add_peer(link->peer().process, link->session(), link->echo());
+  for (const XenLink* link : links_)
+    if (link->state() != LinkState::kLost) note.add_granted(link->granted());
   if (note.is_full()) complain(counters_.exhausted, "a node of the store", "it is full");
   return calls_->write(node_of(card_.process).data(), note.text());
 }
@@ -187,6 +191,11 @@ void Xen::part(XenLink& link) noexcept {
 void Xen::changed() noexcept {
   dirty_ = pending_ = true;
   if (!progressing_) wake();
+}
+
+void Xen::granted_changed() noexcept {
+  granted_changed_ = true;
+  set_timer();
 }
 
 void Xen::wake() noexcept {

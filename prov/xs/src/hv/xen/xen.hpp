@@ -49,6 +49,8 @@ class Xen final : public Backend {
   std::uint64_t new_share_number() noexcept { return ++last_share_; }
   // Our note is to be written, or a link to be told of, by progress().
   void changed() noexcept;
+  // Our note is to say so, for onlookers: at the next tick, with all that changes until then.
+  void granted_changed() noexcept;
   void part(XenLink& link) noexcept;
 
  private:
@@ -95,8 +97,9 @@ class Xen final : public Backend {
   Sign sign_;
   UniqueFd epoll_, todo_, timer_;
   bool ticks_ = false;
-  bool deaf_ = false;     // no watch works: the store is asked at every tick
-  bool dirty_ = false;    // our node is to be written
+  bool deaf_ = false;   // no watch works: the store is asked at every tick
+  bool dirty_ = false;  // our node is to be written
+  bool granted_changed_ = false;
   bool pending_ = false;  // there is something to tell, or to ask
   bool progressing_ = false;
   std::uint64_t last_key_ = 0;
