@@ -29,9 +29,7 @@ void PathEvents::paths_refreshed() noexcept {
 namespace {
 
 struct fi_xs_locality tell(const locality::Place& place) noexcept {
-  return {.domid = place.domid == 0 ? FI_XS_NO_DOMID : place.domid,
-          .reserved = 0,
-          .generation = place.generation};
+  return {.domid = place.domid, .reserved = 0, .generation = place.generation};
 }
 
 struct fi_xs_traffic tell(const core::PathCounters& c) noexcept {
@@ -81,7 +79,7 @@ int locality_of(struct fid_domain* fid, struct fi_xs_locality* out, std::size_t 
   auto& domain = object_of<Domain>(fid);
   const Guard guard(domain.gate);
   const locality::Neighbours* neighbours = domain.core.neighbours();
-  give(tell(neighbours ? neighbours->place() : locality::Place{}), out, size);
+  give(tell(neighbours ? neighbours->place() : locality::Place{FI_XS_NO_DOMID, 0}), out, size);
   return 0;
 }
 

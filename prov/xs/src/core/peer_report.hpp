@@ -20,8 +20,8 @@ struct PeerReport {
   PathCounters ring;
   std::uint64_t replayed = 0;  // frames
   stream::PathCounters paths;
-  std::size_t ring_pages = 0;  // ours
-  locality::Place place{};     // as the peer said last; generation 0: not known
+  std::size_t ring_pages = 0;     // ours
+  locality::Place place{~0u, 0};  // as the peer said last; generation 0: not known
 };
 
 PeerReport report_of(const Peer& peer) noexcept;

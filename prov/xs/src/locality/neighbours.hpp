@@ -26,7 +26,7 @@ std::optional<Process> process_of(const CardBytes& card) noexcept;
 
 // Where a process lives, as it says itself.
 struct Place {
-  std::uint32_t domid;       // hv::Card::domid
+  std::uint32_t domid;       // hv::Card::domid; all ones: none
   std::uint64_t generation;  // grows whenever it has moved
 };
 // Nothing if it is no card.

@@ -168,6 +168,7 @@ TEST_F(PathsTest, table_tells_what_carries_the_messages) {
   EXPECT_GT(after.since, 0u);
   EXPECT_EQ(after.locality.generation, 1u);
   EXPECT_EQ(a.home().generation, 1u);
+  EXPECT_EQ(a.home().domid, 1u);
   EXPECT_EQ(a.event(), 0u) << "nobody has moved";
   EXPECT_EQ(b.event(), 0u);
 }
@@ -180,6 +181,7 @@ TEST_F(PathsTest, event_says_that_we_have_moved) {
   talk_until([&] { return (generation = a.event()) != 0; });
   EXPECT_EQ(generation, 2u);
   EXPECT_EQ(a.home().generation, 2u);
+  EXPECT_EQ(a.home().domid, 2u) << "simulated machines count them";
   EXPECT_EQ(a.at(to_b).path, FI_XS_PATH_FABRIC);
   EXPECT_GE(a.at(to_b).since, since);
   EXPECT_EQ(a.at(to_b).left, 1u);
