@@ -3,16 +3,15 @@
 . /etc/bed.env
 
 # in_guest NAME SECONDS: runs the script on standard input there; with its exit status, 124 if it
-# didn't end in time.
+# didn't end in time. Its last line says so, too.
 in_guest() {
 	local out status
 	out=$(mktemp)
 	{
 		cat
 		printf '%s\n' "$end_of_script"
-	} | timeout "$2" nc "$(address_of "$1")" "$agent_port" >"$out"
+	} | timeout "$2" nc "$(address_of "$1")" "$agent_port" | tee "$out"
 	status=$(sed -n 's/^exit status \([0-9]*\)$/\1/p' "$out" | tail -n 1)
-	sed '$d' "$out"
 	rm -f "$out"
 	return "${status:-124}"
 }
