@@ -106,11 +106,49 @@ extern "C" {
 		 xs_CPPFLAGS="$xs_CPPFLAGS -DXS_HAVE_XEN"],
 		[AC_MSG_RESULT([no: no rings between domains of Xen (Debian: libxen-dev)])])
 
+	dnl xsctl, for dom0, is linked with Xen's libraries; libxenctrl is of one
+	dnl version of Xen alone.
+	AC_ARG_ENABLE([xsctl],
+		[AS_HELP_STRING([--enable-xsctl],
+			[build xsctl, the commands for administrators in dom0
+			 (default: if libxenctrl, libxenforeignmemory and libxenstore are there)])],
+		[], [enable_xsctl=auto])
+	XS_CTL_LIBS="-lxenctrl -lxenforeignmemory -lxenstore -lxentoollog"
+	xs_ctl=$enable_xsctl
+	AS_IF([test "x$xs_ctl" != xno],
+		[xs_saved_LIBS=$LIBS
+		 LIBS="$LIBS $XS_CTL_LIBS"
+		 dnl xenctrl.h is not to be had in strict C++.
+		 CXXFLAGS="$CXXFLAGS -std=gnu++20"
+		 AC_MSG_CHECKING([for xsctl: libxenctrl, libxenforeignmemory and libxenstore])
+		 AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+extern "C" {
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+#include <xenstore.h>
+#include <xentoollog.h>
+}
+]], [[
+struct gnttab_query_size size = {};
+void* begin = nullptr;
+xc_domaininfo_t info;
+return xc_domain_getinfolist(nullptr, 0, 1, &info) + xc_gnttab_query_size(nullptr, &size) +
+       xc_gnttab_get_version(nullptr, 0) + (xs_open(0) == nullptr) +
+       (xenforeignmemory_map_resource(nullptr, 0, XENMEM_resource_grant_table, 0, 0, 1, &begin, 0, 0) == nullptr);]])],
+			[AC_MSG_RESULT([yes])
+			 xs_ctl=yes],
+			[AC_MSG_RESULT([no: no xsctl, which is for dom0 (Debian: libxen-dev)])
+			 AS_IF([test "x$xs_ctl" = xyes],
+				[AC_MSG_ERROR([--enable-xsctl: Xen's libraries can't be used (Debian: libxen-dev)])])
+			 xs_ctl=no])
+		 LIBS=$xs_saved_LIBS])
+
 	CXXFLAGS=$xs_saved_CXXFLAGS CPPFLAGS=$xs_saved_CPPFLAGS LDFLAGS=$xs_saved_LDFLAGS
 	AC_LANG_POP([C++])
 
 	AC_SUBST([xs_CPPFLAGS])
 	AC_SUBST([xs_CXXFLAGS])
+	AC_SUBST([XS_CTL_LIBS])
 	AC_SUBST([XS_FABRIC_LIBS])
 	AC_SUBST([XS_FABRIC_DEPS])
 	AS_IF([test -z "$xs_reason"], [$1],
@@ -121,6 +159,7 @@ extern "C" {
 dnl The man page: stand-alone it is made here if pandoc is at hand; a libfabric
 dnl tree carries it ready-made (tools/overlay puts it there).
 AC_DEFUN([FI_XS_CONDITIONALS],[
+	AM_CONDITIONAL([XS_CTL], [test "x$xs_ctl" = xyes])
 	AC_CHECK_PROG([XS_PANDOC], [pandoc], [pandoc])
 	AS_IF([test "x$xs_home" = xstandalone],
 		[AS_IF([test -n "$XS_PANDOC" && test -f "$srcdir/man/fi_xs.7.md"],

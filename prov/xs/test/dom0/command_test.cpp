@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "dom0/ctl/command.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <sstream>
+
+#include "dom0/fake_machine.hpp"
+
+namespace xs::test {
+
+namespace {
+
+TEST(Dom0Command, Words) {
+  EXPECT_TRUE(dom0::parse({"list"}).list);
+  EXPECT_FALSE(dom0::parse({"list"}).json);
+  const auto all = dom0::parse({"list", "--json", "--timeout", "3"});
+  EXPECT_TRUE(all.list && all.json);
+  EXPECT_EQ(all.seconds, 3u);
+  const auto help = dom0::parse({"list", "--help"});
+  EXPECT_FALSE(help.list);
+  EXPECT_EQ(help.status, dom0::kDone);
+  EXPECT_NE(help.text.find("usage"), std::string::npos);
+}
+
+TEST(Dom0Command, OtherWordsAreRefused) {
+  const std::vector<std::vector<std::string>> bad = {
+      {},
+      {"lost"},
+      {"list", "list"},
+      {"list", "u1"},
+      {"--json"},
+      {"list", "--timeout"},
+      {"list", "--timeout", "0"},
+      {"list", "--timeout", "-1"},
+      {"list", "--timeout", "5s"},
+      {"list", "--timeout", "99999"},
+      {"\x1b[2J"},
+  };
+  for (const auto& words : bad) {
+    const auto options = dom0::parse(words);
+    EXPECT_FALSE(options.list);
+    EXPECT_EQ(options.status, dom0::kUsage);
+    EXPECT_EQ(options.text.find('\x1b'), std::string::npos);
+    EXPECT_TRUE(options.text.starts_with("xsctl: ")) << options.text;
+  }
+}
+
+struct Outcome {
+  int status;
+  std::string out, log;
+};
+
+Outcome run(const std::vector<std::string>& words, const dom0::OpenMachine& open) {
+  std::ostringstream out, log;
+  const int status = dom0::list(dom0::parse(words), open, out, log);
+  return {status, out.str(), log.str()};
+}
+
+dom0::OpenMachine refusing(int error) {
+  return [error] { return util::Error{error, "why it is not to be had"}; };
+}
+
+TEST(Dom0Command, WhereItCanNotBeHadItSaysWhy) {
+  for (const int error : {ENODEV, EACCES, EPERM}) {
+    const Outcome outcome = run({"list"}, refusing(error));
+    EXPECT_EQ(outcome.status, dom0::kCannot);
+    EXPECT_EQ(outcome.log, "xsctl: why it is not to be had\n");
+    EXPECT_EQ(outcome.out, "");
+  }
+}
+
+TEST(Dom0Command, WhatFailsIsNamed) {
+  const Outcome outcome = run({"list"}, refusing(ECONNREFUSED));
+  EXPECT_EQ(outcome.status, dom0::kNoAnswer);
+  EXPECT_EQ(outcome.log, "xsctl: why it is not to be had: Connection refused\n");
+}
+
+dom0::OpenMachine opening(const FakeMachine& machine) {
+  return [machine]() -> util::Result<std::unique_ptr<dom0::Machine>> {
+    return std::unique_ptr<dom0::Machine>(std::make_unique<FakeMachine>(machine));
+  };
+}
+
+TEST(Dom0Command, AStoreThatStopsAnsweringIsNoEmptyList) {
+  FakeMachine machine;
+  machine.broken = EBADF;
+  const Outcome outcome = run({"list"}, opening(machine));
+  EXPECT_EQ(outcome.status, dom0::kNoAnswer);
+  EXPECT_EQ(outcome.out, "");
+}
+
+TEST(Dom0Command, FromAGuestItIsRefused) {
+  FakeMachine machine;
+  machine.broken = EPERM;
+  EXPECT_EQ(run({"list"}, opening(machine)).status, dom0::kCannot);
+}
+
+TEST(Dom0Command, OutputThatCanNotBeWrittenIsAnError) {
+  std::ostringstream out, log;
+  out.setstate(std::ios::badbit);
+  EXPECT_EQ(dom0::list(dom0::parse({"list"}), opening(FakeMachine()), out, log), dom0::kNoAnswer);
+  EXPECT_NE(log.str(), "");
+}
+
+TEST(Dom0Command, BothForms) {
+  FakeMachine machine;
+  machine.add(0, "Domain-0");
+  EXPECT_TRUE(run({"list"}, opening(machine)).out.starts_with("DOMAIN  NAME"));
+  EXPECT_TRUE(run({"list", "--json"}, opening(machine)).out.starts_with("{\"version\": 1,"));
+}
+
+}  // namespace
+
+}  // namespace xs::test
