@@ -166,4 +166,7 @@ AC_DEFUN([FI_XS_CONDITIONALS],[
 			[xs_man=yes], [xs_man=no])],
 		[AS_IF([test -f "$srcdir/man/man7/fi_xs.7"], [xs_man=yes], [xs_man=no])])
 	AM_CONDITIONAL([XS_MAN], [test $xs_man = yes])
+	AM_CONDITIONAL([XS_CTL_MAN],
+		[test "x$xs_ctl" = xyes && test $xs_man = yes &&
+		 { test "x$xs_home" = xstandalone || test -f "$srcdir/man/man8/xsctl.8"; }])
 ])

@@ -3,7 +3,7 @@
 # What is run in the guests. Each case writes what it saw; its exit status is its verdict, and
 # what programs count themselves (gtest, the probe) is read from there. Sourced by tools/check-xen.
 
-cases=(probe info contract guests dom0 ring pingpong talk sread epoll hammer-2 hammer-4 netpipe allpairs)
+cases=(probe info contract guests dom0 ring pingpong talk sread epoll xsctl hammer-2 hammer-4 netpipe allpairs)
 # --short: what only two guests can show. Of the contract, what rests on Xen's word most.
 short_cases=(info guests pingpong sread netpipe hammer-2 hammer-4)
 of_contract='Xen/*'
@@ -89,6 +89,39 @@ talk() {
 case_talk() { talk; }
 case_sread() { talk sread; }
 case_epoll() { talk epoll; }
+
+# What dom0 sees of a job while it runs: both ends of its pair, with rings, and that pages are
+# granted and mapped, by the hypervisor's own tables. With rings forbidden: nothing.
+case_xsctl() {
+	local program="$with_xs; timeout 100 fi_pingpong -p xs -e rdm -I 10000000 -S 64" tries status=1 u1 u2
+	in_guest u2 120 "$program" >"$logs/xsctl-u2.log" 2>&1 &
+	u2=$!
+	sleep 2
+	in_guest u1 120 "$program $(address_of u2)" >"$logs/xsctl-u1.log" 2>&1 &
+	u1=$!
+	for tries in {1..20}; do
+		sleep 2
+		in_dom0 30 <<<'xsctl list && xsctl list --json' >"$logs/xsctl.part" 2>&1 && dom0_sees_"$between" <"$logs/xsctl.part" &&
+			status=0 && break
+	done
+	echo "after $tries tries:"
+	cat "$logs/xsctl.part"
+	for guest in u1 u2; do in_guest $guest 20 'killall fi_pingpong'; done
+	wait $u1 $u2
+	return $status
+}
+dom0_sees_ring() {
+	awk '
+		/^DOMAIN +NAME/ { part = "domains"; next }
+		/^DOMAIN +PID/ { part = "pairs"; next }
+		/^OWNER/ { part = "grants"; next }
+		/^[{]"version": 1, / { json++ }
+		part == "domains" && /^[0-9]/ && $2 ~ /^u[12]$/ && $5 $6 $7 == "111" && $8 > 0 { guest[$1] = 1; guests++ }
+		part == "pairs" && /^[0-9]/ && $7 == "rings" && $1 in guest && $4 in guest && $8 > 0 && $9 > 0 { ends++ }
+		part == "grants" && /^[0-9]/ && $1 in guest && $2 in guest && $1 != $2 && $4 == $3 && $5 > 0 { sides++ }
+		END { exit !(guests == 2 && ends == 2 && sides == 2 && json == 1) }'
+}
+dom0_sees_fabric() { grep -q '^No process runs xs'; }
 
 # mpi RANKS SECONDS PROGRAM...: on both guests, started on the first.
 mpi() {

@@ -85,6 +85,7 @@ make_dom0() { # XENSTORED
 	ln -s "xen-$xen_version" "$root/usr/lib/xen"
 	for tool in read write ls rm; do put "$root" /usr/bin/xenstore "/usr/bin/xenstore-$tool"; done
 	put "$root" "$build/xs-xen-parties" /usr/bin/xs-xen-parties
+	put "$root" "$build/xsctl" /usr/sbin/xsctl
 	if [ "$1" = oxenstored ]; then put "$root" /etc/xen/oxenstored.conf; fi
 	: >"$root/etc/xen/xl.conf" # its defaults
 	echo "xenstored=$1" >>"$root/etc/bed.env"
