@@ -318,6 +318,28 @@ TEST_F(HvXen, AMoveLosesEveryLinkAndOthersFollow) {
   meet();
 }
 
+// A move is known by the absence of our node, so nobody may write it before he has looked.
+TEST_F(HvXen, AMoveIsFoundThoughOurNodeIsToBeWrittenFirst) {
+  for (const bool parts : {true, false}) {
+    begin();
+    meet();
+    machine_.displace(1, 9);
+    if (parts)
+      a_.link.reset();
+    else
+      EXPECT_FALSE(a_.link->share(1)) << "its peer's life page reads all ones";
+    settle();
+    machine_.fire_all(9);
+    EXPECT_TRUE(until([&] { return a_.told.moves == 1; })) << parts;
+    EXPECT_EQ(a_.xen->card().domid, 9u);
+    for (Party* each : {&a_, &b_}) {
+      each->link.reset();
+      each->xen.reset();
+      each->told = Told();
+    }
+  }
+}
+
 // The number of the domain may be the same on the new host.
 TEST_F(HvXen, AMoveToTheSameNumberIsAMove) {
   begin();

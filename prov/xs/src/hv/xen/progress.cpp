@@ -57,6 +57,7 @@ void Xen::settle(Events& events) noexcept {
     pending_ = false;
     watch_vicinities();
     attend(events);
+    if (dirty_) look_for_move(events);  // what is written would hide it
     if (!dirty_) continue;
     if (const int error = publish())
       complain(counters_.exhausted, "other domains: our node can't be written",
@@ -97,10 +98,14 @@ void Xen::tick(Events& events) noexcept {
 }
 
 // A move wipes data/, all of it; nothing else does.
-void Xen::look_for_move(Events& events) noexcept {
+bool Xen::is_elsewhere() noexcept {
   std::array<char, 1> any{};
   auto ours = calls_->read(node_of(card_.process).data(), any);
-  if (ours || ours.error().code != ENOENT) return;
+  return !ours && ours.error().code == ENOENT;
+}
+
+void Xen::look_for_move(Events& events) noexcept {
+  if (!is_elsewhere()) return;
   read_domid();
   ++card_.generation;
   ++counters_.moved;

@@ -184,7 +184,7 @@ void Xen::leave(std::uint32_t domain) noexcept {
 void Xen::part(XenLink& link) noexcept {
   std::erase(links_, &link);
   leave(link.peer().domid);
-  publish();
+  if (!is_elsewhere()) publish();
   set_timer();
 }
 

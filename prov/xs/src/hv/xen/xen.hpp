@@ -88,6 +88,7 @@ class Xen final : public Backend {
   void ask(XenLink& link) noexcept;
   void tell(XenLink& link, Events& events) noexcept;
   void set_timer() noexcept;
+  bool is_elsewhere() noexcept;
   void complain(std::uint64_t& counter, const char* what, const char* why) noexcept;
 
   std::shared_ptr<XenCalls> calls_;

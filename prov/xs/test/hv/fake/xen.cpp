@@ -64,14 +64,7 @@ void FakeXen::fire(const std::string& path) {
   for (FakeXenCalls* each : connections_) each->hear(path);
 }
 
-void FakeXen::move(std::uint32_t from, std::uint32_t to) {
-  const std::string home = home_of(from);
-  std::vector<std::string> gone;
-  for (const auto& [path, node] : nodes_)
-    if (path.starts_with(home)) gone.push_back(path);
-  for (const std::string& path : gone) remove(path);
-  std::erase_if(grants_, [&](const auto& each) { return each.first.first == from; });
-  nodes_[home_of(to) + "domid"] = {std::to_string(to), true};
+void FakeXen::displace(std::uint32_t from, std::uint32_t to) {
   for (FakeXenCalls* each : connections_) {
     if (each->domain_ != from) continue;
     each->domain_ = to;
@@ -81,6 +74,19 @@ void FakeXen::move(std::uint32_t from, std::uint32_t to) {
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
       std::memset(place, 0xff, pages * kPageSize);
     }
+  }
+  const std::string home = home_of(from);
+  std::vector<std::string> gone;
+  for (const auto& [path, node] : nodes_)
+    if (path.starts_with(home)) gone.push_back(path);
+  for (const std::string& path : gone) remove(path);
+  std::erase_if(grants_, [&](const auto& each) { return each.first.first == from; });
+  nodes_[home_of(to) + "domid"] = {std::to_string(to), true};
+}
+
+void FakeXen::fire_all(std::uint32_t domain) {
+  for (FakeXenCalls* each : connections_) {
+    if (each->domain_ != domain) continue;
     for (const std::string& path : each->watched_) each->events_.push_back(path);
     eventfd_write(each->bell_.get(), 1);
   }

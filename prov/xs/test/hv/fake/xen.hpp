@@ -37,7 +37,13 @@ class FakeXen {
   std::size_t granted() const { return grants_.size(); }
   // That domain becomes another one: its data/ is wiped, its grants are no more, what it had mapped
   // reads all ones, every watch fires.
-  void move(std::uint32_t from, std::uint32_t to);
+  void move(std::uint32_t from, std::uint32_t to) {
+    displace(from, to);
+    fire_all(to);
+  }
+  // The same by halves: watches are heard when the store has got round to it.
+  void displace(std::uint32_t from, std::uint32_t to);
+  void fire_all(std::uint32_t domain);
   // Changes a byte of what a grant shows.
   void scribble(std::uint32_t domain, std::uint32_t reference, std::size_t at, std::byte byte);
 
