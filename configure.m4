@@ -97,6 +97,7 @@ return width(std::span(&word, 1));
 #include <cstddef>
 #include <cstdint>
 extern "C" {
+#include <xenevtchn.h>
 #include <xengnttab.h>
 #include <xenstore.h>
 #include <xentoollog.h>

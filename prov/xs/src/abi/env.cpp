@@ -51,6 +51,12 @@ bool set_xen(locality::XenUse& member, std::string_view text) noexcept {
   return text == "auto" || member != Use::kAuto;
 }
 
+bool set_xen_bell(locality::XenBellUse& member, std::string_view text) noexcept {
+  using Use = locality::XenBellUse;
+  member = text == "event" ? Use::kEvent : Use::kFabric;
+  return text == "fabric" || member != Use::kFabric;
+}
+
 constexpr Variable kVariables[] = {
     {"fallback",
      "The inner provider that carries frames between hosts, by its exact name (default: the first "
@@ -140,6 +146,12 @@ constexpr Variable kVariables[] = {
      "Shared memory with processes in other domains of the same Xen: auto, if it can be had; off; "
      "on, an error if it can't (default: auto)",
      [](Config& c, std::string_view v) { return set_xen(c.locality.xen, v); }, "auto, off or on"},
+    {"xen_bell",
+     "What wakes a process in another domain of the same Xen: fabric, a frame over the inner "
+     "provider; event, an event channel, where both sides say so and their VMs are never moved "
+     "without an announcement (default: fabric)",
+     [](Config& c, std::string_view v) { return set_xen_bell(c.locality.xen_bell, v); },
+     "fabric or event"},
     {"sim_host",
      "For tests: the simulated host that this process lives on, NAME or @FILE; processes on "
      "different "

@@ -21,9 +21,7 @@ class Both::Moves final : public Events {
   void pages_came(Link& link) noexcept override { events_.pages_came(link); }
   void rung(Link& link) noexcept override { events_.rung(link); }
   void lost(Link& link, Loss why) noexcept override { events_.lost(link, why); }
-  void moved() noexcept override {
-    both_.near_->relocate(near_events_);
-  }
+  void moved() noexcept override { both_.near_->relocate(near_events_); }
 
  private:
   // The card is the new one before anybody is told.
@@ -101,7 +99,8 @@ const Counters& Both::counters() const noexcept {
                .nonsense = near.nonsense + far.nonsense,
                .bad_pages = near.bad_pages + far.bad_pages,
                .exhausted = near.exhausted + far.exhausted,
-               .moved = far.moved};
+               .moved = far.moved,
+               .rung = near.rung + far.rung};
   return counters_;
 }
 

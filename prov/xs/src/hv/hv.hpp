@@ -52,7 +52,7 @@ class Mapping {
 
 enum class Rang : std::uint8_t {
   kRung,
-  kNoBell,  // this link has none: ring over the fabric
+  kNoBell,  // this link has none (yet, or any more): ring over the fabric
   kNotOpen,
 };
 
@@ -106,6 +106,7 @@ struct Counters {
   std::uint64_t bad_pages = 0;
   std::uint64_t exhausted = 0;
   std::uint64_t moved = 0;  // this process
+  std::uint64_t rung = 0;   // bells heard
 };
 
 class Backend {

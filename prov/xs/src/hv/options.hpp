@@ -12,9 +12,16 @@ enum class XenUse : std::uint8_t {
   kOn,  // it is an error if it can't be
 };
 
+// What wakes a peer in another domain.
+enum class XenBellUse : std::uint8_t {
+  kFabric,
+  kEvent,  // event channels, with peers that want them too: moves must be announced (docs/hv.md)
+};
+
 struct Options {
   std::string simulated_host;  // NAME or @FILE (docs/hv.md, Simulated hosts); empty: none
   XenUse xen = XenUse::kAuto;
+  XenBellUse xen_bell = XenBellUse::kFabric;
 };
 
 }  // namespace xs::hv

@@ -7,5 +7,6 @@ namespace xs::locality {
 
 using Options = hv::Options;
 using XenUse = hv::XenUse;
+using XenBellUse = hv::XenBellUse;
 
 }  // namespace xs::locality

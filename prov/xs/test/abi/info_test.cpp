@@ -268,6 +268,17 @@ TEST_F(VariableTest, window_is_a_power_of_two) {
   EXPECT_EQ(ask(nullptr), 0);
 }
 
+TEST_F(VariableTest, bell_is_one_of_two) {
+  for (const char* value : {"", "bell", "Event", "events", "on"}) {
+    set("FI_XS_XEN_BELL", value);
+    EXPECT_EQ(ask(nullptr), -FI_EINVAL) << value;
+  }
+  for (const char* value : {"fabric", "event"}) {
+    set("FI_XS_XEN_BELL", value);
+    EXPECT_EQ(ask(nullptr), 0) << value;
+  }
+}
+
 TEST_F(VariableTest, unknown_inner_provider) {
   set("FI_XS_FALLBACK", "pigeons");
   EXPECT_EQ(ask(nullptr), -FI_ENODATA);

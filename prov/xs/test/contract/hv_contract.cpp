@@ -47,6 +47,18 @@ HvPair HvContract::introduce(HvParty& a, HvParty& b) {
   return {from_a.number, from_b.number};
 }
 
+void HvContract::await_bell(HvParty& party, unsigned pair) {
+  if (!GetParam().has_bell) return;
+  EXPECT_TRUE(until([&] { return party.ring(pair) == hv::Rang::kRung; }));
+  settle();
+}
+
+bool HvContract::rests(HvParty& party) {
+  if (!party.readable(10)) return true;
+  party.progress();
+  return !party.readable(10);
+}
+
 HvContract::Seen HvContract::show(HvParty& from, unsigned from_pair, HvParty& to, unsigned to_pair,
                                   std::size_t pages) {
   const auto shared = from.share(from_pair, pages);

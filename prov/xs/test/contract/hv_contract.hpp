@@ -38,6 +38,10 @@ class HvContract : public testing::TestWithParam<HvSubject> {
 
   // Both meet, and both are told that the link is open.
   HvPair introduce(HvParty& a, HvParty& b);
+  // A bell may come after the opening.
+  void await_bell(HvParty& party, unsigned pair);
+  // Nothing wakes it now, but for what happens once in a second, if that.
+  static bool rests(HvParty& party);
   // Pages of `from`, seen by `to`.
   struct Seen {
     unsigned share, mapping;

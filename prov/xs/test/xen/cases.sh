@@ -3,7 +3,7 @@
 # What is run in the guests. Each case writes what it saw; its exit status is its verdict, and
 # what programs count themselves (gtest, the probe) is read from there. Sourced by tools/check-xen.
 
-cases=(probe info contract guests dom0 ring pingpong talk sread epoll xsctl hammer-2 hammer-4 netpipe allpairs)
+cases=(probe info contract guests guests-belled dom0 ring pingpong talk sread epoll xsctl hammer-2 hammer-4 netpipe allpairs)
 # --short: what only two guests can show. Of the contract, what rests on Xen's word most.
 short_cases=(info guests pingpong sread netpipe hammer-2 hammer-4)
 of_contract='Xen/*'
@@ -39,17 +39,19 @@ gtest() {
 }
 case_contract() { gtest xs-contract 'Hv/*'; }
 # Between the guests: half of the processes live in the other one.
-case_guests() {
+between_guests() { # VARIABLE [event]
 	local status
-	in_guest u2 520 "xs-xen-parties 7100 200" >"$logs/guests-u2.log" 2>&1 &
+	in_guest u2 520 "xs-xen-parties 7100 200 ${2-}" >"$logs/guests-u2.log" 2>&1 &
 	sleep 2
-	gtest "XS_XEN_PARTIES=$(address_of u2):7100 xs-contract" "$of_contract"
+	gtest "$1=$(address_of u2):7100 xs-contract" "$of_contract"
 	status=$?
 	in_guest u2 20 'killall xs-xen-parties'
 	wait $!
 	cat "$logs/guests-u2.log"
 	return $status
 }
+case_guests() { between_guests XS_XEN_PARTIES; }
+case_guests-belled() { between_guests XS_XEN_BELLED_PARTIES event; }
 # The same between a guest and dom0.
 case_dom0() {
 	local status

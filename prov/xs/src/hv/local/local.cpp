@@ -156,7 +156,9 @@ void Local::serve(const struct epoll_event& event, Events& events) noexcept {
     tell(*link, link->step(), events);
     link = find(key);
   }
-  if (link && link->state() == LinkState::kOpen) events.rung(*link);
+  if (!link || link->state() != LinkState::kOpen) return;
+  ++counters_.rung;
+  events.rung(*link);
 }
 
 void Local::serve_socket(std::uint64_t key, std::uint32_t ready, Events& events) noexcept {

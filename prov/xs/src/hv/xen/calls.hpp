@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "hv/xen/channels.hpp"
 #include "util/result.hpp"
 
 namespace xs::hv {
@@ -26,6 +27,10 @@ class XenCalls {
   virtual util::Result<const std::byte*> map(
       std::uint32_t domain, std::span<const std::uint32_t> references) noexcept = 0;
   virtual void unmap(const std::byte* begin, std::size_t pages) noexcept = 0;
+  // One page. The kernel rings that port of ours when it is unmapped, be it since this process
+  // ends.
+  virtual util::Result<const std::byte*> map_alarm(std::uint32_t domain, std::uint32_t reference,
+                                                   std::uint32_t port) noexcept = 0;
 
   // The store. A path that begins without a slash is below our own domain's.
   // How much of the value stands in `to`.
@@ -43,6 +48,8 @@ class XenCalls {
   virtual bool next_event(std::span<char> path) noexcept = 0;
   // Readable when there may be an event.
   virtual int descriptor() const noexcept = 0;
+
+  virtual util::Result<std::unique_ptr<EventChannels>> open_channels() noexcept = 0;
 };
 
 }  // namespace xs::hv

@@ -68,6 +68,7 @@ struct Table {
   decltype(&::xengnttab_open) gnttab_open;
   decltype(&::xengnttab_close) gnttab_close;
   decltype(&::xengnttab_map_domain_grant_refs) gnttab_map;
+  decltype(&::xengnttab_map_grant_ref_notify) gnttab_map_notify;
   decltype(&::xengnttab_unmap) gnttab_unmap;
   decltype(&::xs_open) store_open;
   decltype(&::xs_close) store_close;
@@ -98,6 +99,7 @@ bool load_grants(Table& table) noexcept {
          find(library, "xengnttab_open", table.gnttab_open) &&
          find(library, "xengnttab_close", table.gnttab_close) &&
          find(library, "xengnttab_map_domain_grant_refs", table.gnttab_map) &&
+         find(library, "xengnttab_map_grant_ref_notify", table.gnttab_map_notify) &&
          find(library, "xengnttab_unmap", table.gnttab_unmap);
 }
 
@@ -149,6 +151,8 @@ class Libraries final : public XenCalls {
   Result<const std::byte*> map(std::uint32_t domain,
                                std::span<const std::uint32_t> references) noexcept override;
   void unmap(const std::byte* begin, std::size_t pages) noexcept override;
+  Result<const std::byte*> map_alarm(std::uint32_t domain, std::uint32_t reference,
+                                     std::uint32_t port) noexcept override;
   Result<std::size_t> read(const char* path, std::span<char> to) noexcept override;
   Result<std::size_t> list(const char* path, std::span<char> to) noexcept override;
   int write(const char* path, std::string_view value) noexcept override;
@@ -158,11 +162,14 @@ class Libraries final : public XenCalls {
   void unwatch(const char* path) noexcept override;
   bool next_event(std::span<char> path) noexcept override;
   int descriptor() const noexcept override;
+  Result<std::unique_ptr<EventChannels>> open_channels() noexcept override {
+    return open_event_channels(&logger);
+  }
 
  private:
   const Table& table_;
-  xengntshr_handle* gntshr_ = nullptr;
   xengnttab_handle* gnttab_ = nullptr;
+  xengntshr_handle* gntshr_ = nullptr;
   struct xs_handle* store_ = nullptr;
   // A connection of its own: one watch too many and libxenstore closes it.
   struct xs_handle* watching_ = nullptr;
@@ -173,14 +180,16 @@ Result<bool> Libraries::begin() noexcept {
   const auto failed = [](const char* rights, const char* module) {
     return errno == EACCES || errno == EPERM ? Error{EACCES, rights} : Error{errno, module};
   };
-  gntshr_ = table_.gntshr_open(&logger, 0);
-  if (!gntshr_)
-    return failed("no rights on /dev/xen/gntalloc (let this user read and write it)",
-                  "no /dev/xen/gntalloc (modprobe xen-gntalloc)");
+  // When this process ends, what was opened last is released first (read): life pages are cleared
+  // before alarms ring.
   gnttab_ = table_.gnttab_open(&logger, 0);
   if (!gnttab_)
     return failed("no rights on /dev/xen/gntdev (let this user read and write it)",
                   "no /dev/xen/gntdev (modprobe xen-gntdev)");
+  gntshr_ = table_.gntshr_open(&logger, 0);
+  if (!gntshr_)
+    return failed("no rights on /dev/xen/gntalloc (let this user read and write it)",
+                  "no /dev/xen/gntalloc (modprobe xen-gntalloc)");
   store_ = table_.store_open(0);
   watching_ = store_ ? table_.store_open(XS_UNWATCH_FILTER) : nullptr;
   if (!watching_)
@@ -196,8 +205,8 @@ Result<bool> Libraries::begin() noexcept {
 Libraries::~Libraries() {
   if (watching_) table_.store_close(watching_);
   if (store_) table_.store_close(store_);
-  if (gnttab_) table_.gnttab_close(gnttab_);
   if (gntshr_) table_.gntshr_close(gntshr_);
+  if (gnttab_) table_.gnttab_close(gnttab_);
 }
 
 // A child's stores would be stores of a second writer, and Xen's mappings are no child's.
@@ -234,6 +243,15 @@ Result<const std::byte*> Libraries::map(std::uint32_t domain,
                         const_cast<std::uint32_t*>(references.data()), PROT_READ);
   if (!begin) return Error{errno, "grants can't be mapped"};
   keep_from_children(begin, references.size());
+  return static_cast<const std::byte*>(begin);
+}
+
+Result<const std::byte*> Libraries::map_alarm(std::uint32_t domain, std::uint32_t reference,
+                                              std::uint32_t port) noexcept {
+  void* const begin = table_.gnttab_map_notify(gnttab_, domain, reference, PROT_READ,
+                                               static_cast<std::uint32_t>(-1), port);
+  if (!begin) return Error{errno, "no alarm can be set"};
+  keep_from_children(begin, 1);
   return static_cast<const std::byte*>(begin);
 }
 

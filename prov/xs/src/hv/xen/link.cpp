@@ -16,7 +16,11 @@ namespace xs::hv {
 using util::Error;
 using util::Result;
 
+// Two ticks: at least one of them comes a whole while later.
+constexpr unsigned kTicksOwed = 2;
+
 XenLink::~XenLink() {
+  backend_.close(bell_);
   for (XenShare* share : shares_)
     if (share) share->detach();
   backend_.part(*this);
@@ -78,6 +82,7 @@ void XenLink::heed(const std::optional<NoteToUs>& note) noexcept {
   }
   if (state_ == LinkState::kMeeting && session != 0 && note->echo == session_ && note->life)
     open(*note->life);
+  if (state_ == LinkState::kOpen) backend_.heed_bell(*this, *note);
 }
 
 // The peer has met us and knows that we have met it; and it lives beside us.
@@ -99,12 +104,39 @@ void XenLink::look() noexcept {
   if (life_ && !is_alive(life_)) lose(Loss::kGone, "");
 }
 
+void XenLink::tick() noexcept {
+  look();
+  if (ticks_owed_ > 0) --ticks_owed_;
+}
+
+// The kernel of a peer that dies may ring before it clears the page (read).
+bool XenLink::needs_ticks() const noexcept {
+  return state_ == LinkState::kOpen && (!bell_.stands() || ticks_owed_ > 0);
+}
+
+void XenLink::owe_ticks() noexcept { ticks_owed_ = kTicksOwed; }
+
+// It says nothing but: look.
+void XenLink::heard() noexcept {
+  if (state_ != LinkState::kOpen) return;
+  ++backend_.count().rung;
+  untold_ring_ = true;
+  owe_ticks();
+  look();
+}
+
+Rang XenLink::ring() noexcept {
+  if (state_ != LinkState::kOpen) return Rang::kNotOpen;
+  return bell_.stands() && backend_.ring(bell_) ? Rang::kRung : Rang::kNoBell;
+}
+
 void XenLink::lose(Loss why, const char* reason) noexcept {
   if (state_ == LinkState::kLost) return;
   state_ = LinkState::kLost;
   loss_ = why;
-  untold_opening_ = false;
+  untold_opening_ = untold_ring_ = false;
   untold_loss_ = true;
+  backend_.close(bell_);
   life_ = TheirGrant();
   backend_.changed();
   if (why == Loss::kFault || why == Loss::kExhausted)

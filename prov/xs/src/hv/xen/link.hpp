@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "hv/hv.hpp"
+#include "hv/xen/bell.hpp"
 #include "hv/xen/note.hpp"
 #include "hv/xen/pages.hpp"
 
@@ -25,9 +26,7 @@ class XenLink final : public Link {
   LinkState state() const noexcept override { return state_; }
   util::Result<std::unique_ptr<Share>> share(std::size_t pages) noexcept override;
   util::Result<std::unique_ptr<Mapping>> map(const Offer& offer) noexcept override;
-  Rang ring() noexcept override {
-    return state_ == LinkState::kOpen ? Rang::kNoBell : Rang::kNotOpen;
-  }
+  Rang ring() noexcept override;
 
   std::uint64_t key() const noexcept { return key_; }
   std::uint32_t session() const noexcept { return session_; }
@@ -41,12 +40,21 @@ class XenLink final : public Link {
   void ask() noexcept { ask_ = true; }
   bool take_opening() noexcept { return std::exchange(untold_opening_, false); }
   bool take_put_off() noexcept { return std::exchange(put_off_, false); }
+  bool take_ring() noexcept { return std::exchange(untold_ring_, false); }
   bool take_loss() noexcept { return std::exchange(untold_loss_, false); }
 
   // What the peer's note says by now; nothing: it has none.
   void heed(const std::optional<NoteToUs>& note) noexcept;
   // Whether its kernel has cleared the life page.
   void look() noexcept;
+  // A while has gone by.
+  void tick() noexcept;
+  // Nobody would ring if the peer died, or somebody did a moment ago.
+  bool needs_ticks() const noexcept;
+  void owe_ticks() noexcept;
+  XenBell& bell() noexcept { return bell_; }
+  const XenBell& bell() const noexcept { return bell_; }
+  void heard() noexcept;
   void lose(Loss why, const char* reason) noexcept;
 
   // By a share that is revoked.
@@ -67,9 +75,12 @@ class XenLink final : public Link {
   bool ask_ = true;  // the peer's note is to be read
   bool untold_opening_ = false;
   bool untold_loss_ = false;
+  bool untold_ring_ = false;
   bool put_off_ = false;  // an offer came before the opening
   bool warned_ = false;   // of what the system lacks
   TheirGrant life_;
+  XenBell bell_;
+  unsigned ticks_owed_ = 0;  // although the bell stands
   std::array<XenShare*, kSharesPerLink> shares_{};
   // Numbers of the offers that were mapped last: twice as many as can stand.
   std::array<std::uint64_t, 2 * kSharesPerLink> mapped_{};

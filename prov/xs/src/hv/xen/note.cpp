@@ -37,12 +37,16 @@ bool parse_life(std::string_view line, std::uint32_t own_domain, NoteToUs& note)
 
 bool parse_peer(std::string_view line, const Id& own, NoteToUs& note) noexcept {
   std::uint64_t process = 0;
-  std::uint32_t session = 0, echo = 0;
-  if (!parse(take(line, ' '), process) || !parse(take(line, ' '), session) || !parse(line, echo))
+  std::uint32_t session = 0, echo = 0, bell = 0;
+  if (!parse(take(line, ' '), process) || !parse(take(line, ' '), session) ||
+      !parse(take(line, ' '), echo))
     return false;
+  const bool wants_bell = !line.empty();
+  if (wants_bell && !parse(take(line, ' '), bell)) return false;
   if (process != own.high) return true;
   note.session = session;
   note.echo = echo;
+  note.bell = wants_bell ? std::optional(bell) : std::nullopt;
   return true;
 }
 
@@ -88,8 +92,13 @@ void Note::add_life(std::uint32_t domain, std::uint32_t reference) noexcept {
   need(add("L %" PRIx32 " %" PRIx32 "\n", domain, reference));
 }
 
-void Note::add_peer(const Id& process, std::uint32_t session, std::uint32_t echo) noexcept {
-  need(add("P %016" PRIx64 " %" PRIx32 " %" PRIx32 "\n", process.high, session, echo));
+void Note::add_peer(const Id& process, std::uint32_t session, std::uint32_t echo,
+                    std::optional<std::uint32_t> bell) noexcept {
+  if (bell)
+    need(add("P %016" PRIx64 " %" PRIx32 " %" PRIx32 " %" PRIx32 "\n", process.high, session, echo,
+             *bell));
+  else
+    need(add("P %016" PRIx64 " %" PRIx32 " %" PRIx32 "\n", process.high, session, echo));
 }
 
 void Note::add_pid(std::uint32_t pid) noexcept { need(add("I %" PRIx32 "\n", pid)); }

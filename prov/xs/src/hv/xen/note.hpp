@@ -31,15 +31,17 @@ std::optional<NodeName> parse_path(std::string_view path) noexcept;
 
 // One line each: `xs1 GENERATION NETWORK`, which network namespace its process lives in; `L DOMAIN
 // REFERENCE`, a life page for that domain; `P PROCESS SESSION ECHO`, one for each process that we
-// have a link with: our number for it, and what we have heard to be its number for us, or 0. For
-// onlookers (xsctl) alone: `I PID`, its number in its own pid namespace; and last `R PAGES...`, how
-// many it grants over each of these links, in their order, if there is room. All numbers are
-// hexadecimal. Lines of other kinds are of later versions and are left out.
+// have a link with: our number for it, and what we have heard to be its number for us, or 0; and a
+// word more where we want a bell: its port with us, or 0. For onlookers (xsctl) alone: `I PID`, its
+// number in its own pid namespace; and last `R PAGES...`, how many it grants over each of these
+// links, in their order, if there is room. All numbers are hexadecimal. Lines of other kinds are of
+// later versions and are left out.
 class Note {
  public:
   Note(std::uint64_t generation, std::uint64_t network) noexcept;
   void add_life(std::uint32_t domain, std::uint32_t reference) noexcept;
-  void add_peer(const Id& process, std::uint32_t session, std::uint32_t echo) noexcept;
+  void add_peer(const Id& process, std::uint32_t session, std::uint32_t echo,
+                std::optional<std::uint32_t> bell = std::nullopt) noexcept;
   void add_pid(std::uint32_t pid) noexcept;
   void add_granted(std::size_t pages) noexcept;
   // Something had no room.
@@ -64,6 +66,7 @@ struct NoteToUs {
   std::optional<std::uint32_t> life;  // for our domain
   std::uint32_t session = 0;          // 0: it has no link with us
   std::uint32_t echo = 0;
+  std::optional<std::uint32_t> bell;  // nothing: it wants none with us
 };
 // Nothing if it is no note.
 std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,

@@ -66,6 +66,8 @@ class TheirGrant {
     std::swap(pages_, other.pages_);
     return *this;
   }
+  // It stays mapped.
+  void abandon() noexcept { begin_ = nullptr; }
   explicit operator bool() const noexcept { return begin_ != nullptr; }
   const std::byte* begin() const noexcept { return begin_; }
 

@@ -25,7 +25,7 @@ void drain(const UniqueFd& counter) noexcept {
 }  // namespace
 
 bool Xen::progress(Events& events) noexcept {
-  std::array<struct epoll_event, 3> ready;
+  std::array<struct epoll_event, 4> ready;
   const int count = epoll_wait(epoll_.get(), ready.data(), ready.size(), 0);
   if (count <= 0) return false;
   progressing_ = true;
@@ -36,6 +36,9 @@ bool Xen::progress(Events& events) noexcept {
         break;
       case kStore:
         hear(events);
+        break;
+      case kBell:
+        hear_bells();
         break;
       default:
         drain(timer_);
@@ -90,7 +93,7 @@ void Xen::hear(std::string_view path) noexcept {
 
 void Xen::tick(Events& events) noexcept {
   for (XenLink* link : links_) {
-    link->look();
+    link->tick();
     if (deaf_) link->ask();
   }
   if (deaf_) look_for_move(events);
@@ -109,6 +112,7 @@ void Xen::look_for_move(Events& events) noexcept {
   read_domid();
   ++card_.generation;
   ++counters_.moved;
+  move_bells();
   for (XenLink* link : links_) link->lose(Loss::kMoved, "");
   if (const int error = publish_first())
     complain(counters_.exhausted, "other domains after a move", std::strerror(error));
@@ -160,7 +164,11 @@ void Xen::tell(XenLink& link, Events& events) noexcept {
     if (link.loss() == Loss::kGone) ++counters_.gone;
     return events.lost(link, link.loss());
   }
-  if (!link.take_opening()) return;
+  const bool rang = link.take_ring();
+  if (!link.take_opening()) {
+    if (rang) events.rung(link);
+    return;
+  }
   ++counters_.opened;
   const bool put_off = link.take_put_off();
   events.opened(link);
@@ -169,10 +177,10 @@ void Xen::tell(XenLink& link, Events& events) noexcept {
     events.pages_came(link);
 }
 
-// Nobody but the kernel clears a life page, and it tells nobody.
+// Nobody but the kernel clears a life page, and it tells nobody whose bell doesn't stand.
 void Xen::set_timer() noexcept {
   bool wanted = granted_changed_ || (deaf_ && !links_.empty());
-  for (const XenLink* link : links_) wanted = wanted || link->state() == LinkState::kOpen;
+  for (const XenLink* link : links_) wanted = wanted || link->needs_ticks();
   if (wanted == ticks_) return;
   struct itimerspec time {};
   time.it_interval.tv_sec = time.it_value.tv_sec = wanted ? kTickSeconds : 0;

@@ -23,11 +23,12 @@ using util::Level;
 using util::Result;
 
 Result<std::unique_ptr<Xen>> Xen::open(std::shared_ptr<XenCalls> calls, const Card& own,
-                                       util::Random& random) noexcept {
+                                       util::Random& random, XenBellUse bells) noexcept {
   std::unique_ptr<Xen> xen(new (std::nothrow) Xen(std::move(calls), own, random));
   if (!xen) return Error{ENOMEM, "no memory for sharing"};
   auto begun = xen->begin();
   if (!begun) return begun.error();
+  if (bells == XenBellUse::kEvent) xen->open_bells();
   return xen;
 }
 
@@ -110,7 +111,8 @@ int Xen::publish() noexcept {
     note.add_life(vicinity.domain, vicinity.life.reference);
   for (const XenLink* link : links_)
     if (link->state() != LinkState::kLost)
-      note.add_peer(link->peer().process, link->session(), link->echo());
+      note.add_peer(link->peer().process, link->session(), link->echo(),
+                    channels_ ? link->bell().word() : std::nullopt);
   for (const XenLink* link : links_)
     if (link->state() != LinkState::kLost) note.add_granted(link->granted());
   if (note.is_full()) complain(counters_.exhausted, "a node of the store", "it is full");

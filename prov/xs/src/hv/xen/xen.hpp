@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hv/hv.hpp"
+#include "hv/options.hpp"
 #include "hv/unique_fd.hpp"
 #include "hv/xen/calls.hpp"
 #include "hv/xen/link.hpp"
@@ -22,12 +23,16 @@ inline constexpr const char* kNoPagesLeft =
     "the pages that this VM may grant are used up (raise "
     "/sys/module/xen_gntalloc/parameters/limit)";
 
+inline constexpr const char* kNoPortsLeft =
+    "the event channels of this VM are used up (raise event_channels in its configuration)";
+
 class Xen final : public Backend {
  public:
   // The card's host, process and generation are the process'; its domid is filled in. `random` must
   // outlive the backend.
   static util::Result<std::unique_ptr<Xen>> open(std::shared_ptr<XenCalls> calls, const Card& own,
-                                                 util::Random& random) noexcept;
+                                                 util::Random& random,
+                                                 XenBellUse bells = XenBellUse::kFabric) noexcept;
   ~Xen() override;
 
   const Card& card() const noexcept override { return card_; }
@@ -52,9 +57,13 @@ class Xen final : public Backend {
   // Our note is to say so, for onlookers: at the next tick, with all that changes until then.
   void granted_changed() noexcept;
   void part(XenLink& link) noexcept;
+  // What the note of an open link's peer says.
+  void heed_bell(XenLink& link, const NoteToUs& note) noexcept;
+  bool ring(const XenBell& bell) noexcept { return channels_ && bell.ring(*channels_); }
+  void close(XenBell& bell) noexcept;
 
  private:
-  enum Happening : std::uint64_t { kTodo, kStore, kTick };
+  enum Happening : std::uint64_t { kTodo, kStore, kTick, kBell };
   // A domain that we have links with.
   struct Vicinity {
     std::uint32_t domain;
@@ -89,6 +98,13 @@ class Xen final : public Backend {
   void tell(XenLink& link, Events& events) noexcept;
   void set_timer() noexcept;
   bool is_elsewhere() noexcept;
+  void open_bells() noexcept;
+  void hear_bells() noexcept;
+  void complain_of_bell(int error) noexcept;
+  void lose_bells(int error) noexcept;
+  void move_bells() noexcept;
+  void abandon_bells() noexcept;
+  void close_channels() noexcept;
   void complain(std::uint64_t& counter, const char* what, const char* why) noexcept;
 
   std::shared_ptr<XenCalls> calls_;
@@ -97,6 +113,8 @@ class Xen final : public Backend {
   Counters counters_;
   Sign sign_;
   UniqueFd epoll_, todo_, timer_;
+  std::unique_ptr<EventChannels> channels_;  // null: the fabric rings
+  bool warned_of_bells_ = false;
   bool ticks_ = false;
   bool deaf_ = false;   // no watch works: the store is asked at every tick
   bool dirty_ = false;  // our node is to be written

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "hv/hv.hpp"
 
@@ -65,6 +66,7 @@ void FakeXen::fire(const std::string& path) {
 }
 
 void FakeXen::displace(std::uint32_t from, std::uint32_t to) {
+  ports.move(from);
   for (FakeXenCalls* each : connections_) {
     if (each->domain_ != from) continue;
     each->domain_ = to;
@@ -107,9 +109,21 @@ FakeXenCalls::FakeXenCalls(FakeXen& xen, std::uint32_t domain)
 FakeXenCalls::~FakeXenCalls() { std::erase(xen_.connections_, this); }
 
 void FakeXenCalls::kill() {
+  clear_lives();
+  release_mappings();
+}
+
+void FakeXenCalls::clear_lives() {
   killed_ = true;
   for (const auto& [begin, shared] : shared_)
     if (shared.clears >= 0) begin[shared.clears] = std::byte{0};
+}
+
+void FakeXenCalls::release_mappings() {
+  killed_ = true;
+  if (!channels_) return;
+  channels_->end();
+  for (const auto& [begin, port] : std::exchange(alarms_, {})) channels_->ring_and_let_go(port);
 }
 
 Result<std::byte*> FakeXenCalls::share(std::uint32_t domain,
@@ -167,8 +181,33 @@ Result<const std::byte*> FakeXenCalls::map(std::uint32_t domain,
   return bytes;
 }
 
+Result<const std::byte*> FakeXenCalls::map_alarm(std::uint32_t domain, std::uint32_t reference,
+                                                 std::uint32_t port) noexcept {
+  auto begin = map(domain, {&reference, 1});
+  if (!begin) return begin;
+  if (const int error = channels_->hold(port)) {
+    unmap(*begin, 1);
+    return Error{error, "no alarm can be set"};
+  }
+  alarms_[*begin] = port;
+  return begin;
+}
+
+Result<std::unique_ptr<hv::EventChannels>> FakeXenCalls::open_channels() noexcept {
+  if (xen_.ports.refuses != 0) return Error{xen_.ports.refuses, "no event channels"};
+  return std::unique_ptr<hv::EventChannels>(
+      std::make_unique<FakeChannels>(xen_.ports, domain_, channels_));
+}
+
 void FakeXenCalls::unmap(const std::byte* begin, std::size_t pages) noexcept {
   if (mapped_.at(begin) != pages) std::abort();
+  if (const auto alarm = alarms_.find(begin); alarm != alarms_.end()) {
+    if (channels_)
+      channels_->ring_and_let_go(alarm->second);
+    else
+      ++xen_.ports.crashes;
+    alarms_.erase(alarm);
+  }
   mapped_.erase(begin);
   munmap(const_cast<std::byte*>(begin), pages * kPageSize);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "hv/fake/channels.hpp"
 #include "hv/unique_fd.hpp"
 #include "hv/xen/calls.hpp"
 
@@ -28,6 +29,7 @@ class FakeXen {
   std::size_t pages_left = 1024;
   std::size_t most_watches = 100;
   bool data_is_ours = true;  // whether guests may write there
+  FakePorts ports;
 
   std::string value(const std::string& path) const;
   // As another process, or the toolstack, does.
@@ -84,6 +86,8 @@ class FakeXenCalls final : public hv::XenCalls {
   util::Result<const std::byte*> map(std::uint32_t domain,
                                      std::span<const std::uint32_t> references) noexcept override;
   void unmap(const std::byte* begin, std::size_t pages) noexcept override;
+  util::Result<const std::byte*> map_alarm(std::uint32_t domain, std::uint32_t reference,
+                                           std::uint32_t port) noexcept override;
   util::Result<std::size_t> read(const char* path, std::span<char> to) noexcept override;
   util::Result<std::size_t> list(const char* path, std::span<char> to) noexcept override;
   int write(const char* path, std::string_view value) noexcept override;
@@ -93,11 +97,18 @@ class FakeXenCalls final : public hv::XenCalls {
   void unwatch(const char* path) noexcept override;
   bool next_event(std::span<char> path) noexcept override;
   int descriptor() const noexcept override { return bell_.get(); }
+  util::Result<std::unique_ptr<hv::EventChannels>> open_channels() noexcept override;
 
   std::size_t watches() const { return watched_.size(); }
   std::size_t mapped() const { return mapped_.size(); }
-  // The process is killed: its kernel clears the life pages, and that is all.
+  // The device that it has opened.
+  FakeChannels& channels() { return *channels_; }
+  // The process is killed: its kernel clears the life pages, closes ports, rings alarms, and that
+  // is all.
   void kill();
+  // The same by halves.
+  void clear_lives();
+  void release_mappings();
 
  private:
   friend class FakeXen;
@@ -118,6 +129,8 @@ class FakeXenCalls final : public hv::XenCalls {
   std::deque<std::string> events_;
   std::map<std::byte*, Shared> shared_;
   std::map<const std::byte*, std::size_t> mapped_;
+  std::map<const std::byte*, std::uint32_t> alarms_;  // and their ports
+  FakeChannels* channels_ = nullptr;
 };
 
 }  // namespace xs::test
