@@ -63,8 +63,10 @@ class HvXenBell : public testing::Test {
   bool until(const std::function<bool()>& condition) {
     const auto late = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (!condition()) {
-      if (std::chrono::steady_clock::now() > late) return false;
-      if (!move_both()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      const bool is_late = std::chrono::steady_clock::now() > late;
+      const bool moved = move_both();  // all this may have been stopped for a while
+      if (is_late) return condition();
+      if (!moved) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return true;
   }
