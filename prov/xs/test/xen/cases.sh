@@ -3,7 +3,7 @@
 # What is run in the guests. Each case writes what it saw; its exit status is its verdict, and
 # what programs count themselves (gtest, the probe) is read from there. Sourced by tools/check-xen.
 
-cases=(probe info contract guests guests-belled dom0 ring pingpong talk sread epoll xsctl hammer-2 hammer-4 netpipe allpairs)
+cases=(probe info contract guests guests-belled dom0 ring pingpong talk sread sread-belled epoll xsctl hammer-2 hammer-4 netpipe allpairs)
 # --short: what only two guests can show. Of the contract, what rests on Xen's word most.
 short_cases=(info guests pingpong sread netpipe hammer-2 hammer-4)
 of_contract='Xen/*'
@@ -82,14 +82,15 @@ case_pingpong() {
 	local program="fi_pingpong -p xs -e rdm -c -I 500 -S 64"
 	pair 80 "$program" "$program $(address_of u2)"
 }
-# talk [WAITING]: our own ping-pong of tagged messages, without or with sleep.
+# talk [WAITING [BELL]]: our own ping-pong of tagged messages, without or with sleep.
 talk() {
-	local program="env FI_XS_QUIET=20000 ${1:+XS_TEST_WAITING=$1 }xs-xen-talk" u1 u2
+	local program="env FI_XS_QUIET=20000 ${1:+XS_TEST_WAITING=$1 }${2:+FI_XS_XEN_BELL=$2 }xs-xen-talk" u1 u2
 	u1=$(address_of u1) u2=$(address_of u2)
 	pair 60 "$program 1 $u2 $u1" "$program 0 $u1 $u2"
 }
 case_talk() { talk; }
 case_sread() { talk sread; }
+case_sread-belled() { talk sread event; }
 case_epoll() { talk epoll; }
 
 # What dom0 sees of a job while it runs: both ends of its pair, with rings, and that pages are

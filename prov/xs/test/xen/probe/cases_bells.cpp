@@ -2,6 +2,7 @@
 // Waking the other guest, and what a process may do that isn't root.
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +108,101 @@ void ring_by_store(Probe p) {
   p.partner.meet();
 }
 
+// What a child that is going to be killed has made.
+struct Watcher {
+  std::uint32_t life = ~0U;
+  std::int32_t port = -1;
+  std::int32_t error = 0;  // of the alarm
+};
+constexpr std::uint32_t kAlive = 8;  // the byte that the kernel is to clear
+constexpr auto kNoOffset = static_cast<std::uint32_t>(-1);
+
+void* map_alarm(xengnttab_handle* map, unsigned domain, std::uint32_t page, int port) {
+  return xengnttab_map_grant_ref_notify(map, domain, page, PROT_READ, kNoOffset,
+                                        static_cast<evtchn_port_t>(port));
+}
+
+// Opens the devices in the order of hv/xen's: what is opened last is released first.
+[[noreturn]] void watch_and_wait(unsigned domain, std::uint32_t page, int pipe) {
+  xengnttab_handle* const map = xengnttab_open(nullptr, 0);
+  xengntshr_handle* const share = xengntshr_open(nullptr, 0);
+  Bell bell;
+  Watcher self;
+  self.port = xenevtchn_bind_unbound_port(bell.get(), domain);
+  void* const life = xengntshr_share_page_notify(share, domain, &self.life, 0, kAlive,
+                                                 static_cast<evtchn_port_t>(-1));
+  if (life) static_cast<std::byte*>(life)[kAlive] = std::byte{1};
+  if (!map_alarm(map, domain, page, self.port)) self.error = errno;
+  if (::write(pipe, &self, sizeof self) < 0) _exit(1);
+  ::pause();
+  _exit(0);
+}
+
+void quieten(Bell& bell) {
+  while (bell.hear(200)) {
+  }
+}
+
+// A child has the partner's page mapped, with a port that rings when it is unmapped, and is killed.
+void ring_by_death(Probe p, std::uint32_t page) {
+  int pipe[2];
+  if (::pipe(pipe) != 0) return;
+  const pid_t child = ::fork();
+  if (child == 0) watch_and_wait(p.partner.domain(), page, pipe[1]);
+  Watcher watcher;
+  if (::read(pipe[0], &watcher, sizeof watcher) < 0) return;
+  p.report.expect_error(watcher.error, 0, "a read-only mapping with a port that tells of its end");
+  const auto theirs = from_text(
+      p.partner.exchange(to_text({watcher.life, static_cast<std::uint32_t>(watcher.port)})));
+  Mapped life(p.grants, p.partner.domain(), {theirs.at(0)});
+  Bell bell;
+  const bool bound = xenevtchn_bind_interdomain(bell.get(), p.partner.domain(), theirs.at(1)) >= 0;
+  p.report.expect(life.error() == 0 && bound, "a child's life page and port");
+  quieten(bell);
+  p.partner.meet();
+  ::kill(child, SIGKILL);
+  p.report.expect(bell.hear(5000), "a killed process rings by what it had mapped");
+  if (life.error() == 0)
+    p.report.note(std::string("by then its life page is ") +
+                  (life.bytes()[kAlive] == std::byte{} ? "cleared" : "not cleared yet"));
+  ::waitpid(child, nullptr, 0);
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+  p.partner.meet();
+  p.report.expect(life.error() == 0 && life.bytes()[kAlive] == std::byte{}, "it is cleared");
+  p.partner.meet();
+}
+
+// In order, and with the port closed too early.
+void ring_by_unmapping(Probe p, std::uint32_t page) {
+  for (const bool early : {false, true}) {
+    Bell own, bell;
+    const int port = xenevtchn_bind_unbound_port(own.get(), p.partner.domain());
+    const auto theirs = from_text(p.partner.exchange(to_text({static_cast<std::uint32_t>(port)})));
+    xenevtchn_bind_interdomain(bell.get(), p.partner.domain(), theirs.at(0));
+    void* const alarm = map_alarm(p.grants.map, p.partner.domain(), page, port);
+    p.report.expect(alarm != nullptr, "an alarm");
+    quieten(bell);
+    p.partner.meet();
+    if (early) xenevtchn_unbind(own.get(), static_cast<evtchn_port_t>(port));
+    p.report.expect_error(error_of(xengnttab_unmap(p.grants.map, alarm, 1)), 0, "its unmapping");
+    const bool heard = bell.hear(5000);
+    if (early)
+      p.report.note(std::string("an alarm whose port was closed before has ") +
+                    (heard ? "rung" : "not rung"));
+    else
+      p.report.expect(heard, "an alarm rings when it is unmapped");
+    p.partner.meet();
+  }
+}
+
+void ring_by_alarm(Probe p) {
+  Shared page(p.grants, p.partner.domain(), 1);
+  const auto theirs = from_text(p.partner.exchange(to_text(page.references())));
+  ring_by_death(p, theirs.at(0));
+  ring_by_unmapping(p, theirs.at(0));
+}
+
 }  // namespace
 
 void probe_bells(Probe p) {
@@ -132,6 +228,7 @@ void probe_bells(Probe p) {
     }
   }
   p.partner.meet();
+  ring_by_alarm(p);
   ring_by_store(p);
 }
 

@@ -5,6 +5,7 @@
 // Side 1 is started first. XS_TEST_WAITING (procs/node.hpp) says how they wait. Sleepers must have
 // slept: every word comes after a silence, which may cost them little. And something must have
 // woken them: with an FI_XS_QUIET above kTooLong, who is woken by his timers alone is too late.
+// With FI_XS_XEN_BELL=event that must have been event channels.
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -13,6 +14,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "procs/failure.hpp"
@@ -36,6 +41,27 @@ milliseconds processor_time() {
     return seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
   };
   return std::chrono::duration_cast<milliseconds>(in(used.ru_utime) + in(used.ru_stime));
+}
+
+// How often event channels of processes of this name have rung here, on all processors.
+std::uint64_t events() {
+  std::ifstream interrupts("/proc/interrupts");
+  std::uint64_t sum = 0;
+  for (std::string line; std::getline(interrupts, line);) {
+    if (line.find("evtchn:xs-xen-talk") == std::string::npos) continue;
+    std::istringstream words(line.substr(line.find(':') + 1));
+    for (std::uint64_t count = 0; words >> count;) sum += count;
+  }
+  return sum;
+}
+
+// Whether event channels are to wake it.
+bool is_belled() {
+  const auto is = [](const char* variable, std::string_view value) {
+    const char* const found = std::getenv(variable);
+    return found && found == value;
+  };
+  return is("FI_XS_XEN_BELL", "event") && is("FI_XS_XEN", "on");
 }
 
 class Talk {
@@ -95,11 +121,13 @@ void talk(Worker& me, std::uint64_t side, const char* own, const char* peer, std
   for (std::uint64_t number = 0; number < rounds; ++number) talk.round(number);
   const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
   const milliseconds used = processor_time() - before;
+  const std::uint64_t rung = events();  // with the talk its ports go
   talk.report();
   talk.end();
-  std::printf("%lu rounds in %ld ms, with %ld ms of a processor\n", rounds, took.count(),
-              used.count());
+  std::printf("%lu rounds in %ld ms, with %ld ms of a processor, woken by %lu events\n", rounds,
+              took.count(), used.count(), rung);
   if (std::getenv(kWaiting) && used > took / 2) throw Failure("it hardly slept");
+  if (is_belled() ? rung < rounds / 2 : rung > 0) throw Failure("woken by something else");
 }
 
 }  // namespace
