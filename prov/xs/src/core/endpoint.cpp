@@ -81,7 +81,7 @@ void Endpoint::before_sleep() noexcept {
 void Endpoint::progress() noexcept {
   streams_->progress();
   if (!streams_->looked_far()) return;  // nothing of what follows is in a hurry
-  if (parts_.neighbours) parts_.neighbours->turn(streams_->now());
+  if (parts_.neighbours) look_at_neighbours();
   sender_->retry_bulk();
   if (receiver_->needs_tick()) receiver_->tick(streams_->now());
   if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) {
@@ -91,6 +91,13 @@ void Endpoint::progress() noexcept {
     else
       streams_->retire_frame(stuck->send->id);
   }
+}
+
+void Endpoint::look_at_neighbours() noexcept {
+  if (streams_->wants_neighbours())
+    parts_.neighbours->look();
+  else
+    parts_.neighbours->turn(streams_->now());
 }
 
 util::Nanoseconds Endpoint::due() const noexcept {

@@ -127,6 +127,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   void tell_refreshed() noexcept {
     if (parts_.observer) parts_.observer->paths_refreshed();
   }
+  void look_at_neighbours() noexcept;
   template <class F>
   void for_each_of(const locality::Process& process, F&& f) noexcept;
   bool goodbye_received(Peer& peer) noexcept;

@@ -11,9 +11,10 @@
 namespace xs::locality {
 
 namespace {
-// Turns between two looks: each is a system call, and what comes is not in a hurry.
+// Turns between two looks: each is a system call, and what comes is not in a hurry,
 constexpr unsigned kTurns = 64;
-constexpr unsigned kTurnsMeeting = 4;
+// but for somebody who is being met. He may also never come: so many turns after we began to.
+constexpr unsigned kEagerTurns = 1024;
 }  // namespace
 
 std::optional<Process> process_of(const CardBytes& bytes) noexcept {
@@ -59,14 +60,16 @@ hv::Link* Neighbours::meet(const CardBytes& bytes) noexcept try {
   place = std::move(*link);
   if (place->state() == hv::LinkState::kOpen) return place.get();
   ++meeting_;
+  eager_ = kEagerTurns;
   return nullptr;
 } catch (const std::bad_alloc&) {
   return nullptr;
 }
 
 void Neighbours::turn(util::Nanoseconds now) noexcept {
-  const unsigned turns = meeting_ > 0 ? kTurnsMeeting : kTurns;
-  if (++turns_ < turns && now == looked_at_) return;
+  const bool eager = meeting_ > 0 && eager_ > 0;
+  if (eager) --eager_;
+  if (!eager && ++turns_ < kTurns && now == looked_at_) return;
   looked_at_ = now;
   look();
 }

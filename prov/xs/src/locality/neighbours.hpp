@@ -87,6 +87,7 @@ class Neighbours final : private hv::Events {
   std::vector<Listener*> listeners_;
   std::map<Process, std::unique_ptr<hv::Link>> links_;
   std::size_t meeting_ = 0;  // links that are not open yet
+  unsigned eager_ = 0;       // turns that look, as long as there are such links
   bool moved_ = false;
   unsigned turns_ = 0;  // since the last look
   util::Nanoseconds looked_at_ = 0;

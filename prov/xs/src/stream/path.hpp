@@ -27,7 +27,8 @@ struct RingLimits {
 
 struct Rings {
   RingLimits limits;
-  std::size_t in_use = 0;  // bytes of regions of ours that stand
+  std::size_t in_use = 0;    // bytes of regions of ours that stand
+  bool look_wanted = false;  // an offer waits for what hv may have to tell
 };
 
 enum class PathState : std::uint8_t {

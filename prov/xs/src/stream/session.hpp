@@ -214,6 +214,9 @@ class Session {
   void take_route(std::uint32_t number, const proto::Address& answer) noexcept;
   proto::Greeting greeting() const noexcept;
   void send_hello(util::Nanoseconds now) noexcept;
+  bool post_hello(util::Nanoseconds again_at) noexcept;
+  void try_hello_in(unsigned passes) noexcept;
+  void try_hello(util::Nanoseconds now) noexcept;
   bool acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept;
   void drop_slot(std::uint64_t seq, int error) noexcept;
   void keep_copy(std::uint64_t seq) noexcept;
@@ -243,6 +246,7 @@ class Session {
   void offer_ring(util::Nanoseconds now) noexcept;
   void hold(std::unique_ptr<RingCarrier> ring, PathState state) noexcept;
   void take_up_offer(util::Nanoseconds now) noexcept;
+  void await_neighbour() noexcept;
   void answer(util::Nanoseconds now) noexcept;
   void meet_answer(util::Nanoseconds now) noexcept;
   LeaveReason refused_ring(int error, bool told) noexcept;
@@ -307,6 +311,8 @@ class Session {
   bool strayed_ = false;           // ours goes to the peer's home instead
   std::uint32_t left_lane_ = 0;    // the last one besides home that led nowhere
   bool wanted_ = false;            // a candidate that we have something to send to: it greets too
+  unsigned hello_in_ = 0;          // passes until a HELLO that could not leave is tried; 0: no try
+  unsigned hello_pause_ = 0;       // passes between the last two such tries
 
   // Sending
   std::vector<FrameBuffer*> slots_;  // a power of two >= window_

@@ -19,6 +19,7 @@ constexpr util::Nanoseconds kHelloAgain = 50 * util::kMillisecond;  // doubles w
 constexpr util::Nanoseconds kHelloLongest = 2 * util::kSecond;
 constexpr util::Nanoseconds kRetry = util::kMillisecond;  // the inner provider was not ready
 constexpr util::Nanoseconds kRetryLongest = 256 * util::kMillisecond;
+constexpr unsigned kPassesLongest = 4096;  // between two tries that do not wait for the clock
 }  // namespace
 
 Session::Session(Streams& streams, const proto::Address& home, std::uint64_t nonce) noexcept
@@ -47,6 +48,7 @@ void Session::greet(util::Nanoseconds now) noexcept {
   heard_at_ = moved_at_ = now;
   trouble_at_ = now;
   streams_.due_at(now);
+  streams_.hurry();
 }
 
 void Session::want() noexcept {
@@ -67,22 +69,39 @@ void Session::send_hello(util::Nanoseconds now) noexcept {
     }
     route_ = *route;
   }
+  if (post_hello(now + pause)) return;
+  // Not connected yet, most often; each try may start a connection anew, so tries get rarer.
+  trouble_at_ = now + std::min(kRetry << std::min(again_, 11u), kRetryLongest);
+  if (again_ == 0 && greets()) try_hello_in(1);
+  if (++again_ % 8 == 0) ++unanswered_;
+}
+
+// False: it could not leave. again_at: when it is said again without an answer.
+bool Session::post_hello(util::Nanoseconds again_at) noexcept {
   FrameBuffer* frame = streams_.make_control(Kind::kHello, proto::kGreetingSize);
-  if (!frame) return;
+  if (!frame) return false;
   // A candidate's token is not known to the peer if its WELCOME was lost: it greets as if first.
   const bool known = state_ == SessionState::kOpen || state_ == SessionState::kClosed;
   frame->prefix.token = known ? send_token_ : 0;
   frame->prefix.ack = known ? next_ : 0;
   proto::encode(greeting(), frame->body());
-  if (!streams_.post_control(route_, *frame)) {
-    // Not connected yet, most often; each try may start a connection anew, so tries get rarer.
-    trouble_at_ = now + std::min(kRetry << std::min(again_, 11u), kRetryLongest);
-    if (++again_ % 8 == 0) ++unanswered_;
-    return;
-  }
+  if (!streams_.post_control(route_, *frame)) return false;
+  hello_in_ = 0;
   ++counters_.greetings;
   ++unanswered_;
-  trouble_at_ = now + pause;
+  trouble_at_ = again_at;
+  return true;
+}
+
+// The clock is coarse, and a connection within a machine takes less than its grain.
+void Session::try_hello_in(unsigned passes) noexcept {
+  hello_pause_ = hello_in_ = passes;
+  streams_.list_due(*this);  // until it has left, or tries enough were made
+}
+
+void Session::try_hello(util::Nanoseconds now) noexcept {
+  if (--hello_in_ > 0 || !greets() || post_hello(now + kHelloAgain)) return;
+  if (hello_pause_ < kPassesLongest) try_hello_in(2 * hello_pause_);
 }
 
 // Both nonces are known now: tokens, limits and the other incarnation follow from them.
@@ -104,6 +123,7 @@ bool Session::become_candidate(const proto::Greeting& hello, util::Nanoseconds n
   // Only the home address is trusted so far: whoever wrote this HELLO must be able to read there.
   if (!wanted_) trouble_at_ = now + kHelloAgain;
   heard_at_ = moved_at_ = now;
+  streams_.hurry();
   return true;
 }
 
@@ -196,6 +216,7 @@ void Session::card_changed(util::Nanoseconds now) noexcept {
   path_.card_news = true;
   trouble_at_ = now;
   streams_.due_at(now);
+  streams_.hurry();
 }
 
 void Session::prove(util::Nanoseconds now) noexcept {

@@ -110,6 +110,7 @@ void Session::offer_ring(util::Nanoseconds now) noexcept {
   }
   ++path_.epoch;
   path_.wished = pages;
+  streams_.hurry();
   hold(std::move(ring), PathState::kOffered);
   repeat_path(now);
 }
@@ -167,20 +168,24 @@ void Session::offer_received(const proto::Offer& offer, util::Nanoseconds now) n
 
 // Maps what was offered, as soon as that is possible.
 void Session::take_up_offer(util::Nanoseconds now) noexcept {
-  // Kept: the link may be about to open, or the last ring be given back.
-  if (!path_.link || path_.answered) return;
+  if (!path_.link) return await_neighbour();
+  if (path_.answered) return;  // kept, too, until the last ring is given back
   if (proposes())
     meet_answer(now);
   else
     answer(now);
 }
 
+// The offer is kept, and asked for again when the link opens or pages come: often they have, and hv
+// was not looked at since.
+void Session::await_neighbour() noexcept { streams_.rings_.look_wanted = true; }
+
 // Step 2.
 void Session::answer(util::Nanoseconds now) noexcept {
   const proto::Offer offer = *path_.offer;
   auto ring = new_ring(offer.epoch);
   int error = ring ? ring->map(*path_.link, offer.share, offer.pages, peer_nonce_) : ENOMEM;
-  if (error == EAGAIN) return;  // asked again when pages come
+  if (error == EAGAIN) return await_neighbour();
   const RingLimits& limits = streams_.rings_.limits;
   const std::uint32_t most = pages_of(std::max(limits.first, limits.largest));
   bool told = false;  // what it lacks for a share hv says itself
@@ -203,7 +208,7 @@ void Session::meet_answer(util::Nanoseconds now) noexcept {
   const proto::Offer offer = *path_.offer;
   if (path_.state != PathState::kOffered || offer.epoch != path_.epoch) return path_.offer.reset();
   int error = path_.ring->map(*path_.link, offer.share, offer.pages, peer_nonce_);
-  if (error == EAGAIN) return;
+  if (error == EAGAIN) return await_neighbour();
   path_.offer.reset();
   if (error == 0) error = path_.ring->finish();
   if (error != 0) return leave(refused_ring(error, false));

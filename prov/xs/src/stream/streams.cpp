@@ -156,6 +156,7 @@ void Streams::opened(Session& session) noexcept try {
   session.state_ = SessionState::kOpen;
   session.wanted_ = false;
   current_[session.home()] = &session;
+  hurry();
   if (older && older != &session) {
     if (older->open() && !older->goodbye_taken())
       log(Level::kInfo, "%s has begun a new session", session.home().text().c_str());

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // All sessions of one endpoint over one carrier: who a frame is for, and what is due when.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "carrier/fabric_carrier.hpp"
@@ -83,13 +85,15 @@ class Streams final : private carrier::CarrierEvents {
   bool progress() noexcept;
   // Whether the last pass looked at the fabric: it does not always while rings are read.
   bool looked_far() const noexcept { return looked_far_; }
+  // Whether an offer waits for what hv may have to tell. Says so once.
+  bool wants_neighbours() noexcept { return std::exchange(rings_.look_wanted, false); }
   // For sleepers, as in FabricCarrier. due(): when progress() has something to do though no
   // descriptor may tell.
   void set_waits(carrier::WaitSet& waits) noexcept { carrier_->set_waits(waits); }
   bool may_sleep() noexcept;
   bool settled() const noexcept;
   // The next passes leave nothing out.
-  void look_everywhere() noexcept { far_passes_ = kFarPasses; }
+  void look_everywhere() noexcept { far_passes_ = std::max(far_passes_, kFarPasses); }
   util::Nanoseconds due() const noexcept;
   // Calls f(Session&) for every session; f must not begin or end any.
   template <class F>
@@ -147,6 +151,12 @@ class Streams final : private carrier::CarrierEvents {
   bool make_ring_room(const Session& session, std::size_t bytes) noexcept;
   void list_owing(Session& session) noexcept;
   void list_lent(Session& session) noexcept;
+  // A peer will answer over the fabric, soon if it can: for some passes that is looked at beside
+  // rings, too.
+  void hurry() noexcept {
+    far_passes_ = std::max(far_passes_, kHurriedPasses);
+    far_interval_ = far_in_ = 1;
+  }
   // What is owed is said at the first pass that finds nothing: by then it could have ridden along.
   void ack_when_idle() noexcept { ack_when_idle_ = true; }
   void due_at(util::Nanoseconds when) noexcept {
@@ -194,6 +204,7 @@ class Streams final : private carrier::CarrierEvents {
   unsigned passes_ = 0;
   unsigned idle_passes_ = 0;
   static constexpr unsigned kFarPasses = 16;
+  static constexpr unsigned kHurriedPasses = 256;
   unsigned far_passes_ = 0;       // that look at the fabric whatever they found before
   unsigned far_interval_ = 1;     // passes
   unsigned far_in_ = 1;           // passes until the next look

@@ -43,8 +43,8 @@ void Streams::list_owing(Session& session) noexcept {
 
 void Streams::list_reader(Session& session) noexcept {
   readers_.add(&session);
-  // Nothing may rest in it while nobody looks at all of them.
-  far_interval_ = far_in_ = 1;
+  // Nothing may rest in it while nobody looks at all of them, and its writer may say MAPPED.
+  hurry();
 }
 
 bool Streams::visit_rings() noexcept {
@@ -71,7 +71,10 @@ bool Streams::far_look_due() noexcept {
 bool Streams::look_far() noexcept {
   constexpr unsigned kFarLongest = 1024;
   const bool found = carrier_->poll() > 0;
-  far_interval_ = found ? 1 : std::min(2 * far_interval_, kFarLongest);
+  if (found)
+    far_interval_ = 1;
+  else if (far_passes_ == 0)
+    far_interval_ = std::min(2 * far_interval_, kFarLongest);
   far_in_ = far_interval_;
   far_at_ = now_;
   return found;
@@ -111,13 +114,15 @@ void Streams::run_due() noexcept {
     if (session.state() == SessionState::kDead) continue;
     session.run_path(now_);
     if (session.state() == SessionState::kDead) continue;
+    if (session.hello_in_ > 0) session.try_hello(now_);
     if (session.unsent()) session.pump(now_);
     if (session.ack_now_) session.flush_ack();
     if (session.window_wanted_ && session.can_send()) {
       session.window_wanted_ = false;
       upper_.window_opened(session);
     }
-    if (session.ack_now_ || session.unsent() || session.waits_for_ring()) list_due(session);
+    if (session.ack_now_ || session.unsent() || session.waits_for_ring() || session.hello_in_ > 0)
+      list_due(session);
   }
   due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
 }
