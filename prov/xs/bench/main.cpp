@@ -16,6 +16,7 @@
 #include "common/channel.hpp"
 #include "common/cores.hpp"
 #include "common/failure.hpp"
+#include "driver/beginnings.hpp"
 #include "driver/contestant.hpp"
 #include "driver/lineup.hpp"
 #include "driver/options.hpp"
@@ -51,7 +52,7 @@ class PrivateDirectory {
   std::string path_;
 };
 
-/// worker CONTROL CPUS SIDE floor | worker CONTROL CPUS SIDE fabric PROVIDER
+/// worker CONTROL CPUS SIDE floor | worker CONTROL CPUS SIDE fabric|asleep PROVIDER
 int work(const std::vector<std::string>& arguments) {
   die_with_parent();
   const Channel channel = Channel::connect_to(arguments.at(0));
@@ -60,8 +61,9 @@ int work(const std::vector<std::string>& arguments) {
     CpuPair cpus{};
     if (std::sscanf(arguments.at(1).c_str(), "%d,%d", &cpus[0], &cpus[1]) == 2)
       pin_to(cpus[number]);
-    const auto side = arguments.at(3) == "floor" ? make_floor_side(number)
-                                                 : make_fabric_side(number, arguments.at(4));
+    const auto side = arguments.at(3) == "floor"
+                          ? make_floor_side(number)
+                          : make_fabric_side(number, arguments.at(4), arguments.at(3) == "asleep");
     serve(channel, number, *side);
   } catch (const std::exception& failure) {
     report_failure(channel, number, failure.what());
@@ -82,7 +84,8 @@ std::string conditions(const Options& options) {
   return text.str();
 }
 
-void write_results(const Options& options, const std::string& heading, const Samples& samples) {
+void write_results(const Options& options, const std::string& heading, const Samples& samples,
+                   const std::vector<Beginning>& beginnings) {
   const std::vector<Comparison> comparisons = compare(samples);
   const std::filesystem::path out = options.out;
   std::ofstream tables(out / "tables.txt");
@@ -91,9 +94,11 @@ void write_results(const Options& options, const std::string& heading, const Sam
   tables << heading;
   std::cout << heading;
   write_tables(tables, samples, comparisons);
+  if (options.beginnings > 0) write_beginnings(tables, beginnings);
   write_ratios(ratios, comparisons);
   write_csv(csv, samples);
   write_tables(std::cout, samples, comparisons);
+  if (options.beginnings > 0) write_beginnings(std::cout, beginnings);
   std::cout << '\n';
   write_ratios(std::cout, comparisons);
   std::string files = "tables.txt ratios.txt samples.csv";
@@ -116,13 +121,15 @@ int drive(const std::vector<std::string>& arguments) {
   std::filesystem::create_directories(options->out);
   const std::string heading = conditions(*options);
   const PrivateDirectory directory;
-  const Listener listener(directory.path() + "/control");
-  const auto cpus = choose_cores();
-  if (!cpus) std::cerr << "only one core: both sides share it, figures mean little" << std::endl;
-  const Casting casting(*options, listener.path(), cpus);
+  const Listener listener(options->far.empty() ? directory.path() + "/control" : options->near);
+  const auto cpus = options->far.empty() ? choose_cores() : std::nullopt;
+  if (!cpus && options->far.empty())
+    std::cerr << "only one core: both sides share it, figures mean little" << std::endl;
+  const Casting casting(*options, listener.place(), cpus);
   auto pairs = Lineup(*options, casting, listener, std::cerr).gather();
+  const auto beginnings = measure_beginnings(*options, pairs, std::cerr);
   Tournament tournament(*options, std::move(pairs), std::cerr);
-  write_results(*options, heading, tournament.play());
+  write_results(*options, heading, tournament.play(), beginnings);
   return EXIT_SUCCESS;
 }
 

@@ -20,7 +20,7 @@ class Buffer {
 
   /// Where message number `index` of `bytes` bytes lies; indices wrap at the window.
   std::byte* slot(std::size_t index, std::size_t bytes) const {
-    return bytes_.get() + index % window_of(bytes) * bytes;
+    return bytes_.get() + index % window_of(bytes, kWindowBytes) * bytes;
   }
 
  private:

@@ -32,13 +32,13 @@ struct Message {
 
 constexpr std::size_t kMaxText = 4096;
 
-/// A connected Unix socket between the driver and one worker. One thread.
+/// A connected stream socket between the driver and one worker. One thread.
 class Channel {
  public:
   explicit Channel(UniqueFd fd) : fd_(std::move(fd)) {}
 
-  /// Connects to the driver that listens at `path`; throws Failure.
-  static Channel connect_to(const std::string& path);
+  /// Connects to the driver that listens at `place` (Listener::place); throws Failure.
+  static Channel connect_to(const std::string& place);
 
   /// Throws Failure, also if the other end is gone.
   void send(const Message& message) const;
@@ -58,8 +58,9 @@ class Channel {
 /// The driver's end, where workers connect.
 class Listener {
  public:
-  /// Listens at `path`, which must not exist and is removed again.
-  explicit Listener(std::string path);
+  /// Listens at a path, which must not exist and is removed again, or at an IPv4 address of this
+  /// machine, for workers of other ones; throws Failure.
+  explicit Listener(std::string where);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -67,10 +68,11 @@ class Listener {
   /// The next worker, or nothing if none comes within `patience`.
   std::optional<Channel> accept(std::chrono::milliseconds patience) const;
 
-  const std::string& path() const { return path_; }
+  /// What workers need to know: the path, or ADDRESS:PORT.
+  const std::string& place() const { return place_; }
 
  private:
-  std::string path_;
+  std::string place_;
   UniqueFd fd_;
 };
 

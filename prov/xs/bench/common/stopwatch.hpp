@@ -14,6 +14,8 @@ namespace xs::bench {
 struct Timing {
   double median = 0;  ///< of the slices: without the moments when somebody else had the CPU
   double mean = 0;    ///< of all counted turns
+  double first = 0;   ///< Metric::kFirst alone: of the very first turn, in which the peers meet
+  double change = 0;  ///< and from its beginning until turns are ten times as fast; 0: not seen
 };
 
 /// Times the counted turns of a task in some dozens of slices, or in single turns
@@ -41,7 +43,7 @@ class Stopwatch {
     std::vector<double> slices;
     for (std::size_t i = 1; i < marks_.size(); ++i)
       slices.push_back(seconds_between(marks_[i - 1], marks_[i]) / static_cast<double>(per_slice_));
-    return {summarize(slices).median, all / static_cast<double>(task_.turns)};
+    return {.median = summarize(slices).median, .mean = all / static_cast<double>(task_.turns)};
   }
 
  private:

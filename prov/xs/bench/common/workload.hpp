@@ -12,6 +12,7 @@ namespace xs::bench {
 enum class Metric : std::uint32_t {
   kLatency,  ///< one round trip of one message each way
   kStream,   ///< one window of messages one way, then an empty message back
+  kFirst,    ///< round trips of a pair that has never talked; not of the rounds
 };
 
 constexpr std::array<Metric, 2> kMetrics = {Metric::kLatency, Metric::kStream};
@@ -19,18 +20,13 @@ constexpr std::array<Metric, 2> kMetrics = {Metric::kLatency, Metric::kStream};
 /// Message sizes, in bytes.
 constexpr std::array<std::size_t, 8> kSizes = {0, 8, 64, 1024, 4096, 65536, 1048576, 4194304};
 
-/// Messages in flight while streaming, and the memory that they may take.
+/// Messages in flight while streaming, and the memory that they may take at most.
 constexpr std::size_t kWindowMessages = 64;
 constexpr std::size_t kWindowBytes = 16 * 1024 * 1024;
 
 /// Messages of `bytes` bytes in one window; every one has a buffer of its own.
-constexpr std::size_t window_of(std::size_t bytes) {
-  return bytes == 0 ? kWindowMessages : std::min(kWindowMessages, kWindowBytes / bytes);
-}
-
-/// Half round trips or messages in one turn: what the time of a turn is divided by.
-constexpr std::size_t units_per_turn(Metric metric, std::size_t bytes) {
-  return metric == Metric::kLatency ? 2 : window_of(bytes);
+constexpr std::size_t window_of(std::size_t bytes, std::size_t memory) {
+  return bytes == 0 ? kWindowMessages : std::clamp<std::size_t>(memory / bytes, 1, kWindowMessages);
 }
 
 /// One measurement: `warmup` turns that don't count, then `turns` that do.
@@ -39,6 +35,12 @@ struct Task {
   std::uint64_t bytes = 0;
   std::uint64_t warmup = 0;
   std::uint64_t turns = 0;
+  std::uint64_t window = 1;  ///< messages in one window of a stream
 };
+
+/// Half round trips or messages in one turn: what the time of a turn is divided by.
+constexpr std::uint64_t units_per_turn(const Task& task) {
+  return task.metric == Metric::kLatency ? 2 : task.window;
+}
 
 }  // namespace xs::bench

@@ -121,7 +121,7 @@ int main(int count, char** arguments) {
   if (count != 3) return EXIT_FAILURE;
   try {
     const bool counted = std::string(arguments[1]) == "counted";
-    FabricLink link(arguments[2]);
+    FabricLink link(arguments[2], false);
     meet(link);
     warm_up(link, counted);
     counted ? be_counted(link) : be_the_other(link);

@@ -4,8 +4,25 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <sstream>
+#include <string_view>
 
 namespace xs::bench {
+namespace {
+
+// As a shell at the other end of ssh takes it for one word.
+std::string quoted(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+std::string name_of(const std::string& provider, Group group) {
+  if (group == Group::kSecond) return provider + "@2";
+  return group == Group::kAsleep ? provider + " asleep" : provider;
+}
+
+}  // namespace
 
 Casting::Casting(const Options& options, std::string control_path, std::optional<CpuPair> cpus)
     : options_(options), control_path_(std::move(control_path)) {
@@ -22,6 +39,24 @@ Command Casting::worker(const std::vector<std::string>& what) const {
   return command;
 }
 
+// What our environment says to libfabric holds over there, too.
+Command Casting::far(const Command& near) const {
+  Command command;
+  std::istringstream words(options_.far);
+  for (std::string word; words >> word;) command.arguments.push_back(word);
+  command.arguments.emplace_back("env");
+  for (const auto& [name, value] : near.variables)
+    if (!value) command.arguments.insert(command.arguments.end(), {"-u", name});
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    if (std::string_view(*variable).starts_with("FI_") &&
+        !std::string_view(*variable).starts_with("FI_PROVIDER="))
+      command.arguments.push_back(quoted(*variable));
+  for (const auto& [name, value] : near.variables)
+    if (value) command.arguments.push_back(quoted(name + '=' + *value));
+  for (const std::string& word : near.arguments) command.arguments.push_back(quoted(word));
+  return command;
+}
+
 // The subject alone is told where its plugin is and what to build on.
 void Casting::find_subject(Command& command) const {
   if (!options_.plugin_dir.empty())
@@ -34,15 +69,15 @@ Contestant Casting::floor() const {
 }
 
 Contestant Casting::provider(Group group, Role role, const std::string& name) const {
-  const bool second = group == Group::kSecond;
-  Contestant result = {{second ? name + "@2" : name, group, role}, {}};
+  Contestant result = {{name_of(name, group), group, role}, {}};
   for (const char* side : {"0", "1"}) {
-    Command command = worker({side, "fabric", name});
-    if (second)
+    Command command = worker({side, group == Group::kAsleep ? "asleep" : "fabric", name});
+    if (group == Group::kSecond)
       command.variables.emplace_back("LD_LIBRARY_PATH", options_.second_libfabric + "/lib");
     if (role == Role::kSubject) find_subject(command);
     result.commands.push_back(command);
   }
+  if (!options_.far.empty()) result.commands[1] = far(result.commands[1]);
   return result;
 }
 

@@ -36,6 +36,7 @@ class Casting {
  private:
   Command worker(const std::vector<std::string>& what) const;
   Command mpirun(const std::vector<std::string>& mca) const;
+  Command far(const Command& near) const;
   void find_subject(Command& command) const;
 
   const Options& options_;

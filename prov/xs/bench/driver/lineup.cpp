@@ -21,6 +21,9 @@ Lineup::Lineup(const Options& options, const Casting& casting, const Listener& l
 std::vector<Pair> Lineup::gather() {
   gather_providers(Group::kFabric);
   if (!options_.second_libfabric.empty()) gather_providers(Group::kSecond);
+  if (options_.asleep) gather_sleepers();
+  // Of one machine.
+  if (!options_.far.empty()) return std::move(pairs_);
   if (options_.has_peer("mpi")) gather_mpi();
   add(casting_.floor());
   return std::move(pairs_);
@@ -58,6 +61,11 @@ void Lineup::gather_providers(Group group) {
     add(casting_.provider(group, Role::kPeer, name));
   }
   if (group == Group::kFabric) subject_is_there_ = has_subject;
+}
+
+void Lineup::gather_sleepers() {
+  if (subject_is_there_) add(casting_.provider(Group::kAsleep, Role::kSubject, options_.subject));
+  if (!inner_.empty()) add(casting_.provider(Group::kAsleep, Role::kInner, inner_));
 }
 
 void Lineup::gather_mpi() {

@@ -23,6 +23,7 @@ class Lineup {
 
  private:
   void gather_providers(Group group);
+  void gather_sleepers();
   void gather_mpi();
   std::optional<Pair> start(Contestant contestant) const;
   bool add(Contestant contestant);

@@ -38,10 +38,25 @@ const std::map<std::string, Setter>& setters() {
       {"--plugin-dir", [](Options& o, const std::string& v) { o.plugin_dir = v; }},
       {"--second-libfabric", [](Options& o, const std::string& v) { o.second_libfabric = v; }},
       {"--mpi-program", [](Options& o, const std::string& v) { o.mpi_program = v; }},
+      {"--far", [](Options& o, const std::string& v) { o.far = v; }},
+      {"--near", [](Options& o, const std::string& v) { o.near = v; }},
+      {"--beginnings",
+       [](Options& o, const std::string& v) {
+         o.beginnings = static_cast<unsigned>(std::max(1.0, positive("--beginnings", v)));
+       }},
       {"--out", [](Options& o, const std::string& v) { o.out = v; }},
       {"--rounds",
        [](Options& o, const std::string& v) {
          o.rounds = static_cast<unsigned>(std::max(1.0, positive("--rounds", v)));
+       }},
+      {"--largest",
+       [](Options& o, const std::string& v) {
+         o.largest = static_cast<std::size_t>(positive("--largest", v));
+       }},
+      {"--window",
+       [](Options& o, const std::string& v) {
+         const auto memory = static_cast<std::size_t>(positive("--window", v));
+         o.window_memory = std::min(memory, kWindowBytes);
        }},
       {"--budget",
        [](Options& o, const std::string& v) { o.budget = positive("--budget", v) / 1e3; }},
@@ -60,9 +75,17 @@ const char* const kUsage =
     "  --inner NAME               build xs on this provider (sets FI_XS_FALLBACK)\n"
     "  --plugin-dir DIR           where libxs-fi.so is\n"
     "  --second-libfabric PREFIX  measure the providers of this libfabric as well\n"
+    "  --far COMMAND              one side of each pair runs on another machine, started by "
+    "COMMAND,\n"
+    "                             as in 'ssh HOST'; neither MPI nor the floor is measured\n"
+    "  --near ADDRESS             this machine's IPv4 address, where that side finds the driver\n"
+    "  --asleep                   also xs and the inner provider between processes that sleep\n"
+    "  --beginnings N             also the first message of N fresh pairs of each\n"
     "  --out DIR                  where the results go\n"
     "  --subject NAME             compare this provider instead of xs\n"
     "  --rounds N                 rounds, 40\n"
+    "  --largest BYTES            of a message, 4194304\n"
+    "  --window BYTES             in flight in a stream, 64 messages and 16777216 at most\n"
     "  --budget MS                milliseconds per measurement, 10\n"
     "  --deadline S               seconds after which a measurement is 'too slow', 2\n"
     "  --limit S                  seconds after which no further measurement begins, 600\n"
@@ -84,11 +107,16 @@ std::optional<Options> parse_options(const std::vector<std::string>& arguments) 
       options.limit = 60;
       continue;
     }
+    if (name == "--asleep") {
+      options.asleep = true;
+      continue;
+    }
     const auto setter = setters().find(name);
     if (setter == setters().end()) throw Failure("unknown option " + name);
     if (i + 1 == arguments.size()) throw Failure(name + " takes a value");
     setter->second(options, arguments[++i]);
   }
+  if (options.far.empty() != options.near.empty()) throw Failure("--far and --near go together");
   return options;
 }
 

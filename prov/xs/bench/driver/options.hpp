@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "common/workload.hpp"
+
 namespace xs::bench {
 
 /// The command line of the driver.
@@ -15,11 +17,17 @@ struct Options {
   std::string plugin_dir;        ///< where libxs-fi.so is; empty: where libfabric looks
   std::string second_libfabric;  ///< install prefix; empty: none
   std::string mpi_program;       ///< the program that mpirun starts; empty: no MPI
-  std::string out = ".";         ///< directory for the results
+  std::string far;   ///< the command that runs another one on another machine; empty: one machine
+  std::string near;  ///< this machine's address, for workers over there
+  bool asleep = false;      ///< also measure sleepers
+  unsigned beginnings = 0;  ///< fresh pairs, for the first message
+  std::string out = ".";    ///< directory for the results
   unsigned rounds = 40;
-  double budget = 0.010;  ///< seconds per measurement
-  double deadline = 2.0;  ///< seconds after which a measurement is given up
-  double limit = 600;     ///< seconds after which no further measurement begins
+  std::size_t largest = kSizes.back();       ///< bytes of the largest message
+  std::size_t window_memory = kWindowBytes;  ///< bytes of a window of a stream
+  double budget = 0.010;                     ///< seconds per measurement
+  double deadline = 2.0;                     ///< seconds after which a measurement is given up
+  double limit = 600;                        ///< seconds after which no further measurement begins
   bool has_peer(const std::string& name) const;
 };
 

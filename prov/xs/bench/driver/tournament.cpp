@@ -48,7 +48,8 @@ void Tournament::for_each_cell(std::size_t round, Action action) {
       for (std::size_t i = 0; i < count; ++i) {
         const std::size_t turned = (round / 2 + i) % count;
         const std::size_t pair = round % 2 == 0 ? turned : count - 1 - turned;
-        if (!time_is_up() && pairs_[pair].running() && !pace(pair, metric, size).given_up)
+        if (kSizes[size] <= options_.largest && !time_is_up() && pairs_[pair].running() &&
+            !pace(pair, metric, size).given_up)
           action(pair, metric, size);
       }
 }
@@ -98,15 +99,20 @@ void Tournament::measure(std::size_t pair, Metric metric, std::size_t size, std:
     return;
   }
   learn(pace(pair, metric, size), outcome.timing);
-  const auto units = static_cast<double>(units_per_turn(metric, kSizes[size]));
+  const auto units = static_cast<double>(units_per_turn(task_of(metric, size, 1)));
   Cell& cell = samples_.cell(pair, metric, size);
   cell.seconds[round] = outcome.timing.median / units;
   cell.unsteadiness[round] = outcome.timing.mean / outcome.timing.median;
 }
 
+Task Tournament::task_of(Metric metric, std::size_t size, std::uint64_t turns) const {
+  return {metric, kSizes[size], std::max<std::uint64_t>(1, turns / 10), turns,
+          window_of(kSizes[size], options_.window_memory)};
+}
+
 // A pair that got stuck is started anew; its next warm-up connects it.
 Outcome Tournament::run(std::size_t pair, Metric metric, std::size_t size, std::uint64_t turns) {
-  const Task task = {metric, kSizes[size], std::max<std::uint64_t>(1, turns / 10), turns};
+  const Task task = task_of(metric, size, turns);
   const auto deadline = std::chrono::milliseconds(std::llround(options_.deadline * 1e3));
   const Outcome outcome = pairs_[pair].measure(task, deadline);
   if (!outcome.done()) restart(pair);

@@ -30,6 +30,7 @@ class Tournament {
     bool given_up = false;
   };
 
+  Task task_of(Metric metric, std::size_t size, std::uint64_t turns) const;
   void learn(Pace& pace, const Timing& timing) const;
   void find_pace(std::size_t pair, Metric metric, std::size_t size);
   void measure(std::size_t pair, Metric metric, std::size_t size, std::size_t round);

@@ -24,6 +24,8 @@ std::string denominator_key(const Entry& entry) {
       return "mpi_inner";
     case Group::kSecond:
       return "inner_2";
+    case Group::kAsleep:
+      return "inner_asleep";
     default:
       return "inner";
   }

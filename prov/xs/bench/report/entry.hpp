@@ -6,7 +6,7 @@
 namespace xs::bench {
 
 /// Entries of one group are compared with each other; the floor with all.
-enum class Group { kNone, kFabric, kSecond, kMpi };
+enum class Group { kNone, kFabric, kSecond, kMpi, kAsleep };
 
 /// The subject is compared with every other role. The inner is what it builds on.
 enum class Role { kSubject, kInner, kPeer, kFloor };

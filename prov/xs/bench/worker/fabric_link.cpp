@@ -12,6 +12,8 @@
 namespace xs::bench {
 namespace {
 
+constexpr int kLongestSleep = 500;  // ms: the driver wakes nobody
+
 void check(const char* call, int status) {
   if (status != 0) throw Failure(std::string(call) + ": " + fi_strerror(-status));
 }
@@ -49,8 +51,11 @@ Info find_provider(const std::string& provider) {
 
 }  // namespace
 
-FabricLink::FabricLink(const std::string& name)
-    : info_(find_provider(name)), send_contexts_(kDepth), receive_contexts_(kDepth) {
+FabricLink::FabricLink(const std::string& name, bool asleep)
+    : info_(find_provider(name)),
+      asleep_(asleep),
+      send_contexts_(kDepth),
+      receive_contexts_(kDepth) {
   open_endpoint();
 }
 
@@ -73,7 +78,7 @@ void FabricLink::open_endpoint() {
   struct fi_cq_attr cq_attr = {};
   cq_attr.size = 2 * kDepth;
   cq_attr.format = FI_CQ_FORMAT_TAGGED;
-  cq_attr.wait_obj = FI_WAIT_NONE;
+  cq_attr.wait_obj = asleep_ ? FI_WAIT_FD : FI_WAIT_NONE;
   struct fid_cq* cq = nullptr;
   check("fi_cq_open", fi_cq_open(domain, &cq_attr, &cq, nullptr));
   cq_.reset(cq);
@@ -120,7 +125,9 @@ void FabricLink::post_receive(void* buffer, std::size_t bytes, std::uint64_t tag
 
 void FabricLink::progress() {
   std::array<struct fi_cq_tagged_entry, 16> entries;
-  const ssize_t count = fi_cq_read(cq_.get(), entries.data(), entries.size());
+  const ssize_t count =
+      asleep_ ? fi_cq_sread(cq_.get(), entries.data(), entries.size(), nullptr, kLongestSleep)
+              : fi_cq_read(cq_.get(), entries.data(), entries.size());
   if (count == -FI_EAGAIN) return;
   if (count == -FI_EAVAIL) throw_completion_error();
   if (count < 0) check("fi_cq_read", static_cast<int>(count));

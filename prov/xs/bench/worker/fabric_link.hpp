@@ -16,7 +16,8 @@ namespace xs::bench {
 class FabricLink {
  public:
   /// Opens the RDM endpoint of exactly the provider `name`, such as "tcp;ofi_rxm".
-  explicit FabricLink(const std::string& name);
+  /// If it is `asleep` it waits in the kernel for whatever comes, else it spins.
+  FabricLink(const std::string& name, bool asleep);
 
   /// Provider specific bytes, as fi_getname gives them.
   std::string address();
@@ -27,7 +28,7 @@ class FabricLink {
   void post_send(const void* buffer, std::size_t bytes, std::uint64_t tag);
   void post_receive(void* buffer, std::size_t bytes, std::uint64_t tag);
 
-  /// Spins until that many operations are done since the last reset_counts().
+  /// Waits until that many operations are done since the last reset_counts().
   void wait_sent(std::uint64_t count);
   void wait_received(std::uint64_t count);
   void progress();
@@ -45,6 +46,7 @@ class FabricLink {
 
   // Declared in the order of opening, so that they close in the reverse one.
   Info info_;
+  bool asleep_;
   Fabric fabric_;
   Domain domain_;
   AddressVector av_;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "worker/fabric_side.hpp"
 
+#include <chrono>
+#include <vector>
+
 #include "common/buffer.hpp"
+#include "common/statistics.hpp"
 #include "common/stopwatch.hpp"
 #include "worker/fabric_link.hpp"
 
@@ -15,7 +19,8 @@ constexpr std::uint64_t kReadyTag = 2;
 // transport, not its store of unexpected messages.
 class FabricSide final : public Side {
  public:
-  FabricSide(unsigned number, const std::string& provider) : number_(number), link_(provider) {}
+  FabricSide(unsigned number, const std::string& provider, bool asleep)
+      : number_(number), link_(provider, asleep) {}
 
   std::string address() override { return link_.address(); }
   void connect(const std::string& peer) override { link_.connect(peer); }
@@ -23,6 +28,7 @@ class FabricSide final : public Side {
 
   Timing run(const Task& task) override {
     link_.reset_counts();
+    if (task.metric == Metric::kFirst) return number_ == 0 ? call(task) : answer(task);
     if (task.metric == Metric::kLatency) return number_ == 0 ? ping(task) : pong(task);
     return number_ == 0 ? produce(task) : consume(task);
   }
@@ -40,6 +46,8 @@ class FabricSide final : public Side {
     ++sends_;
   }
 
+  Timing call(const Task& task);
+  Timing answer(const Task& task);
   Timing ping(const Task& task);
   Timing pong(const Task& task);
   Timing produce(const Task& task);
@@ -52,6 +60,47 @@ class FabricSide final : public Side {
   std::uint64_t sends_ = 0;  // operations of this run that are awaited or done
   std::uint64_t receives_ = 0;
 };
+
+// When turns became ten times as fast as those right after the first one, and stayed so for ten.
+double change_in(const std::vector<double>& ends) {
+  constexpr std::size_t kBefore = 5, kAfter = 10;
+  if (ends.size() <= kBefore + kAfter) return 0;
+  const auto length = [&](std::size_t turn) { return ends[turn] - ends[turn - 1]; };
+  std::vector<double> before;
+  for (std::size_t turn = 1; turn <= kBefore; ++turn) before.push_back(length(turn));
+  const double fast = summarize(before).median / 10;
+  std::size_t in_a_row = 0;
+  for (std::size_t turn = 1; turn < ends.size(); ++turn) {
+    in_a_row = length(turn) < fast ? in_a_row + 1 : 0;
+    if (in_a_row == kAfter) return ends[turn - kAfter];
+  }
+  return 0;
+}
+
+// No word that it may begin: it would be the first message.
+Timing FabricSide::call(const Task& task) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> ends;
+  const auto begin = Clock::now();
+  for (std::uint64_t turn = 0; turn < task.turns; ++turn) {
+    post_data_receive(0, task.bytes);
+    link_.post_send(outgoing_.slot(0, task.bytes), task.bytes, kDataTag);
+    link_.wait_received(turn + 1);
+    link_.wait_sent(turn + 1);
+    ends.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+  }
+  return {.first = ends.front(), .change = change_in(ends)};
+}
+
+Timing FabricSide::answer(const Task& task) {
+  for (std::uint64_t turn = 0; turn < task.turns; ++turn) {
+    post_data_receive(0, task.bytes);
+    link_.wait_received(turn + 1);
+    link_.post_send(outgoing_.slot(0, task.bytes), task.bytes, kDataTag);
+    link_.wait_sent(turn + 1);
+  }
+  return {};
+}
 
 // Two receives are open at any time, so that posting the next one is off the
 // path that is timed.
@@ -91,7 +140,7 @@ Timing FabricSide::pong(const Task& task) {
 
 Timing FabricSide::produce(const Task& task) {
   sends_ = receives_ = 0;
-  const std::size_t window = window_of(task.bytes);
+  const std::size_t window = task.window;
   expect_ready();
   await_ready();
   Stopwatch watch(task);
@@ -108,7 +157,7 @@ Timing FabricSide::produce(const Task& task) {
 
 Timing FabricSide::consume(const Task& task) {
   sends_ = receives_ = 0;
-  const std::size_t window = window_of(task.bytes);
+  const std::size_t window = task.window;
   const auto post_window = [&] {
     for (std::size_t i = 0; i < window; ++i) post_data_receive(i, task.bytes);
   };
@@ -127,8 +176,8 @@ Timing FabricSide::consume(const Task& task) {
 
 }  // namespace
 
-std::unique_ptr<Side> make_fabric_side(unsigned number, const std::string& provider) {
-  return std::make_unique<FabricSide>(number, provider);
+std::unique_ptr<Side> make_fabric_side(unsigned number, const std::string& provider, bool asleep) {
+  return std::make_unique<FabricSide>(number, provider, asleep);
 }
 
 }  // namespace xs::bench

@@ -8,7 +8,8 @@
 
 namespace xs::bench {
 
-/// Side `number` (0 or 1) of a pair over the libfabric provider `provider`.
-std::unique_ptr<Side> make_fabric_side(unsigned number, const std::string& provider);
+/// Side `number` (0 or 1) of a pair over the libfabric provider `provider`; between messages it
+/// sleeps or spins.
+std::unique_ptr<Side> make_fabric_side(unsigned number, const std::string& provider, bool asleep);
 
 }  // namespace xs::bench

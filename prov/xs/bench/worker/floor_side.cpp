@@ -99,7 +99,7 @@ class FloorSide final : public Side {
   }
 
   Timing copy_windows(const Task& task) {
-    const std::size_t window = window_of(task.bytes);
+    const std::size_t window = task.window;
     Stopwatch watch(task);
     for (std::uint64_t turn = 0; turn < task.warmup + task.turns; ++turn) {
       watch.before_turn(turn);

@@ -88,7 +88,7 @@ class MpiSide final : public Side {
   }
 
   Timing produce(const Task& task) {
-    const std::size_t window = window_of(task.bytes);
+    const std::size_t window = task.window;
     receive(0, kReadyTag);
     Stopwatch watch(task);
     for (std::uint64_t turn = 0; turn < task.warmup + task.turns; ++turn) {
@@ -102,7 +102,7 @@ class MpiSide final : public Side {
 
   // Says whenever a window has arrived and the receives of the next one are posted.
   Timing consume(const Task& task) {
-    const std::size_t window = window_of(task.bytes);
+    const std::size_t window = task.window;
     const std::uint64_t total = task.warmup + task.turns;
     post_receives(window, task.bytes);
     send(0, kReadyTag);

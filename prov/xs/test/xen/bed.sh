@@ -11,12 +11,12 @@ start_machine() {
 	mkdir -p "$bed/share/jobs" "$bed/share/consoles"
 	# Without SMAP and XSAVE: under emulation a PV dom0 dies at its first IRET with the one, and
 	# loses processor state with the other. Without AVX, which needs XSAVE: programs in PV guests
-	# would find it, and die of it. More processors than dom0 and the guests have together, so that
-	# nobody who polls keeps another one waiting.
+	# would find it, and die of it. A processor for dom0 and for each guest, and one for nobody,
+	# so that nobody who polls keeps another one waiting.
 	timeout --kill-after=5 $machine_limit qemu-system-x86_64 \
 		-machine q35 -accel tcg,thread=multi -cpu max,-smap,-xsave,-avx,-avx2 -smp 4 -m $((1152 + 2 * guest_memory)) \
 		-display none -vga none -nodefaults -no-reboot -serial "file:$logs/xen.console" \
-		-kernel "$bed/xen" -append "console=com1 com1=115200,8n1 dom0_mem=640M,max:640M dom0_max_vcpus=1 loglvl=info guest_loglvl=info noreboot" \
+		-kernel "$bed/xen" -append "console=com1 com1=115200,8n1 dom0_mem=640M,max:640M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=info guest_loglvl=info noreboot" \
 		-initrd "$bed/vmlinuz-dom0 console=hvc0 loglevel=5,$bed/dom0.img" \
 		-fsdev "local,id=bed,path=$bed/share,security_model=none" -device virtio-9p-pci,fsdev=bed,mount_tag=bed \
 		>"$logs/qemu.log" 2>&1 </dev/null &
@@ -78,6 +78,7 @@ create_guests() {
 			extra = "console=hvc0 loglevel=4 guest=$guest"
 			memory = $guest_memory
 			vcpus = 1
+			cpus = "${guest#u}"
 			vif = ["mac=00:16:3e:00:00:0${guest#u},bridge=bed0,script=vif-bed"]
 			on_crash = "preserve"
 			on_reboot = "destroy"

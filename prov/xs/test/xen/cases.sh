@@ -11,6 +11,7 @@ short_of_contract='Xen/*.TwoMeet/*:Xen/*.ADeadPeerIsNoticed/*:Xen/*.WhatOneWrite
 short_of_contract+=':Xen/*.WhatIsRevokedIsNotMapped/*:Xen/*.PagesThatProveNothingLoseTheLink/*:Xen/*.PagesOutliveTheirWriter/*'
 
 with_xs='export FI_PROVIDER_PATH=/usr/lib/xs FI_PROVIDER=xs FI_LOG_LEVEL=warn FI_XS_XEN=on'
+for variable in "${!FI_XS_@}"; do with_xs+=" $variable='${!variable}'"; done
 
 # Both guests at once.
 case_probe() {
@@ -134,7 +135,7 @@ mpi() {
 	in_guest u1 $((limit + 10)) "$with_xs FI_XS_STATS=/tmp/stats/p
 		timeout $limit mpirun --allow-run-as-root --oversubscribe -n $ranks --host u1:$((ranks / 2)),u2:$((ranks / 2)) \
 			--mca plm_rsh_agent rsh --mca oob_tcp_if_include eth0 --mca pml cm --mca mtl ofi \
-			--mca mpi_yield_when_idle 1 -x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_LOG_LEVEL -x FI_XS_XEN -x FI_XS_STATS $*" &&
+			--mca mpi_yield_when_idle 1 \$(env | sed -n 's/^\(FI_[A-Z_]*\)=.*/-x \1/p') $*" &&
 		judge_paths
 }
 
@@ -149,6 +150,17 @@ case_netpipe() {
 	mpi 2 100 NPopenmpi -i -n 20 -u 65536 -o /tmp/np.out | tee "$logs/netpipe.part"
 	[ "${PIPESTATUS[0]}" -eq 0 ] && [ "$(grep -c 'Integrity check passed' "$logs/netpipe.part")" -ge 20 ] &&
 		! grep -qi 'integrity check failed' "$logs/netpipe.part"
+}
+
+# xs beside the provider that it builds on, between the two guests: not a case, since no figure is
+# right or wrong.
+bench() {
+	in_guest u1 $((bench_limit + 120)) "$with_xs
+		xs-bench --far 'rsh u2' --near $(address_of u1) --peers '' --asleep --beginnings 3 \
+			--rounds 30 --budget 20 --deadline 10 --largest 1048576 --window 4194304 --limit $bench_limit --out /tmp/bench 2>&1
+		status=\$?
+		cat /tmp/bench/workers.log
+		exit \$status"
 }
 
 # What carried the last job, by its counters.

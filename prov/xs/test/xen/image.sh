@@ -105,7 +105,7 @@ make_guest() {
 	new_root "$root"
 	put_modules "$root" "$kernel" xenfs xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xen-netfront
 	put "$root" "$build/.libs/libxs-fi.so" /usr/lib/xs/libxs-fi.so
-	for program in xs-xen-probe xs-xen-parties xs-xen-talk xs-contract xs-unit xs-hammer xs-allpairs; do
+	for program in xs-xen-probe xs-xen-parties xs-xen-talk xs-contract xs-unit xs-hammer xs-allpairs xs-bench; do
 		put "$root" "$build/$program" "/usr/bin/$program"
 	done
 	for program in fi_info fi_pingpong orted NPopenmpi; do put "$root" "/usr/bin/$program"; done
