@@ -3,8 +3,10 @@
 # The hypervisor, the kernels, and what dom0 and the guests find in memory when they start: all
 # from Debian's packages. Sourced by tools/check-xen, which says where: $bed, $build, $here.
 
-# Of the hypervisor, as in the names of Debian's packages.
-xen_version=4.17
+# Of the hypervisor, as in the names of Debian's packages. release.sh has another one.
+xen_version=4.17 system=
+# Programs of the build directory.
+in_guests=(xs-xen-probe xs-xen-parties xs-xen-talk xs-contract xs-unit xs-hammer xs-allpairs)
 # Every guest, dom0 and these scripts agree on this.
 bed_env() {
 	cat <<-'END'
@@ -19,27 +21,37 @@ bed_env() {
 
 # unpacked PACKAGE: where its files are; downloaded once, never installed.
 unpacked() {
-	local dir=$bed/packages/$1
+	local dir=$packages/$1
 	[ -d "$dir" ] && { echo "$dir"; return; }
-	mkdir -p "$bed/packages/download"
-	(cd "$bed/packages/download" && timeout 300 apt-get download -q -o APT::Sandbox::User=root "$1" >&2) &&
-		dpkg -x "$bed/packages/download/$1"_*.deb "$dir.part" && mv "$dir.part" "$dir" && echo "$dir"
+	mkdir -p "$packages/download"
+	(cd "$packages/download" && timeout 300 apt-get download -q -o APT::Sandbox::User=root "$1" >&2) &&
+		dpkg -x "$packages/download/$1"_*.deb "$dir.part" && mv "$dir.part" "$dir" && echo "$dir"
 }
 
 # The package that a kernel's meta package stands for.
 kernel_package() { apt-cache depends "$1" | awk '/Depends: linux-image-[0-9]/ { print $2; exit }'; }
 
-# put ROOT FILE [PATH]: a file or directory, under the same path or another one, with the shared
-# libraries of every program in it, without symbols for debuggers.
+# The shared libraries of a program, as paths in $system, the root of what dom0 is made of (empty:
+# this machine's).
+libraries_of() {
+	if [ -z "$system" ]; then
+		ldd "$1" 2>/dev/null
+	else
+		"$system/lib64/ld-linux-x86-64.so.2" --library-path "$system/usr/lib/x86_64-linux-gnu" --list "$1" 2>/dev/null
+	fi | grep -oE '/[^ ]+' | sed "s|^$system||" | sort -u
+}
+
+# put ROOT FILE [PATH]: a file or directory of $system, under the same path or another one, with the
+# shared libraries of every program in it, without symbols for debuggers.
 put() {
-	local root=$1 from=$2 to=$1${3:-$2} file library
+	local root=$1 from=$system$2 to=$1${3:-$2} file library
 	mkdir -p "$(dirname "$to")"
 	cp -rL "$from" "$to"
 	while IFS= read -r -d '' file; do
 		strip --strip-debug "$file" 2>/dev/null || continue # no object file
 		while read -r library; do
-			[ -e "$root$library" ] || { mkdir -p "$root$(dirname "$library")"; cp -L "$library" "$root$library"; }
-		done < <(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+')
+			[ -e "$root$library" ] || { mkdir -p "$root$(dirname "$library")"; cp -L "$system$library" "$root$library"; }
+		done < <(libraries_of "$file")
 	done < <(find "$to" -type f -print0)
 }
 
@@ -47,12 +59,14 @@ put() {
 put_modules() {
 	local root=$1 kernel=$2 version file
 	shift 2
+	[ -e "$kernel/lib" ] || ln -s usr/lib "$kernel/lib"
 	version=$(ls "$kernel/lib/modules")
 	[ -e "$kernel/lib/modules/$version/modules.dep.bin" ] || depmod -b "$kernel" "$version"
 	for module; do modprobe -d "$kernel" -S "$version" --show-depends "$module"; done |
 		sed -n 's/^insmod //p' | sort -u | while read -r file; do
 		mkdir -p "$(dirname "$root${file#"$kernel"}")"
 		cp "$file" "$root${file#"$kernel"}"
+		[[ $file != *.xz ]] || xz -d "$root${file#"$kernel"}" # busybox has no such thing
 	done
 	cp "$kernel/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$version/"
 	depmod -b "$root" "$version"
@@ -99,13 +113,13 @@ make_dom0() { # XENSTORED
 }
 
 make_guest() {
-	local root=$bed/guest.root kernel program openmpi=/usr/lib/x86_64-linux-gnu
+	local system='' root=$bed/guest.root kernel program openmpi=/usr/lib/x86_64-linux-gnu
 	kernel=$(unpacked "$(kernel_package linux-image-cloud-amd64)") || return 1
 	cp "$kernel"/boot/vmlinuz-* "$bed/share/vmlinuz-guest"
 	new_root "$root"
 	put_modules "$root" "$kernel" xenfs xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xen-netfront
 	put "$root" "$build/.libs/libxs-fi.so" /usr/lib/xs/libxs-fi.so
-	for program in xs-xen-probe xs-xen-parties xs-xen-talk xs-contract xs-unit xs-hammer xs-allpairs xs-bench; do
+	for program in "${in_guests[@]}"; do
 		put "$root" "$build/$program" "/usr/bin/$program"
 	done
 	for program in fi_info fi_pingpong orted NPopenmpi; do put "$root" "/usr/bin/$program"; done
