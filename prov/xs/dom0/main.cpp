@@ -21,12 +21,16 @@ void give_up(int) {
 }  // namespace
 
 int main(int count, char** words) {
-  const xs::dom0::Options options = xs::dom0::parse({words + 1, words + count});
+  using namespace xs::dom0;
+  const Options options = parse({words + 1, words + count});
   if (!options.list) {
-    (options.status == xs::dom0::kDone ? std::cout : std::cerr) << options.text;
-    return options.status;
+    const bool asked = options.status == kDone;
+    const Outcome said{options.status, asked ? options.text : "", asked ? "" : options.text};
+    return tell(said, std::cout, std::cerr);
   }
   signal(SIGALRM, give_up);
   alarm(options.seconds);
-  return xs::dom0::list(options, xs::dom0::open_xen, std::cout, std::cerr);
+  const Outcome outcome = list(options, open_xen);
+  alarm(0);  // a pager may keep us waiting
+  return tell(outcome, std::cout, std::cerr);
 }

@@ -39,12 +39,14 @@ bool parse_seconds(const std::string& word, unsigned& seconds) noexcept {
   return error == std::errc{} && stop == end && seconds > 0 && seconds <= kLongest;
 }
 
-int fail(std::ostream& log, const util::Error& error) {
+Outcome failure(const util::Error& error) {
   const bool told = error.code == ENODEV || error.code == EACCES || error.code == EPERM;
-  log << "xsctl: " << error.what;
-  if (!told) log << ": " << std::strerror(error.code);
-  log << '\n';
-  return told ? kCannot : kNoAnswer;
+  Outcome outcome;
+  outcome.status = told ? kCannot : kNoAnswer;
+  outcome.log = std::string("xsctl: ") + error.what;
+  if (!told) outcome.log += std::string(": ") + std::strerror(error.code);
+  outcome.log += '\n';
+  return outcome;
 }
 
 }  // namespace
@@ -72,13 +74,20 @@ Options parse(const std::vector<std::string>& words) {
   return options.list ? options : misused("nothing to do");
 }
 
-int list(const Options& options, const OpenMachine& open, std::ostream& out, std::ostream& log) {
+Outcome list(const Options& options, const OpenMachine& open) {
   auto machine = open();
-  if (!machine) return fail(log, machine.error());
+  if (!machine) return failure(machine.error());
   auto seen = survey(**machine);
-  if (!seen) return fail(log, seen.error());
-  out << (options.json ? as_json(*seen) : as_text(*seen)) << std::flush;
-  if (out) return kDone;
+  if (!seen) return failure(seen.error());
+  Outcome outcome;
+  outcome.out = options.json ? as_json(*seen) : as_text(*seen);
+  return outcome;
+}
+
+int tell(const Outcome& outcome, std::ostream& out, std::ostream& log) {
+  log << outcome.log;
+  out << outcome.out << std::flush;
+  if (out) return outcome.status;
   log << "xsctl: the output can't be written\n";
   return kNoAnswer;
 }

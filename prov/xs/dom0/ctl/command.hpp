@@ -24,7 +24,14 @@ struct Options {
 // The words after the program's name.
 Options parse(const std::vector<std::string>& words);
 
-// With its exit status.
-int list(const Options& options, const OpenMachine& open, std::ostream& out, std::ostream& log);
+struct Outcome {
+  int status = kDone;
+  std::string out;
+  std::string log;
+};
+// Asks the machine, and is done with it: whoever reads the outcome may take his time.
+Outcome list(const Options& options, const OpenMachine& open);
+// The exit status, which is another one if this can't be written.
+int tell(const Outcome& outcome, std::ostream& out, std::ostream& log);
 
 }  // namespace xs::dom0

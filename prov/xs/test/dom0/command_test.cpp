@@ -47,15 +47,8 @@ TEST(Dom0Command, OtherWordsAreRefused) {
   }
 }
 
-struct Outcome {
-  int status;
-  std::string out, log;
-};
-
-Outcome run(const std::vector<std::string>& words, const dom0::OpenMachine& open) {
-  std::ostringstream out, log;
-  const int status = dom0::list(dom0::parse(words), open, out, log);
-  return {status, out.str(), log.str()};
+dom0::Outcome run(const std::vector<std::string>& words, const dom0::OpenMachine& open) {
+  return dom0::list(dom0::parse(words), open);
 }
 
 dom0::OpenMachine refusing(int error) {
@@ -64,7 +57,7 @@ dom0::OpenMachine refusing(int error) {
 
 TEST(Dom0Command, WhereItCanNotBeHadItSaysWhy) {
   for (const int error : {ENODEV, EACCES, EPERM}) {
-    const Outcome outcome = run({"list"}, refusing(error));
+    const dom0::Outcome outcome = run({"list"}, refusing(error));
     EXPECT_EQ(outcome.status, dom0::kCannot);
     EXPECT_EQ(outcome.log, "xsctl: why it is not to be had\n");
     EXPECT_EQ(outcome.out, "");
@@ -72,7 +65,7 @@ TEST(Dom0Command, WhereItCanNotBeHadItSaysWhy) {
 }
 
 TEST(Dom0Command, WhatFailsIsNamed) {
-  const Outcome outcome = run({"list"}, refusing(ECONNREFUSED));
+  const dom0::Outcome outcome = run({"list"}, refusing(ECONNREFUSED));
   EXPECT_EQ(outcome.status, dom0::kNoAnswer);
   EXPECT_EQ(outcome.log, "xsctl: why it is not to be had: Connection refused\n");
 }
@@ -86,7 +79,7 @@ dom0::OpenMachine opening(const FakeMachine& machine) {
 TEST(Dom0Command, AStoreThatStopsAnsweringIsNoEmptyList) {
   FakeMachine machine;
   machine.broken = EBADF;
-  const Outcome outcome = run({"list"}, opening(machine));
+  const dom0::Outcome outcome = run({"list"}, opening(machine));
   EXPECT_EQ(outcome.status, dom0::kNoAnswer);
   EXPECT_EQ(outcome.out, "");
 }
@@ -97,10 +90,17 @@ TEST(Dom0Command, FromAGuestItIsRefused) {
   EXPECT_EQ(run({"list"}, opening(machine)).status, dom0::kCannot);
 }
 
+TEST(Dom0Command, AnOutcomeIsTold) {
+  std::ostringstream out, log;
+  EXPECT_EQ(dom0::tell({dom0::kCannot, "seen", "why"}, out, log), dom0::kCannot);
+  EXPECT_EQ(out.str(), "seen");
+  EXPECT_EQ(log.str(), "why");
+}
+
 TEST(Dom0Command, OutputThatCanNotBeWrittenIsAnError) {
   std::ostringstream out, log;
   out.setstate(std::ios::badbit);
-  EXPECT_EQ(dom0::list(dom0::parse({"list"}), opening(FakeMachine()), out, log), dom0::kNoAnswer);
+  EXPECT_EQ(dom0::tell({}, out, log), dom0::kNoAnswer);
   EXPECT_NE(log.str(), "");
 }
 
