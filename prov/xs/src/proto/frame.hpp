@@ -197,7 +197,8 @@ inline constexpr std::size_t head_before_payload(Kind kind) noexcept {
 // none.
 inline constexpr bool is_seq(Kind kind, std::uint64_t seq) noexcept {
   if (is_sequenced(kind) || kind == Kind::kPing) return seq != 0;
-  return kind == Kind::kAck || seq == 0;
+  // A greeting's is about cards.
+  return kind == Kind::kAck || kind == Kind::kHello || kind == Kind::kWelcome || seq == 0;
 }
 
 // nullopt: too short, wrong magic, unknown kind or flag, a length that is not what arrived or not

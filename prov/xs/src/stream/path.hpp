@@ -109,8 +109,11 @@ struct Path {
   std::optional<proto::Offer> offer;  // of the peer, kept until it can be mapped
   util::Nanoseconds repeat_at = util::kNever;
   unsigned repeats = 0;
-  std::uint32_t reason = 0;  // why we left
-  bool card_news = false;    // our card has changed: greet until the peer knows
+  std::uint32_t reason = 0;      // why we left
+  bool card_news = false;        // our card has changed: greet until the peer knows
+  std::uint64_t cards = 0;       // how often ours has changed
+  std::uint64_t cards_told = 0;  // what that was when it was last told in a WELCOME
+  std::uint64_t peer_cards = 0;  // the peer's number of the newest card of its that we know
 
   // Occasions for a ring
   std::uint64_t fabric_frames = 0;    // sent and taken over the fabric since the last ring

@@ -144,11 +144,14 @@ class Session {
   // ---- For Streams ----
   void greet(util::Nanoseconds now) noexcept;
   // False: what it offers can't be told from another session.
-  bool become_candidate(const proto::Greeting& hello, util::Nanoseconds now) noexcept;
+  bool become_candidate(const proto::Greeting& hello, std::uint64_t cards,
+                        util::Nanoseconds now) noexcept;
   void send_welcome(const proto::Address& to, std::uint64_t token, std::uint32_t lane) noexcept;
-  void welcome_received(const proto::Greeting& welcome, util::Nanoseconds now) noexcept;
+  void welcome_received(const proto::Greeting& welcome, std::uint64_t cards,
+                        util::Nanoseconds now) noexcept;
   // The peer's HELLO again: token is the one in its prefix, 0 if it knows none yet.
-  void regreeted(const proto::Greeting& hello, std::uint64_t token, util::Nanoseconds now) noexcept;
+  void regreeted(const proto::Greeting& hello, std::uint64_t token, std::uint64_t cards,
+                 util::Nanoseconds now) noexcept;
   void prove(
       util::Nanoseconds now) noexcept;  // a valid frame came under our token: a candidate opens
   bool take(const proto::FrameView& frame, util::Nanoseconds now) noexcept;  // false: a lie
@@ -210,7 +213,8 @@ class Session {
   bool held_below() noexcept { return una_ < tail_ && slot(una_) && slot(una_)->under_way; }
   bool wants_peer() const noexcept { return una_ < tail_ || waits_ > 0; }
   bool pair_with(const proto::Greeting& greeting) noexcept;
-  void take_card(const proto::NeighbourCard& card) noexcept;
+  void take_card(const proto::NeighbourCard& card, std::uint64_t number) noexcept;
+  void tell_card(util::Nanoseconds now) noexcept;
   void take_route(std::uint32_t number, const proto::Address& answer) noexcept;
   proto::Greeting greeting() const noexcept;
   void send_hello(util::Nanoseconds now) noexcept;

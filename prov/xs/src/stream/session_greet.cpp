@@ -84,6 +84,7 @@ bool Session::post_hello(util::Nanoseconds again_at) noexcept {
   const bool known = state_ == SessionState::kOpen || state_ == SessionState::kClosed;
   frame->prefix.token = known ? send_token_ : 0;
   frame->prefix.ack = known ? next_ : 0;
+  frame->prefix.seq = path_.cards;
   proto::encode(greeting(), frame->body());
   if (!streams_.post_control(route_, *frame)) return false;
   hello_in_ = 0;
@@ -110,14 +111,17 @@ bool Session::pair_with(const proto::Greeting& g) noexcept {
   peer_ = g.sender;
   peer_nonce_ = g.token;
   peer_card_ = g.card;
+  path_.peer_cards = 0;
   send_token_ = proto::mix_token(g.token, nonce_);
   largest_frame_ = std::min(g.largest_frame, streams_.limits_.largest_frame);
   window_ = std::min(g.window, proto::kLargestWindow);
   return true;
 }
 
-bool Session::become_candidate(const proto::Greeting& hello, util::Nanoseconds now) noexcept {
+bool Session::become_candidate(const proto::Greeting& hello, std::uint64_t cards,
+                               util::Nanoseconds now) noexcept {
   if (!pair_with(hello)) return false;
+  path_.peer_cards = cards;
   state_ = SessionState::kCandidate;
   hello_route_ = hello.lane;
   // Only the home address is trusted so far: whoever wrote this HELLO must be able to read there.
@@ -135,11 +139,15 @@ void Session::send_welcome(const proto::Address& to, std::uint64_t token,
   if (!frame) return;
   frame->prefix.token = token;
   frame->prefix.ack = next_;
+  frame->prefix.seq = path_.peer_cards;
+  path_.cards_told = path_.cards;
   proto::encode(greeting(), frame->body());
   streams_.send_stray(lane, to, *frame);
 }
 
-void Session::welcome_received(const proto::Greeting& g, util::Nanoseconds now) noexcept {
+// cards: the number of our newest card that the peer knows.
+void Session::welcome_received(const proto::Greeting& g, std::uint64_t cards,
+                               util::Nanoseconds now) noexcept {
   if (g.addressee && g.addressee != streams_.incarnation_) return;  // for an earlier life of ours
   switch (state_) {
     case SessionState::kGreeting:
@@ -156,14 +164,16 @@ void Session::welcome_received(const proto::Greeting& g, util::Nanoseconds now) 
       heard(now);
       again_ = 0;
       streams_.opened(*this);
+      if (open() && cards != path_.cards) tell_card(now);
       send_ack(0, 0);  // proves us to the other side, which may have something to send
       return;
     case SessionState::kOpen:
     case SessionState::kClosed:
       // Answer to a re-greeting: what was on the old way may be lost.
       if (g.sender != peer_ || g.token != peer_nonce_) return;
-      path_.card_news = false;
-      take_card(g.card);
+      // An answer to what we said before our newest card is none to that. Of its own cards the peer
+      // tells by HELLO: the one in here may be older.
+      if (cards == path_.cards) path_.card_news = false;
       take_route(g.lane, g.answer);
       heard(now);
       again_ = 0;
@@ -176,7 +186,7 @@ void Session::welcome_received(const proto::Greeting& g, util::Nanoseconds now) 
   }
 }
 
-void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
+void Session::regreeted(const proto::Greeting& g, std::uint64_t token, std::uint64_t cards,
                         util::Nanoseconds now) noexcept {
   // Whoever has the token has read our WELCOME, and may say nothing but HELLO: of a new card.
   if (token == receive_token_) prove(now);
@@ -191,7 +201,7 @@ void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
   // nothing.
   if (token != receive_token_) return send_welcome(home_, g.token, carrier::kHomeLane);
   heard(now);
-  take_card(g.card);
+  take_card(g.card, cards);
   const bool moved = g.lane > peer_route_;
   take_route(g.lane, g.answer);
   // Said again, or to tell of a new card: home may lead nowhere while our own way does.
@@ -205,14 +215,21 @@ void Session::regreeted(const proto::Greeting& g, std::uint64_t token,
 }
 
 // The peer's process lives elsewhere now, or its hypervisor has forgotten it.
-void Session::take_card(const proto::NeighbourCard& card) noexcept {
+// Greetings may overtake each other.
+void Session::take_card(const proto::NeighbourCard& card, std::uint64_t number) noexcept {
+  if (number < path_.peer_cards) return;
+  path_.peer_cards = number;
   if (card == peer_card_) return;
   peer_card_ = card;
   streams_.upper_.card_changed(*this);
 }
 
 void Session::card_changed(util::Nanoseconds now) noexcept {
-  if (!open()) return;
+  ++path_.cards;
+  if (open()) tell_card(now);
+}
+
+void Session::tell_card(util::Nanoseconds now) noexcept {
   path_.card_news = true;
   trouble_at_ = now;
   streams_.due_at(now);
@@ -224,6 +241,7 @@ void Session::prove(util::Nanoseconds now) noexcept {
   heard(now);
   if (route_.lane == 0) take_route(1, home_);
   streams_.opened(*this);
+  if (open() && path_.cards_told != path_.cards) tell_card(now);
 }
 
 void Session::take_route(std::uint32_t number, const proto::Address& answer) noexcept {

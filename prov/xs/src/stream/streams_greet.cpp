@@ -49,7 +49,7 @@ void Streams::hello(const proto::FrameView& frame) noexcept {
     return;
   }
   if (Session* known = find_by_peer_nonce(g->token); known && known->peer() == g->sender)
-    return known->regreeted(*g, frame.prefix.token, now_);
+    return known->regreeted(*g, frame.prefix.token, frame.prefix.seq, now_);
   if (frame.prefix.token != 0) return send_reset(g->home, frame.prefix.token, g->lane);
   proto::RefuseReason reason{};
   if (!acceptable(*g, reason)) {
@@ -71,14 +71,14 @@ void Streams::hello(const proto::FrameView& frame) noexcept {
   if (Session* session = current(g->home); session && session->greets()) {
     // Crossing HELLOs. What this one offers proves nothing yet, but the peer's first frame will: it
     // may come before the WELCOME that answers ours.
-    if (session->become_candidate(*g, now_))
+    if (session->become_candidate(*g, frame.prefix.seq, now_))
       session->send_welcome(g->home, g->token, carrier::kHomeLane);
     return;
   }
   if (closing_) return;
   Session* candidate = make_session(g->home);
   if (!candidate) return;
-  if (!candidate->become_candidate(*g, now_)) return candidate->end(EPROTO);
+  if (!candidate->become_candidate(*g, frame.prefix.seq, now_)) return candidate->end(EPROTO);
   candidate->send_welcome(g->home, g->token, carrier::kHomeLane);
   try {
     candidates_.push_back(candidate->receive_token());
@@ -103,7 +103,7 @@ void Streams::welcome(const proto::FrameView& frame) noexcept {
         reason_text(reason), g->provider.data());
     return session->end(EPROTONOSUPPORT);
   }
-  session->welcome_received(*g, now_);
+  session->welcome_received(*g, frame.prefix.seq, now_);
 }
 
 void Streams::refuse(const proto::FrameView& frame) noexcept {
