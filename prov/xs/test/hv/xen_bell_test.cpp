@@ -35,8 +35,7 @@ class HvXenBell : public testing::Test {
   Party party(std::uint32_t domain, XenBellUse bells = XenBellUse::kEvent) {
     Party made;
     made.calls = machine_.connect(domain);
-    const hv::Card card{
-        .host = {1, domain}, .process = {domain, random_.next()}, .generation = 1};
+    const hv::Card card{.host = {1, domain}, .process = {domain, random_.next()}, .generation = 1};
     auto opened = hv::Xen::open(made.calls, card, random_, bells);
     if (opened) made.xen = std::move(*opened);
     return made;
@@ -78,6 +77,8 @@ class HvXenBell : public testing::Test {
     a_.link = std::move(*a_.xen->meet(b_.xen->card()));
     b_.link = std::move(*b_.xen->meet(a_.xen->card()));
     while (move(a_), machine_.ports.count() == 0) ASSERT_TRUE(move(b_));
+    EXPECT_EQ(a_.link->state(), LinkState::kOpen);
+    EXPECT_EQ(a_.link->ring(), Rang::kNoBell) << "nobody has said that he hears it";
   }
   bool move_both() {
     const bool a = move(a_);
@@ -85,6 +86,14 @@ class HvXenBell : public testing::Test {
   }
   void settle() {
     while (move_both()) {
+    }
+  }
+  // What is still looked at after a bell has come, or rung, has been.
+  void rest() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2200);
+    while (std::chrono::steady_clock::now() < end) {
+      settle();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }
   static bool readable(const Party& party, int milliseconds) {
@@ -215,6 +224,7 @@ TEST_F(HvXenBell, AKilledPeerIsNoticedAtOnce) {
 // Nobody promises in which order a kernel cleans up.
 TEST_F(HvXenBell, AnAlarmMayRingBeforeThePageIsCleared) {
   begin();
+  rest();
   b_.calls->release_mappings();
   settle();
   EXPECT_EQ(a_.told.losses, 0u);
@@ -224,11 +234,7 @@ TEST_F(HvXenBell, AnAlarmMayRingBeforeThePageIsCleared) {
 
 TEST_F(HvXenBell, NobodyLooksWhileBellsStand) {
   begin();
-  const auto until_then = std::chrono::steady_clock::now() + std::chrono::milliseconds(2200);
-  while (std::chrono::steady_clock::now() < until_then) {
-    settle();
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  rest();
   EXPECT_FALSE(readable(a_, 1100));
   EXPECT_FALSE(readable(b_, 0));
 }

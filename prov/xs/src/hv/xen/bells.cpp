@@ -40,13 +40,9 @@ void Xen::heed_bell(XenLink& link, const NoteToUs& note) noexcept {
   XenBell& bell = link.bell();
   const bool stood = bell.stands();
   const XenBell::Step step = bell.heed(note, place);
-  int error = 0;
-  if (step == XenBell::Step::kMake) {
-    if (is_elsewhere()) return;  // and will hear of it
-    error = bell.make(note, place, calls_, *channels_);
-    if (error != 0) complain_of_bell(error);
-  }
+  const int error = step == XenBell::Step::kMake ? bell.make(note, place, calls_, *channels_) : 0;
   if (!stood && bell.stands()) link.owe_ticks();
+  if (error != 0) complain_of_bell(error);
   if (error != 0 || step == XenBell::Step::kClose) close(bell);
   if (step != XenBell::Step::kNone) changed();
 }
