@@ -34,6 +34,12 @@ carrier::RingNonce nonce_of(std::uint64_t session_nonce, std::uint64_t random) n
   return nonce;
 }
 
+// Of RingCarrier::map(): this process lacks something, of which hv has warned. Else the peer's
+// pages are wrong, and of them the session warns.
+bool is_lack(int error) noexcept {
+  return error != 0 && error != EBADMSG && error != EINVAL && error != ESTALE;
+}
+
 }  // namespace
 
 // ---- Occasions ----
@@ -188,10 +194,10 @@ void Session::answer(util::Nanoseconds now) noexcept {
   if (error == EAGAIN) return await_neighbour();
   const RingLimits& limits = streams_.rings_.limits;
   const std::uint32_t most = pages_of(std::max(limits.first, limits.largest));
-  bool told = false;  // what it lacks for a share hv says itself
+  bool told = ring && is_lack(error);
   if (error == 0) {
     error = share_region(*ring, std::min(offer.wished, most));
-    told = error != 0;
+    told = error != 0;  // by hv, too
   }
   if (error == 0) error = ring->finish();
   path_.offer.reset();
@@ -210,8 +216,9 @@ void Session::meet_answer(util::Nanoseconds now) noexcept {
   int error = path_.ring->map(*path_.link, offer.share, offer.pages, peer_nonce_);
   if (error == EAGAIN) return await_neighbour();
   path_.offer.reset();
+  const bool told = is_lack(error);
   if (error == 0) error = path_.ring->finish();
-  if (error != 0) return leave(refused_ring(error, false));
+  if (error != 0) return leave(refused_ring(error, told));
   say_mapped();
   begin_reading();
   joined(now);

@@ -40,7 +40,9 @@ void Session::leave(LeaveReason reason) noexcept {
 bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcept {
   const bool fault = is_fault(reason);
   if (fault) ++path_.counters.faults;
-  if (fault && !std::exchange(path_.warned, true))
+  // Of what was refused refused_ring() or hv has told.
+  const bool untold = fault && reason != LeaveReason::kRefused;
+  if (untold && !std::exchange(path_.warned, true))
     log(Level::kWarn, "%s: ring left: %s", home_.text().c_str(), text_of(reason));
   else
     log(Level::kInfo, "%s: ring %llu left: %s", home_.text().c_str(),

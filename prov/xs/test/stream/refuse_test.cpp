@@ -12,7 +12,9 @@ struct Fault {
   const char* name;
   void (*make)(RingStranger& peer, ScriptedLink& link, proto::Offer& offer);
   LeaveReason told = LeaveReason::kRefused;
-  bool theirs = true;  // else what we lack as answerer alone
+  // Of what we lack hv has warned.
+  enum { kTheirs, kLacksToMap, kLacksAsAnswerer } whose = kTheirs;
+  std::size_t warnings() const { return whose == kTheirs && told == LeaveReason::kRefused ? 1 : 0; }
 };
 void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 
@@ -46,15 +48,17 @@ const Fault kFaults[] = {
     {"other_cells",
      [](RingStranger& peer, ScriptedLink&, proto::Offer&) { *peer.ours->word(8) += 1ull << 32; }},
     {"no_descriptors_to_map",
-     [](RingStranger&, ScriptedLink& link, proto::Offer&) { link.map_error = EMFILE; }},
+     [](RingStranger&, ScriptedLink& link, proto::Offer&) { link.map_error = EMFILE; },
+     LeaveReason::kRefused, Fault::kLacksToMap},
     {"no_memory_to_map",
-     [](RingStranger&, ScriptedLink& link, proto::Offer&) { link.map_error = ENOMEM; }},
+     [](RingStranger&, ScriptedLink& link, proto::Offer&) { link.map_error = ENOMEM; },
+     LeaveReason::kRefused, Fault::kLacksToMap},
     {"no_descriptors",
      [](RingStranger&, ScriptedLink& link, proto::Offer&) { link.share_error = EMFILE; },
-     LeaveReason::kRefused, false},
+     LeaveReason::kRefused, Fault::kLacksAsAnswerer},
     {"no_memory",
      [](RingStranger&, ScriptedLink& link, proto::Offer&) { link.share_error = ENOMEM; },
-     LeaveReason::kRefused, false},
+     LeaveReason::kRefused, Fault::kLacksAsAnswerer},
 };
 
 void mend(ScriptedLink& link) { link.share_error = link.map_error = 0; }
@@ -72,17 +76,15 @@ class RefusingTest : public RingTest, public testing::WithParamInterface<Fault> 
 
 TEST_P(RefusingTest, answerer_says_so_and_goes_on) {
   const std::uint64_t faults = GetParam().told == LeaveReason::kRefused ? 1 : 0;
-  // What lacks for a share of ours hv tells, by a warning of its own.
-  const std::uint64_t warned = GetParam().theirs ? faults : 0;
   offer_badly(1);
   expect_left(1, true, GetParam().told);
   expect_nothing_stands();
-  EXPECT_EQ(warnings.count(), warned);
+  EXPECT_EQ(warnings.count(), GetParam().warnings());
   EXPECT_EQ(session->path_counters().faults, faults);
   expect_goes_on();
   // Told once, counted always.
   offer_badly(2);
-  EXPECT_EQ(warnings.count(), warned);
+  EXPECT_EQ(warnings.count(), GetParam().warnings());
   EXPECT_EQ(session->path_counters().faults, 2 * faults);
   // A good one is taken all the same.
   mend(link);
@@ -129,14 +131,14 @@ TEST_P(RefusedAnswerTest, proposer_leaves_and_goes_on) {
   expect_goes_on();
   session->neighbour_lost(LeaveReason::kLink);
   expect_nothing_stands();
-  EXPECT_EQ(warnings.count(), GetParam().told == LeaveReason::kRefused ? 1u : 0u);
+  EXPECT_EQ(warnings.count(), GetParam().warnings());
 }
 
 INSTANTIATE_TEST_SUITE_P(Fault, RefusedAnswerTest, testing::ValuesIn([] {
-                           std::vector<Fault> theirs;
+                           std::vector<Fault> any;
                            for (const Fault& each : kFaults)
-                             if (each.theirs) theirs.push_back(each);
-                           return theirs;
+                             if (each.whose != Fault::kLacksAsAnswerer) any.push_back(each);
+                           return any;
                          }()),
                          name_of);
 
