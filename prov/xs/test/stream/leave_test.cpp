@@ -298,10 +298,17 @@ TEST_F(LeaveTest, ring_is_drained_before_a_reset_ends_the_session) {
   EXPECT_EQ(rig.upper.ended, std::vector<int>{ECONNRESET});
 }
 
+// Its last words come after our last look at the ring and before the last refusal.
 TEST_F(LeaveTest, ring_is_drained_before_a_dead_peer_is_told) {
+  constexpr unsigned kRefusals = 3;  // that convict
   rig.inner.probe_finds = carrier::ProbeState::kRefused;
+  rig.inner.on_probe = [&] {
+    for (int i = 0; i < 4 && rig.inner.probes == kRefusals; ++i) EXPECT_TRUE(put_letter());
+  };
   commit_and_forget(1);
   for (int i = 0; i < 100 && rig.upper.ended.empty(); ++i) rig.pass(kQuiet / 2);
+  EXPECT_EQ(rig.inner.probes, kRefusals);
+  EXPECT_EQ(rig.upper.frames.size(), 4u);
   EXPECT_EQ(rig.upper.ended, std::vector<int>{ECONNRESET});
 }
 

@@ -117,6 +117,7 @@ util::Result<std::unique_ptr<carrier::InnerEndpoint>> ScriptedInner::open(
 util::Result<std::unique_ptr<carrier::Probe>> ScriptedInner::probe(const proto::Address&,
                                                                    std::uint64_t) noexcept {
   ++probes;
+  if (on_probe) on_probe();
   return std::unique_ptr<carrier::Probe>(std::make_unique<ScriptedProbe>(probe_finds));
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <cerrno>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -124,6 +125,7 @@ class ScriptedInner final : public carrier::InnerProvider {
   int open_error = 0;                                    // to every open()
   carrier::ProbeState probe_finds = carrier::ProbeState::kAlive;
   unsigned probes = 0;
+  std::function<void()> on_probe;            // somebody else is at work right then
   std::vector<ScriptedEndpoint*> endpoints;  // by age; null: closed
 
  private:
