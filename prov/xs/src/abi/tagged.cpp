@@ -24,8 +24,16 @@ ssize_t recvv(struct fid_ep* fid, const struct iovec* iov, void**, std::size_t c
 
 ssize_t recv(struct fid_ep* fid, void* buffer, std::size_t size, void*, fi_addr_t from,
              std::uint64_t tag, std::uint64_t ignore, void* context) noexcept {
+  if (!buffer && size > 0) [[unlikely]]
+    return -FI_EINVAL;
+  auto& ep = object_of<Ep>(fid);
   const struct iovec iov = piece(buffer, size);
-  return recvv(fid, &iov, nullptr, 1, from, tag, ignore, context);
+  return ep.receive({.iov = Pieces(&iov, 1),
+                     .from = from,
+                     .tag = tag,
+                     .ignore = ignore,
+                     .flags = (ep.default_receive & ~kOpMultiReceive) | kOpTagged,
+                     .context = context});
 }
 
 ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64_t flags) noexcept {

@@ -21,6 +21,11 @@ class UserMemory {
   // iov: at most kIovLimit pieces; the sum of their lengths must not overflow (checked by the
   // caller with sum()).
   explicit UserMemory(std::span<const struct iovec> iov) noexcept : count_(iov.size()) {
+    if (count_ == 1) [[likely]] {
+      iov_[0] = iov[0];
+      size_ = iov[0].iov_len;
+      return;
+    }
     for (std::size_t i = 0; i < count_; ++i) {
       iov_[i] = iov[i];
       size_ += iov[i].iov_len;
@@ -57,9 +62,9 @@ class UserMemory {
   static bool sum_pieces(std::span<const struct iovec> iov, std::size_t& total) noexcept;
   std::size_t fill_pieces(const stream::Payload& payload, std::size_t offset) const noexcept;
 
-  std::array<struct iovec, kIovLimit> iov_{};
-  std::size_t count_ = 0;
   std::size_t size_ = 0;
+  std::size_t count_ = 0;
+  std::array<struct iovec, kIovLimit> iov_;  // of them count_; the others hold anything
 };
 
 }  // namespace xs::core

@@ -3,24 +3,13 @@
 
 namespace xs::core {
 
-UnexpectedMessage* Matcher::post(PostedReceive& receive) noexcept {
-  if (UnexpectedMessage* const message = peek(receive.selector)) {
-    remove(*message);
-    return message;
-  }
-  receive.number_ = next_number_++;
-  posted_.push_back(receive);
-  if (posted_indexed_)
-    index(receive);
-  else if (posted_.size() > kListLimit)
-    index_all_posted();
-  return nullptr;
-}
-
+/// Among those behind the oldest, which does not match.
 PostedReceive* Matcher::search(const Envelope& envelope) noexcept {
-  PostedReceive* const receive = peek(envelope);
-  if (receive != nullptr) remove(*receive);
-  return receive;
+  if (!posted_indexed_) {
+    if (posted_.size() <= kListLimit) return earliest_in_list(envelope);
+    index_all_posted();
+  }
+  return earliest_indexed(envelope);
 }
 
 void Matcher::add_unexpected(UnexpectedMessage& message) noexcept {
@@ -35,18 +24,9 @@ UnexpectedMessage* Matcher::peek(const Selector& selector) noexcept {
   return unexpected_indexed_ ? earliest_indexed(selector) : earliest_in_list(selector);
 }
 
-PostedReceive* Matcher::peek(const Envelope& envelope) noexcept {
-  return posted_indexed_ ? earliest_indexed(envelope) : earliest_in_list(envelope);
-}
-
 void Matcher::remove(UnexpectedMessage& message) noexcept {
   unexpected_.remove(message);
   if (unexpected_indexed_) unindex(message);
-}
-
-void Matcher::remove(PostedReceive& receive) noexcept {
-  posted_.remove(receive);
-  if (posted_indexed_) unindex(receive);
 }
 
 PostedReceive* Matcher::find_posted(const void* context) noexcept {
@@ -64,7 +44,8 @@ std::uint64_t Matcher::examined() const noexcept {
 }
 
 PostedReceive* Matcher::earliest_in_list(const Envelope& envelope) noexcept {
-  for (PostedReceive& receive : posted_) {
+  for (auto at = ++posted_.begin(); at != posted_.end(); ++at) {
+    PostedReceive& receive = *at;
     ++examined_;
     if (receive.selector.matches(envelope)) return &receive;
   }
@@ -72,8 +53,6 @@ PostedReceive* Matcher::earliest_in_list(const Envelope& envelope) noexcept {
 }
 
 PostedReceive* Matcher::earliest_indexed(const Envelope& envelope) noexcept {
-  ++examined_;
-  if (posted_.front().selector.matches(envelope)) return &posted_.front();
   PostedReceive* earliest = nullptr;
   for (std::size_t slot = 0; slot < classes_used_; ++slot) {
     HashedClass& hashed = classes_[slot];

@@ -39,9 +39,9 @@ class PostedReceive : public util::ListHook<InMatchOrder>, public util::ListHook
     return kind.key(selector.source, selector.tag);
   }
 
-  std::uint64_t number_ = 0;  // grows with every post
-  std::size_t slot_ = 0;      // of its class; set when it is indexed
-  MatchLink<PostedReceive> link_{};
+  std::uint64_t number_;  // grows with every post
+  std::size_t slot_;      // of its class; set when it is indexed, as link_ is
+  MatchLink<PostedReceive> link_;
 };
 
 /// A message that found no receive: the base of core's buffered message. `envelope` must not be
@@ -70,7 +70,8 @@ class UnexpectedMessage : public util::ListHook<InMatchOrder> {
 /// whatever mix of wildcards. Between calls, no queued receive matches a queued message.
 ///
 /// Queued elements are linked, not owned, and nothing is allocated for them; only the hash tables
-/// grow, seldom. A short queue is a plain list. A longer one is also hashed, once per match class
+/// grow, seldom. A short queue is a plain list, and so is one of receives, however long, as long as
+/// messages find theirs at its head. Any other is also hashed, once per match class
 /// in use: an arriving message then looks for its key in each class that has receives, a posted
 /// receive in its own class. Receives that come when `kHashedClasses` classes are in use share one
 /// more list, and are searched one by one.
@@ -84,15 +85,24 @@ class Matcher {
 
   /// The earliest arrived message that `receive` matches, which leaves the matcher, while
   /// `receive` is not queued; or nullptr, and `receive` is queued until it leaves.
-  UnexpectedMessage* post(PostedReceive& receive) noexcept;
+  UnexpectedMessage* post(PostedReceive& receive) noexcept {
+    if (!unexpected_.empty()) {
+      if (UnexpectedMessage* const message = peek(receive.selector)) {
+        remove(*message);
+        return message;
+      }
+    }
+    receive.number_ = next_number_++;
+    posted_.push_back(receive);
+    if (posted_indexed_) index(receive);
+    return nullptr;
+  }
 
   /// The earliest posted receive that matches, which leaves the matcher; or nullptr.
   PostedReceive* arrive(const Envelope& envelope) noexcept {
-    // Most often it is the oldest of a few.
-    if (posted_indexed_ || posted_.empty() || !posted_.front().selector.matches(envelope))
-      return search(envelope);
-    ++examined_;
-    return &posted_.pop_front();
+    PostedReceive* const receive = peek(envelope);
+    if (receive != nullptr) remove(*receive);
+    return receive;
   }
 
   /// Queues a message for which `arrive` has just given nullptr.
@@ -103,11 +113,20 @@ class Matcher {
 
   /// The earliest posted receive that matches, which stays; or nullptr. For a caller that commits
   /// a match, with `remove`, only when the payload has proved sound.
-  PostedReceive* peek(const Envelope& envelope) noexcept;
+  PostedReceive* peek(const Envelope& envelope) noexcept {
+    if (posted_.empty()) return nullptr;
+    ++examined_;
+    // Most often it is the oldest.
+    if (posted_.front().selector.matches(envelope)) return &posted_.front();
+    return search(envelope);
+  }
 
   /// The element must be queued here.
   void remove(UnexpectedMessage& message) noexcept;
-  void remove(PostedReceive& receive) noexcept;
+  void remove(PostedReceive& receive) noexcept {
+    posted_.remove(receive);
+    if (posted_indexed_) unindex(receive);
+  }
 
   /// The earliest posted receive with this context, or nullptr. Linear in `posted_count()`.
   PostedReceive* find_posted(const void* context) noexcept;
@@ -138,7 +157,9 @@ class Matcher {
   [[nodiscard]] std::uint64_t examined() const noexcept;
 
  private:
-  /// A queue up to this long is only a list. Hashing starts above, and ends when it is empty.
+  /// So many elements of a queue are looked at one by one. Hashing starts when there are more: of
+  /// messages, at once, of receives, when one further back is looked for. It ends when the queue is
+  /// empty.
   static constexpr std::size_t kListLimit = 16;
 
   struct HashedClass {

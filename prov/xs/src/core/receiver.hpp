@@ -117,7 +117,9 @@ class Receiver {
   void drop_unexpected(Unexpected& message) noexcept;
   void count_unexpected(Peer& peer, std::ptrdiff_t bytes) noexcept;
 
+  ReceiveRequest* prepare(const ReceiveOp& op, Status& why) noexcept;
   Status post(const ReceiveOp& op) noexcept;
+  Status post_multi(const ReceiveOp& op) noexcept;
   Status peek(const ReceiveOp& op) noexcept;
   Status claimed(const ReceiveOp& op) noexcept;
   void discard(Unexpected& message) noexcept;

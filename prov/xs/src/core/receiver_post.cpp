@@ -8,7 +8,7 @@
 
 namespace xs::core {
 
-bool Receiver::selector(const ReceiveOp& op, Selector& out) noexcept {
+inline bool Receiver::selector(const ReceiveOp& op, Selector& out) noexcept {
   out = {kAnySource, op.flags & kOpTagged ? op.tag : 0, op.flags & kOpTagged ? op.ignore : ~0ull};
   if (!limits_.directed || op.from == kAnyPeer) return true;
   Peer* peer = peers_.of(op.from);
@@ -17,41 +17,43 @@ bool Receiver::selector(const ReceiveOp& op, Selector& out) noexcept {
   return true;
 }
 
-Status Receiver::receive(const ReceiveOp& op) noexcept {
-  std::size_t total = 0;
-  if (!UserMemory::sum(op.iov, total)) return Status::kInvalid;
-  if (op.flags & kOpPeek) return peek(op);
-  if (op.flags & kOpClaim) return claimed(op);
-  if ((op.flags & kOpMultiReceive) && op.iov.size() != 1) return Status::kInvalid;
-  return post(op);
-}
-
-ReceiveRequest* Receiver::make_request(const ReceiveOp& op, const Selector& chosen) noexcept {
-  ReceiveRequest* receive = requests_.make();
+inline ReceiveRequest* Receiver::make_request(const ReceiveOp& op,
+                                              const Selector& chosen) noexcept {
+  ReceiveRequest* receive = requests_.make(op.iov);
   if (!receive) return nullptr;
-  receive->memory = UserMemory(op.iov);
   receive->flags = op.flags;
   receive->context = op.context;
   receive->selector = chosen;
-  receive->bulk.receive = receive;
   return receive;
 }
 
-Status Receiver::post(const ReceiveOp& op) noexcept {
-  if (!reporter_.receive_room()) return Status::kAgain;
-  if (tagged_.posted_count() + message_.posted_count() >= kReceiveLimit) return Status::kAgain;
+// The request for what is to be posted; nullptr: not now, or not at all, as `why` says.
+[[gnu::always_inline]] inline ReceiveRequest* Receiver::prepare(const ReceiveOp& op,
+                                                                Status& why) noexcept {
+  why = Status::kAgain;
+  if (!reporter_.receive_room()) return nullptr;
+  if (tagged_.posted_count() + message_.posted_count() >= kReceiveLimit) return nullptr;
   Selector chosen;
-  if (!selector(op, chosen)) return Status::kInvalid;
-  ReceiveRequest* receive = make_request(op, chosen);
-  if (!receive) return Status::kAgain;
-  const bool tagged = (op.flags & kOpTagged) != 0;
-  if (!(op.flags & kOpMultiReceive)) {
-    if (UnexpectedMessage* message = matcher(tagged).post(*receive))
-      take_unexpected(*receive, static_cast<Unexpected&>(*message));
-    return Status::kOk;
-  }
-  // One buffer for many: it takes all that waits before it is posted, as long as it has room. An
-  // extra part keeps it alive meanwhile.
+  if (selector(op, chosen)) return make_request(op, chosen);
+  why = Status::kInvalid;
+  return nullptr;
+}
+
+inline Status Receiver::post(const ReceiveOp& op) noexcept {
+  Status why;
+  ReceiveRequest* const receive = prepare(op, why);
+  if (!receive) return why;
+  if (UnexpectedMessage* message = matcher((op.flags & kOpTagged) != 0).post(*receive))
+    take_unexpected(*receive, static_cast<Unexpected&>(*message));
+  return Status::kOk;
+}
+
+// One buffer for many: it takes all that waits before it is posted, as long as it has room. An
+// extra part keeps it alive meanwhile.
+Status Receiver::post_multi(const ReceiveOp& op) noexcept {
+  Status why;
+  ReceiveRequest* const receive = prepare(op, why);
+  if (!receive) return why;
   ++receive->parts;
   while (UnexpectedMessage* waiting = message_.post(*receive)) {
     auto& message = static_cast<Unexpected&>(*waiting);
@@ -71,6 +73,16 @@ Status Receiver::post(const ReceiveOp& op) noexcept {
     requests_.drop(receive);
   }
   return Status::kOk;
+}
+
+Status Receiver::receive(const ReceiveOp& op) noexcept {
+  std::size_t total = 0;
+  if (!UserMemory::sum(op.iov, total)) return Status::kInvalid;
+  if (!(op.flags & (kOpPeek | kOpClaim | kOpMultiReceive))) [[likely]]
+    return post(op);
+  if (op.flags & kOpPeek) return peek(op);
+  if (op.flags & kOpClaim) return claimed(op);
+  return op.iov.size() == 1 ? post_multi(op) : Status::kInvalid;
 }
 
 // Looks, and perhaps takes aside. A miss is an error completion, never a return code: Open MPI's

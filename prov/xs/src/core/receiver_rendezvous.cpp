@@ -41,6 +41,7 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
                                 const Announced& announced) noexcept {
   const auto [length, send_id, address] = announced;
   Peer& peer = *arrival.peer;
+  receive.become_rendezvous();
   receive.accepted = std::min<std::uint64_t>(length, receive.memory.size());
   if (receive.accepted == 0) {
     say_fin(peer, send_id, 0);
@@ -61,7 +62,6 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
     return finish(receive, arrival, 0, 0, ENOMEM);
   }
   receive.peer = &peer;
-  receive.bulk.receive = &receive;
   receive.send_id = send_id;
   receive.tag = arrival.tag;
   receive.data = arrival.data;

@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <span>
+#include <type_traits>
 
 #include "core/gather.hpp"
 #include "core/matcher.hpp"
@@ -67,39 +70,59 @@ struct SendRequest : util::ListHook<> {
   std::uint32_t frames_out = 0;  // DATA frames that refer to the user's memory
 };
 
-enum class ReceiveState : std::uint8_t { kPosted, kBulk, kStream };
+enum class ReceiveState : std::uint8_t { kBulk, kStream };
 
 // A receive, from its posting to its completion; rendezvous keep it until the sender has let go
-// too.
-struct ReceiveRequest : PostedReceive, util::ListHook<> {
-  UserMemory memory;
+// too. Aligned, so that most of them use as few cache lines as can be.
+struct alignas(64) ReceiveRequest : PostedReceive, util::ListHook<> {
+  // By hand: a generated one would clear all of it, which costs as much as the rest of a receive.
+  ReceiveRequest() noexcept {}
+  explicit ReceiveRequest(std::span<const struct iovec> iov) noexcept : memory(iov) {}
+
   std::uint32_t flags = 0;
-  ReceiveState state = ReceiveState::kPosted;
+  UserMemory memory;
 
   // Multi-receive: a part borrows room of the posted buffer.
   ReceiveRequest* parent = nullptr;
   std::size_t used = 0;
   std::uint32_t parts = 0;
 
-  // Rendezvous
-  Peer* peer = nullptr;
-  Bulk bulk;
-  std::uint64_t id = 0;
-  std::uint64_t send_id = 0;
-  std::uint64_t tag = 0;
-  std::uint64_t data = 0;
-  bool has_data = false;
-  std::uint64_t total = 0;   // length of the message
-  std::size_t accepted = 0;  // what fits
-  std::size_t received = 0;  // by DATA frames
-  std::uint64_t bulk_tag = 0;
-  std::uint32_t attempt = 0;
-  bool sent_came = false;         // SENT of the newest bulk attempt
-  bool let_go = false;            // by the inner provider, without the bytes
-  bool done = false;              // reported; kept for SENT only
-  int ended = 0;                  // its peer ended so; reported when the inner provider has let go
-  util::Nanoseconds sent_at = 0;  // SENT came, the bytes had not
+  // Rendezvous: means nothing, and holds anything, before become_rendezvous().
+  union {
+    Bulk bulk;
+  };
+  Peer* peer;
+  std::uint64_t id;
+  std::uint64_t send_id;
+  std::uint64_t tag;
+  std::uint64_t data;
+  bool has_data;
+  ReceiveState state;
+  std::uint64_t total;   // length of the message
+  std::size_t accepted;  // what fits
+  std::size_t received;  // by DATA frames
+  std::uint64_t bulk_tag;
+  std::uint32_t attempt;
+  bool sent_came;             // SENT of the newest bulk attempt
+  bool let_go;                // by the inner provider, without the bytes
+  bool done;                  // reported; kept for SENT only
+  int ended;                  // its peer ended so; reported when the inner provider has let go
+  util::Nanoseconds sent_at;  // SENT came, the bytes had not
+
+  void become_rendezvous() noexcept {
+    new (&bulk) Bulk;
+    bulk.receive = this;
+    peer = nullptr;
+    id = send_id = tag = data = total = bulk_tag = 0;
+    accepted = received = 0;
+    state = ReceiveState::kStream;
+    attempt = 0;
+    has_data = sent_came = let_go = done = false;
+    ended = 0;
+    sent_at = 0;
+  }
 };
+static_assert(std::is_trivially_destructible_v<ReceiveRequest>, "nobody ends its bulk");
 
 // A message that came before its receive: a copy of the payload, or the announcement of one.
 struct Unexpected : UnexpectedMessage {

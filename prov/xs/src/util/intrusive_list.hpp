@@ -23,7 +23,7 @@ class ListHook {
   friend class IntrusiveList;
 
   ListHook* next_ = nullptr;
-  ListHook* prev_ = nullptr;
+  ListHook* prev_;  // while next_ is one
 };
 
 /// A doubly linked list of elements that it does not own: it never allocates, and every operation

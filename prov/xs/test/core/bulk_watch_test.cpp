@@ -11,6 +11,7 @@ namespace {
 struct BulkWatchTest : testing::Test {
   BulkWatchTest() {
     peer.announced.push_back(send);
+    receive.become_rendezvous();
     peer.receiving.push_back(receive);
   }
   ~BulkWatchTest() override {
