@@ -135,11 +135,11 @@ bool Endpoint::frame_received(stream::Session& session, const proto::FrameView& 
   }
 }
 
-Taken Endpoint::payload_received(stream::Session& session, const proto::FrameView& head,
+Taken Endpoint::payload_received(stream::Session& session, const stream::PayloadHead& head,
                                  Payload& payload) noexcept {
   Peer& peer = *static_cast<Peer*>(session.owner);
-  return head.prefix.kind == Kind::kEager ? receiver_->eager_received(peer, head, payload)
-                                          : receiver_->data_received(peer, head, payload);
+  return head.kind == Kind::kEager ? receiver_->eager_received(peer, head, payload)
+                                   : receiver_->data_received(peer, head, payload);
 }
 
 bool Endpoint::goodbye_received(Peer& peer) noexcept {

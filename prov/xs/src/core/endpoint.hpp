@@ -108,7 +108,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   explicit Endpoint(const EndpointParts& parts) noexcept;
 
   bool frame_received(stream::Session& session, const proto::FrameView& frame) noexcept override;
-  Taken payload_received(stream::Session& session, const proto::FrameView& head,
+  Taken payload_received(stream::Session& session, const stream::PayloadHead& head,
                          Payload& payload) noexcept override;
   void frame_released(std::uint64_t cookie, int error) noexcept override;
   bool frame_left(std::uint64_t cookie) noexcept override;

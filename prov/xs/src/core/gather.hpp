@@ -51,6 +51,13 @@ class UserMemory {
     payload.copy(0, static_cast<std::byte*>(iov_[0].iov_base), wanted);
     return wanted;
   }
+  // The whole payload into the first of the pieces; false, and nothing was copied, if it does not
+  // fit there.
+  bool fill_whole(const stream::Payload& payload) const noexcept {
+    if (count_ == 0 || payload.size() > iov_[0].iov_len) return payload.size() == 0;
+    payload.copy(0, static_cast<std::byte*>(iov_[0].iov_base), payload.size());
+    return true;
+  }
   // The longest contiguous run at that offset.
   std::span<std::byte> run(std::size_t offset) const noexcept;
   // The first `size` bytes as pieces; returns their number.

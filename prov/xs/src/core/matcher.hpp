@@ -115,10 +115,14 @@ class Matcher {
   /// a match, with `remove`, only when the payload has proved sound.
   PostedReceive* peek(const Envelope& envelope) noexcept {
     if (posted_.empty()) return nullptr;
-    ++examined_;
-    // Most often it is the oldest.
-    if (posted_.front().selector.matches(envelope)) return &posted_.front();
+    if (PostedReceive* const oldest = peek_oldest(envelope)) return oldest;
     return search(envelope);
+  }
+  /// The same if it is the oldest of all, as it most often is; else nullptr.
+  PostedReceive* peek_oldest(const Envelope& envelope) noexcept {
+    if (posted_.empty()) return nullptr;
+    ++examined_;
+    return posted_.front().selector.matches(envelope) ? &posted_.front() : nullptr;
   }
 
   /// The element must be queued here.

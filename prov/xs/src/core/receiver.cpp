@@ -75,59 +75,60 @@ void Receiver::finish(ReceiveRequest& receive, const Arrival& arrival, std::size
   requests_.drop(&receive);
 }
 
-// The same for most: a receive of its own that took the whole message.
-inline void Receiver::finish_whole(ReceiveRequest& receive, const Arrival& arrival,
-                                   std::size_t placed) noexcept {
-  if (!reporter_.received_whole(receive.flags, receive.context, placed, arrival.tag, arrival.data,
-                                arrival.has_data, arrival.peer->number))
-    report(receive, arrival, placed, placed, 0);
+// The way of most messages, straight down: a tagged one that fits into the oldest receive.
+Taken Receiver::eager_received(Peer& peer, const PayloadHead& head, Payload& payload) noexcept {
+  const auto envelope = proto::decode_envelope(head.body);
+  if (!envelope) return Taken::kLie;
+  PostedReceive* const oldest = tagged_.peek_oldest({peer.source(), envelope->tag});
+  if (!(head.flags & proto::kTagged) || !oldest) [[unlikely]]
+    return take_otherwise(peer, *envelope, head.flags, payload);
+  auto& receive = static_cast<ReceiveRequest&>(*oldest);
+  if (!receive.memory.fill_whole(payload)) [[unlikely]]
+    return take_otherwise(peer, *envelope, head.flags, payload);
+  if (!payload.take()) return Taken::kVanished;
+  tagged_.remove(receive);
+  const bool has_data = (head.flags & proto::kCqData) != 0;
+  if (!reporter_.received_whole(receive.flags, receive.context, payload.size(), envelope->tag,
+                                envelope->data, has_data, peer.number)) [[unlikely]]
+    report(receive, {&peer, envelope->tag, envelope->data, has_data, true}, payload.size(),
+           payload.size(), 0);
   requests_.drop(&receive);
-}
-
-[[gnu::always_inline]] inline Taken Receiver::deliver_or_buffer(const Arrival& arrival,
-                                                                Payload& payload) noexcept {
-  ReceiveRequest* receive = match(arrival, payload.size());
-  if (!receive) return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
-  const std::size_t placed = receive->memory.fill_from(payload, 0);
-  if (placed == payload.size() && !receive->parent) [[likely]]
-    finish_whole(*receive, arrival, placed);
-  else
-    finish(*receive, arrival, placed, payload.size(), 0);
+  count_received(peer, payload.size());
   return Taken::kYes;
 }
 
-Taken Receiver::eager_received(Peer& peer, const proto::FrameView& head,
+Taken Receiver::take_otherwise(Peer& peer, const proto::Envelope& envelope, std::uint8_t flags,
                                Payload& payload) noexcept {
-  const auto envelope = proto::decode_envelope(head.body);
-  if (!envelope) return Taken::kLie;
-  const Arrival arrival{&peer, envelope->tag, envelope->data,
-                        (head.prefix.flags & proto::kCqData) != 0,
-                        (head.prefix.flags & proto::kTagged) != 0};
-  const Taken taken =
-      payload.settled() ? deliver_or_buffer(arrival, payload) : place_or_buffer(arrival, payload);
-  if (taken != Taken::kYes) return taken;
-  PathCounters& path = peer.arrives_by();
-  ++path.received_messages;
-  path.received_bytes += payload.size();
+  const Arrival arrival{&peer, envelope.tag, envelope.data, (flags & proto::kCqData) != 0,
+                        (flags & proto::kTagged) != 0};
+  const Taken taken = place_or_buffer(arrival, payload);
+  if (taken == Taken::kYes) count_received(peer, payload.size());
   return taken;
-}
-
-Taken Receiver::place_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
-  PostedReceive* posted =
-      matcher(arrival.tagged).peek(Envelope{arrival.peer->source(), arrival.tag});
-  if (posted) return place(static_cast<ReceiveRequest&>(*posted), arrival, payload);
-  return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
 }
 
 // Copies into the receive that matches; only if the payload stood until then does it leave the
 // matcher.
-Taken Receiver::place(ReceiveRequest& receive, const Arrival& arrival, Payload& payload) noexcept {
-  const bool multi = (receive.flags & kOpMultiReceive) != 0;
-  const std::size_t placed = receive.memory.fill_from(payload, multi ? receive.used : 0);
+Taken Receiver::place_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
+  Matcher& from = matcher(arrival.tagged);
+  PostedReceive* const posted = from.peek(Envelope{arrival.peer->source(), arrival.tag});
+  if (!posted) return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
+  auto& receive = static_cast<ReceiveRequest&>(*posted);
+  if (receive.flags & kOpMultiReceive) return place_part(receive, arrival, payload);
+  const std::size_t placed = receive.memory.fill_from(payload, 0);
   if (!payload.take()) return Taken::kVanished;
-  ReceiveRequest* taker = match(arrival, payload.size());
-  if (!taker) return Taken::kLie;  // no memory for a part of a multi-receive
-  finish(*taker, arrival, placed, payload.size(), 0);
+  from.remove(receive);
+  finish(receive, arrival, placed, payload.size(), 0);
+  return Taken::kYes;
+}
+
+// The same for a part of a multi-receive.
+Taken Receiver::place_part(ReceiveRequest& whole, const Arrival& arrival,
+                           Payload& payload) noexcept {
+  const std::size_t placed = whole.memory.fill_from(payload, whole.used);
+  if (!payload.take()) return Taken::kVanished;
+  ReceiveRequest* const part = part_of(whole, payload.size());
+  if (!part) return Taken::kLie;  // no memory
+  finish(*part, arrival, placed, payload.size(), 0);
   return Taken::kYes;
 }
 

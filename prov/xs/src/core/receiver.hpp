@@ -19,6 +19,7 @@ namespace xs::core {
 
 class Sender;
 using stream::Payload;
+using stream::PayloadHead;
 using stream::Taken;
 
 // A message from this endpoint to itself; op's memory is valid during the call only.
@@ -69,8 +70,8 @@ class Receiver {
 
   // Frames of a stream. False, kLie: the peer lies (or memory is exhausted: its session can't go
   // on). head: what stands before the payload.
-  Taken eager_received(Peer& peer, const proto::FrameView& head, Payload& payload) noexcept;
-  Taken data_received(Peer& peer, const proto::FrameView& head, Payload& payload) noexcept;
+  Taken eager_received(Peer& peer, const PayloadHead& head, Payload& payload) noexcept;
+  Taken data_received(Peer& peer, const PayloadHead& head, Payload& payload) noexcept;
   bool rts_received(Peer& peer, const proto::FrameView& frame) noexcept;
   bool sent_received(Peer& peer, const proto::Sent& sent) noexcept;
   void bulk_let_go(ReceiveRequest& receive, std::size_t length, int error) noexcept;
@@ -103,15 +104,20 @@ class Receiver {
   void deliver(ReceiveRequest& receive, const Arrival& arrival, util::Bytes payload) noexcept;
   void finish(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
               std::size_t total, int error) noexcept;
-  void finish_whole(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed) noexcept;
   void report(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
               std::size_t total, int error) noexcept;
+  static void count_received(Peer& peer, std::size_t bytes) noexcept {
+    PathCounters& path = peer.arrives_by();
+    ++path.received_messages;
+    path.received_bytes += bytes;
+  }
   bool floods(const Peer& peer) const noexcept;
   bool bury_announcement(Unexpected& message, const Peer& peer) noexcept;
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
-  Taken deliver_or_buffer(const Arrival& arrival, Payload& payload) noexcept;
+  Taken take_otherwise(Peer& peer, const proto::Envelope& envelope, std::uint8_t flags,
+                       Payload& payload) noexcept;
   Taken place_or_buffer(const Arrival& arrival, Payload& payload) noexcept;
-  Taken place(ReceiveRequest& receive, const Arrival& arrival, Payload& payload) noexcept;
+  Taken place_part(ReceiveRequest& whole, const Arrival& arrival, Payload& payload) noexcept;
   Taken buffer(const Arrival& arrival, Payload& payload) noexcept;
   Unexpected* buffer_announcement(const Arrival& arrival, const Announced& announced) noexcept;
   void drop_unexpected(Unexpected& message) noexcept;

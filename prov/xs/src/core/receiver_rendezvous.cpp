@@ -23,9 +23,7 @@ bool Receiver::rts_received(Peer& peer, const proto::FrameView& frame) noexcept 
   const Arrival arrival{&peer, rts->envelope.tag, rts->envelope.data,
                         (frame.prefix.flags & proto::kCqData) != 0,
                         (frame.prefix.flags & proto::kTagged) != 0};
-  PathCounters& path = peer.arrives_by();
-  ++path.received_messages;
-  path.received_bytes += rts->length;
+  count_received(peer, rts->length);
   if (ReceiveRequest* receive = match(arrival, rts->length)) {
     begin_rendezvous(*receive, arrival, {rts->length, rts->send_id, rts->address});
     return true;
@@ -136,9 +134,8 @@ void Receiver::say_fin(Peer& peer, std::uint64_t send_id, int status) noexcept {
   sender_.reply(peer, Kind::kFin, body);
 }
 
-Taken Receiver::data_received(Peer& peer, const proto::FrameView& frame,
-                              Payload& payload) noexcept {
-  const auto head = proto::decode_data(frame.body);
+Taken Receiver::data_received(Peer& peer, const PayloadHead& before, Payload& payload) noexcept {
+  const auto head = proto::decode_data(before.body);
   if (!head) return Taken::kLie;
   ReceiveRequest* receive = ids_.find(head->receive_id);
   if (!receive) {

@@ -2,6 +2,7 @@
 // The reading end of a ring. docs/ring.md is its contract.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <span>
 
 #include "ring/doorbell.hpp"
@@ -52,11 +53,12 @@ class BasicConsumer {
     copy_around(at, to, size);
   }
 
-  // Copies the kFirst bytes that stand beside the stamp, whatever the size is: what is beyond it is
+  // Copies so many bytes that stand beside the stamp, whatever the size is: what is beyond it is
   // garbage.
-  static constexpr std::size_t kFirst = kCellSize - kStampSize;
-  void copy_first(std::byte* to) const noexcept {
-    Memory::copy(to, cells_ + at_ * kCellSize + kStampSize, kFirst);
+  template <std::size_t kBytes>
+  void copy_first(std::array<std::byte, kBytes>& to) const noexcept {
+    static_assert(kBytes <= kCellSize - kStampSize);
+    Memory::copy(to.data(), cells_ + at_ * kCellSize + kStampSize, kBytes);
   }
 
   // Whether all copies made of this frame so far are of what the peer published. Load 4.

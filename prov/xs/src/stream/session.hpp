@@ -281,7 +281,10 @@ class Session {
   void found_in_ring(util::Nanoseconds now) noexcept;
   Taken hand_up(const proto::FrameView& frame) noexcept;
   bool take_ring_frame() noexcept;
-  bool hand_up_ring_frame(const proto::RingHead& head, util::Bytes bytes,
+  Taken hand_up_payload(const proto::RingHead& head, const std::byte* bytes,
+                        std::size_t size) noexcept;
+  Taken hand_up_whole(const proto::RingHead& head, std::size_t size) noexcept;
+  bool hand_up_ring_frame(const proto::RingHead& head, const std::byte* bytes,
                           std::size_t size) noexcept;
   void disarm_ring() noexcept;
   void run_path(util::Nanoseconds now) noexcept;

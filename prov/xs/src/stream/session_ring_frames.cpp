@@ -18,9 +18,12 @@ using proto::kRingHeadSize;
 
 namespace {
 constexpr unsigned kRingBatch = 16;  // frames taken per visit
-// Frames up to this size are copied out as a whole before anything looks at them.
+// Frames without a payload are no larger.
 constexpr std::size_t kSmall = 256;
 static_assert(kSmall >= kRingHeadSize + proto::Cts::kSize);
+// Head, and envelope or what else stands before a payload.
+constexpr std::size_t kHead =
+    kRingHeadSize + std::max(proto::kEnvelopeSize, proto::DataHead::kSize);
 
 }  // namespace
 
@@ -103,33 +106,48 @@ void Session::ring_bell() noexcept {
 
 // ---- Taking ----
 
-// A frame whose turn it is. False: as take_ring_frame().
-[[gnu::always_inline]] inline bool Session::hand_up_ring_frame(const proto::RingHead& head,
-                                                               util::Bytes bytes,
-                                                               std::size_t size) noexcept {
-  const bool whole = bytes.size() == size;
+// A frame of a kind that has a payload, whose turn it is: the payload is copied by who is above,
+// once, to where it belongs. bytes: the head, and whatever else was copied with it.
+[[gnu::always_inline]] inline Taken Session::hand_up_payload(const proto::RingHead& head,
+                                                             const std::byte* bytes,
+                                                             std::size_t size) noexcept {
   const std::size_t before = proto::head_before_payload(head.kind);
-  if (goodbye_taken_ || (!whole && before == 0)) return false;
-  peer_rts_only_ = (head.flags & proto::kRtsOnly) != 0;
-  if (head.kind == Kind::kGoodbye) goodbye_taken_ = true;
-  const proto::Prefix prefix{.kind = head.kind, .flags = head.flags, .seq = next_};
-  const util::Bytes body = bytes.subspan(kRingHeadSize);
+  const std::size_t at = kRingHeadSize + before;
+  Payload payload(path_.ring->consumer(), at, size - at);
   ++next_;
   path_.taking = true;
-  Taken taken;
-  if (before == 0) {
-    taken = hand_up({prefix, body});
-  } else {
-    const std::size_t at = kRingHeadSize + before;
-    Payload payload =
-        whole ? Payload(body.subspan(before)) : Payload(path_.ring->consumer(), at, size - at);
-    taken = streams_.upper_.payload_received(*this, {prefix, body.first(before)}, payload);
-  }
+  const Taken taken = streams_.upper_.payload_received(
+      *this, {head.kind, head.flags, util::Bytes(bytes + kRingHeadSize, before)}, payload);
   path_.taking = false;
-  if (taken == Taken::kVanished) {
-    --next_;
-    return false;
-  }
+  if (taken == Taken::kVanished) --next_;
+  return taken;
+}
+
+// The same for any other kind: all of it is copied and taken before it is looked at.
+Taken Session::hand_up_whole(const proto::RingHead& head, std::size_t size) noexcept {
+  auto& consumer = path_.ring->consumer();
+  std::array<std::byte, kSmall> bytes;
+  if (size > kSmall) return Taken::kVanished;
+  consumer.copy(0, bytes.data(), size);
+  if (!consumer.release()) return Taken::kVanished;
+  if (head.kind == Kind::kGoodbye) goodbye_taken_ = true;
+  const proto::Prefix prefix{.kind = head.kind, .flags = head.flags, .seq = next_};
+  ++next_;
+  path_.taking = true;
+  const Taken taken = hand_up({prefix, util::Bytes(bytes.data(), size).subspan(kRingHeadSize)});
+  path_.taking = false;
+  return taken;
+}
+
+// A frame whose turn it is. False: as take_ring_frame().
+[[gnu::always_inline]] inline bool Session::hand_up_ring_frame(const proto::RingHead& head,
+                                                               const std::byte* bytes,
+                                                               std::size_t size) noexcept {
+  if (goodbye_taken_) return false;
+  const bool has_payload = proto::head_before_payload(head.kind) > 0;
+  const Taken taken = has_payload ? hand_up_payload(head, bytes, size) : hand_up_whole(head, size);
+  if (taken == Taken::kVanished) return false;
+  peer_rts_only_ = (head.flags & proto::kRtsOnly) != 0;
   // Somebody waits for it, and may have to for long if we go away and compute.
   if ((head.flags & proto::kAckNow) != 0 && path_.ring->consumer().publish()) ring_bell();
   if (taken == Taken::kLie) streams_.lie(*this, "an impossible value");
@@ -141,27 +159,20 @@ void Session::ring_bell() noexcept {
 bool Session::take_ring_frame() noexcept {
   auto& consumer = path_.ring->consumer();
   const std::uint32_t size = consumer.size();
-  if (size < kRingHeadSize) return false;
-  alignas(8) std::array<std::byte, kSmall> bytes;
-  const std::size_t copied = std::min<std::size_t>(size, kSmall);
-  // A copy of a size that the compiler knows takes less time than one of fewer bytes.
-  constexpr std::size_t kFirst = carrier::RingConsumer::kFirst;
-  consumer.copy_first(bytes.data());
-  if (copied > kFirst) consumer.copy(kFirst, bytes.data() + kFirst, copied - kFirst);
-  const bool whole = copied == size;
-  // A whole copy is taken before it is looked at; a larger frame when its payload has been placed.
-  if (whole && !consumer.release()) return false;
+  alignas(8) std::array<std::byte, kHead> bytes;
+  consumer.copy_first(bytes);
   const auto head = proto::unpack_ring_head(util::load<std::uint64_t>(bytes.data()),
                                             size - static_cast<std::uint32_t>(kRingHeadSize));
-  if (!head) return false;
-  const auto ahead = static_cast<std::int32_t>(head->number - static_cast<std::uint32_t>(next_));
-  if (ahead > 0 || (path_.begun && head->number != path_.expected)) return false;
-  path_.ring_bytes += size;
-  if (ahead < 0) {
-    if (!whole && !consumer.release()) return false;
-  } else if (!hand_up_ring_frame(*head, util::Bytes(bytes.data(), copied), size)) {
+  const auto ahead =
+      head ? static_cast<std::int32_t>(head->number - static_cast<std::uint32_t>(next_)) : 1;
+  if (size < kRingHeadSize || ahead > 0 || (path_.begun && head->number != path_.expected))
+      [[unlikely]] {
+    (void)consumer.stands();  // a lie, or is the memory gone?
     return false;
   }
+  path_.ring_bytes += size;
+  if (ahead < 0 ? !consumer.release() : !hand_up_ring_frame(*head, bytes.data(), size))
+    return false;
   path_.begun = true;
   path_.expected = head->number + 1;
   return true;

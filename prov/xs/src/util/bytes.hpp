@@ -24,11 +24,31 @@ inline void store(std::byte* to, T value) noexcept {
   std::memcpy(to, &value, sizeof value);
 }
 
-// memcpy, without a call where the size is known to the compiler or turns out to be at most 16
+struct Sixteen {
+  std::uint64_t words[2];
+};
+
+// 17 to 64 bytes, which don't overlap.
+inline void copy_line(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+  const auto first = load<Sixteen>(from);
+  const auto last = load<Sixteen>(from + size - 16);
+  if (size > 32) {
+    const auto second = load<Sixteen>(from + 16);
+    const auto third = load<Sixteen>(from + size - 32);
+    store(to + 16, second);
+    store(to + size - 32, third);
+  }
+  store(to, first);
+  store(to + size - 16, last);
+}
+
+// memcpy, without a call where the size is known to the compiler or turns out to be at most 64
 // bytes: two loads that overlap copy everything between half of a width and the whole.
 inline void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept {
-  if (__builtin_constant_p(size) || size > 16) {
+  if (__builtin_constant_p(size) || size > 64) {
     std::memcpy(to, from, size);
+  } else if (size > 16) {
+    copy_line(to, from, size);
   } else if (size >= 8) {
     const auto first = load<std::uint64_t>(from);
     const auto last = load<std::uint64_t>(from + size - 8);

@@ -26,10 +26,11 @@ struct Scribe final : Upper {
     if (on_frame) on_frame(session);
     return true;
   }
-  Taken payload_received(Session& session, const proto::FrameView& head,
+  Taken payload_received(Session& session, const PayloadHead& head,
                          Payload& payload) noexcept override {
     if (!payload.take()) return Taken::kVanished;
-    return frame_received(session, head) ? Taken::kYes : Taken::kLie;
+    const proto::FrameView frame{{.kind = head.kind, .flags = head.flags}, head.body};
+    return frame_received(session, frame) ? Taken::kYes : Taken::kLie;
   }
   void card_changed(Session&) noexcept override { ++cards; }
   void ring_joined(Session&) noexcept override { ++joins; }
