@@ -22,6 +22,7 @@ Ep::Ep(Domain& owner, const struct fi_info& info) noexcept
       domain(owner),
       inject_size(std::min(info.tx_attr->inject_size, core::kInjectLimit)),
       largest_message(info.ep_attr->max_msg_size),
+      never_too_long(std::min(inject_size, largest_message)),
       caps(info.caps),
       send_op_flags(info.tx_attr->op_flags),
       receive_op_flags(info.rx_attr->op_flags) {

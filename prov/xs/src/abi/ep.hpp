@@ -51,6 +51,7 @@ struct Ep : fid_ep {
   std::uint32_t default_receive = 0;
   std::size_t inject_size;      // bytes
   std::size_t largest_message;  // bytes
+  std::size_t never_too_long;   // bytes: so long may be sent in any way
 
   std::uint64_t caps;
   std::uint64_t send_op_flags;

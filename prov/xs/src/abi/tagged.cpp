@@ -72,8 +72,17 @@ ssize_t send_inject(struct fid_ep* fid, const void* buffer, std::size_t size, st
 
 ssize_t send(struct fid_ep* fid, const void* buffer, std::size_t size, void*, fi_addr_t to,
              std::uint64_t tag, void* context) noexcept {
+  auto& ep = object_of<Ep>(fid);
   const struct iovec iov = piece(buffer, size);
-  return send_plain(fid, Pieces(&iov, 1), 0, to, tag, 0, context);
+  const core::SendOp op{.iov = Pieces(&iov, 1),
+                        .to = to,
+                        .tag = tag,
+                        .data = 0,
+                        .flags = ep.default_send | kOpTagged,
+                        .context = context};
+  if ((!buffer && size > 0) || size > ep.never_too_long) [[unlikely]]
+    return abi::send(ep, op);
+  return ep.send(op);
 }
 
 ssize_t sendv(struct fid_ep* fid, const struct iovec* iov, void**, std::size_t count, fi_addr_t to,

@@ -22,7 +22,7 @@ class Reporter {
   }
   bool receive_room() const noexcept { return !receives_ || !receives_->full(); }
 
-  void sent(std::uint32_t flags, void* context) noexcept {
+  [[gnu::always_inline]] void sent(std::uint32_t flags, void* context) noexcept {
     if (!(flags & kOpCompletion) || !sends_) return;
     Completion* const slot = sends_->claim();
     if (!slot) return sends_->write({.context = context, .flags = FI_SEND | kind(flags)});

@@ -88,6 +88,8 @@ class Sender {
     std::uint64_t data;
     std::uint32_t flags;
   };
+  static void put_pieces_in_ring(stream::Session& session,
+                                 std::span<const struct iovec> iov) noexcept;
   bool put_in_ring(Peer& peer, const Message& message) noexcept;
   static std::uint8_t frame_flags(std::uint32_t op_flags) noexcept {
     std::uint8_t flags = 0;

@@ -9,28 +9,37 @@ namespace xs::core {
 
 using proto::Kind;
 
-// From the user's memory into the ring, in one copy. False: not now.
-[[gnu::always_inline]] inline bool Sender::put_in_ring(Peer& peer,
-                                                       const Message& message) noexcept {
-  stream::Session& session = *peer.session;
-  if (!session.claim_in_ring(proto::kEnvelopeSize + message.length)) return false;
-  // The envelope, word by word: see configure.m4 on loads of what has just been stored.
-  session.put_in_ring(0, std::as_bytes(std::span(&message.tag, 1)));
-  session.put_in_ring(sizeof message.tag, std::as_bytes(std::span(&message.data, 1)));
+// Payloads in other than one piece.
+[[gnu::noinline]] void Sender::put_pieces_in_ring(stream::Session& session,
+                                                  std::span<const struct iovec> iov) noexcept {
   std::size_t at = proto::kEnvelopeSize;
-  for (const struct iovec& piece : message.iov) {
+  for (const struct iovec& piece : iov) {
     if (piece.iov_len == 0) continue;  // it may have no address
     session.put_in_ring(at, {static_cast<const std::byte*>(piece.iov_base), piece.iov_len});
     at += piece.iov_len;
   }
-  session.commit_in_ring(Kind::kEager, frame_flags(message.flags), at);
+}
+
+// From the user's memory into the ring, in one copy. False: not now.
+[[gnu::always_inline]] inline bool Sender::put_in_ring(Peer& peer,
+                                                       const Message& message) noexcept {
+  stream::Session& session = *peer.session;
+  const std::size_t body = proto::kEnvelopeSize + message.length;
+  if (!session.claim_in_ring(body)) return false;
+  if (message.iov.size() == 1 && message.length > 0) [[likely]]
+    session.put_in_ring(proto::kEnvelopeSize,
+                        {static_cast<const std::byte*>(message.iov[0].iov_base), message.length});
+  else
+    put_pieces_in_ring(session, message.iov);
+  // The envelope, word by word: see configure.m4 on loads of what has just been stored.
+  session.commit_in_ring(Kind::kEager, frame_flags(message.flags), body, message.tag, message.data);
   ++peer.ring.sent_messages;
   peer.ring.sent_bytes += message.length;
   return true;
 }
 
 // The way of most messages, straight down. False: nothing has happened, and it is none of those.
-inline bool Sender::send_in_ring(const SendOp& op) noexcept {
+[[gnu::always_inline]] inline bool Sender::send_in_ring(const SendOp& op) noexcept {
   std::size_t length = 0;
   Peer* const peer = peers_.of(op.to);
   if (!peer || !peer->session || !peer->session->writes_ring() || !peer->pending.empty() ||

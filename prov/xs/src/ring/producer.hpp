@@ -2,10 +2,12 @@
 // The writing end of a ring. docs/ring.md is its contract.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "ring/doorbell.hpp"
 #include "ring/memory.hpp"
@@ -32,8 +34,8 @@ struct Kept {
 // those of docs/ring.md §8.
 //
 // Invariant: accepted_ <= taken by the peer <= published_; the word where the next frame begins is
-// 0, and so are the first words of cleared_ cells behind that, all free; cells from freed_ to
-// written_, and the one behind them, are nobody else's.
+// 0, and so are the first words of cleared_ cells behind that, all free; the cells that are not
+// free hold the frames after accepted_, and the next place begins behind them.
 template <class Memory>
 class BasicProducer {
  public:
@@ -47,12 +49,13 @@ class BasicProducer {
 
   // Room for a frame of `size` bytes, 1 to largest(). An older claim is forgotten. Nothing can be
   // seen of the frame before commit().
-  Claimed claim(std::size_t size) noexcept {
+  [[gnu::always_inline]] Claimed claim(std::size_t size) noexcept {
     const std::uint32_t cells = cells_of(size);
-    if (health_ != Health::kFine || (cells >= free_cells() && !has_room_now(cells))) [[unlikely]] {
+    if (health_ != Health::kFine || (cells >= free_ && !has_room_now(cells))) [[unlikely]] {
       return health_ == Health::kFine ? Claimed::kFull : Claimed::kFailed;
     }
     size_ = static_cast<std::uint32_t>(size);
+    claimed_ = cells;
     end_ = at_ + cells < cell_count_ ? at_ + cells : at_ + cells - cell_count_;
     if (cells > cleared_) clear(end_);
     return Claimed::kOk;
@@ -67,14 +70,23 @@ class BasicProducer {
     put_around(at, bytes);
   }
 
+  // The same for words with which the frame begins, and which stand beside the stamp, never cut.
+  template <class... Words>
+  void put_words(Words... words) noexcept {
+    static_assert(sizeof...(words) * sizeof(std::uint64_t) <= kCellSize - kStampSize);
+    std::byte* to = cells_ + at_ * kCellSize + kStampSize;
+    (put_word(std::exchange(to, to + sizeof(std::uint64_t)), words), ...);
+  }
+
   // Publishes the claimed frame, which has been written as a whole. True: the peer's doorbell must
   // be rung.
-  [[nodiscard]] bool commit() noexcept {
+  [[nodiscard, gnu::always_inline]] bool commit() noexcept {
     const std::uint32_t here = at_;
-    const std::uint32_t cells = cells_of(size_);
+    const std::uint32_t cells = claimed_;
     at_ = end_;
     starts_[published_++ & mask_] = written_;
     written_ += cells;
+    free_ -= cells;
     cleared_ = cells < cleared_ ? cleared_ - cells : 0;
     const std::uint64_t stamp =
         Stamp{.number = static_cast<std::uint32_t>(published_), .size = size_, .tag = tag_}.word();
@@ -138,6 +150,11 @@ class BasicProducer {
   static constexpr std::uint32_t kSmallFrame = 4;  // cells
   static constexpr std::uint32_t kClearedAhead = 16;
 
+  static void put_word(std::byte* to, std::uint64_t word) noexcept {
+    std::array<std::byte, sizeof word> bytes;
+    util::store(bytes.data(), word);
+    Memory::put(to, bytes.data(), bytes.size());
+  }
   // What ends behind the last cell, and so goes on in the first.
   [[gnu::noinline]] void put_around(std::size_t at, util::Bytes bytes) noexcept {
     const std::size_t before_end = at < ring_bytes() ? ring_bytes() - at : 0;
@@ -171,18 +188,18 @@ class BasicProducer {
   // Keeps the store to a line that the peer may have off the way of the next message: it can take
   // as long as that. Far from where the peer looks, or both would fight for the line.
   void clear_ahead() noexcept {
-    while (cleared_ < ahead_ && cleared_ + 1 < free_cells()) {
-      const std::uint32_t cell = at_ + ++cleared_;
+    const std::uint32_t most = std::min(ahead_, free_ - 1);  // and the next place itself
+    std::uint32_t cell = at_ + cleared_;
+    for (; cleared_ < most; ++cleared_) {
+      ++cell;
       clear(cell < cell_count_ ? cell : cell - cell_count_);
     }
   }
-  // As far as we know; a frame must leave one of them unused.
-  std::uint32_t free_cells() const noexcept { return cell_count_ - (written_ - freed_); }
 
   bool has_room_now(std::uint32_t cells,
                     std::memory_order order = std::memory_order_acquire) noexcept {
     accept(Memory::load(consumed_, order));
-    return health_ == Health::kFine && cells < free_cells();
+    return health_ == Health::kFine && cells < free_;
   }
 
   // A count is on a boundary by its nature: it is sound if it doesn't run backwards or ahead.
@@ -194,7 +211,8 @@ class BasicProducer {
       health_ = Health::kBroken;
     } else {
       accepted_ = count;
-      freed_ = count == published_ ? written_ : starts_[count & mask_];
+      const std::uint32_t freed = count == published_ ? written_ : starts_[count & mask_];
+      free_ = cell_count_ - (written_ - freed);
     }
   }
 
@@ -207,13 +225,14 @@ class BasicProducer {
   std::uint64_t published_ = 0;  // frames
   std::uint64_t accepted_ = 0;   // frames that the peer has taken, as last believed
   std::uint32_t written_ = 0;    // cells since ever, modulo 2^32
-  std::uint32_t freed_ = 0;      // the same, up to which cells are free again
   std::uint32_t at_ = 0;         // the cell where the next frame begins
   std::uint32_t size_ = 0;       // bytes of the claimed frame
+  std::uint32_t claimed_ = 0;    // the same in cells
   std::uint32_t end_ = 0;        // and the cell behind it
   std::uint32_t cleared_ = 0;    // cells behind at_ whose first words are 0, as at_'s is
   std::uint32_t ahead_;          // of them, at the most
   std::uint32_t cell_count_;
+  std::uint32_t free_ = cell_count_;  // as far as we know; a frame must leave one of them unused
   std::uint8_t tag_;
   bool peer_sleeps_;
   Health health_ = Health::kFine;

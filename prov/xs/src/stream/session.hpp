@@ -78,7 +78,7 @@ class Session {
   // True: put_in_ring() may fill a frame with a body of that size until commit_in_ring(), which
   // numbers and publishes it. False: as claim() with nullptr, or another path.
   // Who calls it includes stream/ring_writing.hpp.
-  bool claim_in_ring(std::size_t body) noexcept {
+  [[gnu::always_inline]] bool claim_in_ring(std::size_t body) noexcept {
     return path_.writes && !goodbye_sent_ && state_ == SessionState::kOpen && has_ring_room(body);
   }
   void put_in_ring(std::size_t offset, util::Bytes bytes) noexcept {
@@ -89,7 +89,10 @@ class Session {
   bool read_payload(std::uint64_t address, std::span<const struct iovec> to) noexcept;
   // Whether the peer might do so with what we announce now.
   bool may_be_read() const noexcept { return path_.writes && path_.ring->peer_memory(); }
-  void commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body) noexcept;
+  // words: with which the body begins, up to five; else they were put like the rest.
+  template <class... Words>
+  void commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body,
+                      Words... words) noexcept;
   bool peer_wants_rts_only() const noexcept { return peer_rts_only_; }
   // Operations that wait for the peer although everything may be acknowledged: they keep PING
   // going.
@@ -274,7 +277,9 @@ class Session {
   bool say_of_path(proto::Kind kind, const Body& body) noexcept;
   bool has_ring_room(std::size_t body) noexcept;  // stream/ring_writing.hpp
   bool find_ring_room(std::size_t body) noexcept;
-  void publish_in_ring(proto::Kind kind, std::uint8_t flags, std::uint64_t seq) noexcept;
+  template <class... Words>
+  void publish_in_ring(proto::Kind kind, std::uint8_t flags, std::uint64_t seq,
+                       Words... words) noexcept;
   void pump_ring() noexcept;
   void stands_in_ring(FrameBuffer& frame) noexcept;
   void ring_bell() noexcept;
