@@ -38,6 +38,11 @@ struct Ep : fid_ep {
     return outcome(core->receive(op));
   }
 
+  // Whether a data operation in one piece may go the quick way (core/quick.hpp).
+  bool quick(const void* piece, std::size_t size) const noexcept {
+    return domain.gate.stands_open() && core && (piece || size == 0);
+  }
+
   // Default flags of the calls that have none, as core knows them; from op_flags and the way queues
   // were bound.
   void set_defaults() noexcept;

@@ -20,6 +20,8 @@ class Gate {
     if (waits_) wake_sleepers();
     if (locked_) mutex_.unlock();
   }
+  // Entering and leaving come to nothing.
+  bool stands_open() const noexcept { return !locked_ && !waits_; }
   // From inside: somebody may sleep from now on.
   void set_waits(Waits& waits) noexcept { waits_ = &waits; }
 

@@ -2,6 +2,7 @@
 // fi_tagged(3).
 #include "abi/data_call.hpp"
 #include "abi/ops.hpp"
+#include "core/quick.hpp"
 
 namespace xs::abi {
 
@@ -22,18 +23,23 @@ ssize_t recvv(struct fid_ep* fid, const struct iovec* iov, void**, std::size_t c
                       .context = context});
 }
 
+[[gnu::noinline]] ssize_t recv_otherwise(struct fid_ep* fid, void* buffer, std::size_t size,
+                                         fi_addr_t from, std::uint64_t tag, std::uint64_t ignore,
+                                         void* context) noexcept {
+  const struct iovec iov = piece(buffer, size);
+  return recvv(fid, &iov, nullptr, 1, from, tag, ignore, context);
+}
+
 ssize_t recv(struct fid_ep* fid, void* buffer, std::size_t size, void*, fi_addr_t from,
              std::uint64_t tag, std::uint64_t ignore, void* context) noexcept {
-  if (!buffer && size > 0) [[unlikely]]
-    return -FI_EINVAL;
   auto& ep = object_of<Ep>(fid);
-  const struct iovec iov = piece(buffer, size);
-  return ep.receive({.iov = Pieces(&iov, 1),
-                     .from = from,
-                     .tag = tag,
-                     .ignore = ignore,
-                     .flags = (ep.default_receive & ~kOpMultiReceive) | kOpTagged,
-                     .context = context});
+  const std::uint32_t flags = (ep.default_receive & ~kOpMultiReceive) | kOpTagged;
+  if (ep.quick(buffer, size) &&
+      ep.core->receive_quickly({static_cast<std::byte*>(buffer), size}, from,
+                               {.tag = tag, .ignore = ignore, .flags = flags, .context = context}))
+      [[likely]]
+    return 0;
+  return recv_otherwise(fid, buffer, size, from, tag, ignore, context);
 }
 
 ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64_t flags) noexcept {
@@ -48,74 +54,72 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
                       .context = msg->context});
 }
 
-ssize_t send_plain(struct fid_ep* fid, Pieces iov, std::uint64_t data, fi_addr_t to,
-                   std::uint64_t tag, std::uint32_t more_flags, void* context) noexcept {
-  auto& ep = object_of<Ep>(fid);
-  return send(ep, {.iov = iov,
-                   .to = to,
-                   .tag = tag,
-                   .data = data,
-                   .flags = ep.default_send | kOpTagged | more_flags,
-                   .context = context});
+[[gnu::noinline]] ssize_t send_otherwise(Ep& ep, const void* buffer, std::size_t size, fi_addr_t to,
+                                         const core::SendPlan& plan) noexcept {
+  const struct iovec iov = piece(buffer, size);
+  return abi::send(ep, {.iov = Pieces(&iov, 1),
+                        .to = to,
+                        .tag = plan.tag,
+                        .data = plan.data,
+                        .flags = plan.flags,
+                        .context = plan.context});
 }
 
-ssize_t send_inject(struct fid_ep* fid, const void* buffer, std::size_t size, std::uint64_t data,
-                    fi_addr_t to, std::uint64_t tag, std::uint32_t flags) noexcept {
-  const struct iovec iov = piece(buffer, size);
-  return send(object_of<Ep>(fid), {.iov = Pieces(&iov, 1),
-                                   .to = to,
-                                   .tag = tag,
-                                   .data = data,
-                                   .flags = flags | kOpTagged,
-                                   .context = nullptr});
+[[gnu::always_inline]] inline ssize_t send_piece(Ep& ep, const void* buffer, std::size_t size,
+                                                 fi_addr_t to,
+                                                 const core::SendPlan& plan) noexcept {
+  if (size <= ep.never_too_long && ep.quick(buffer, size) &&
+      ep.core->send_quickly({static_cast<const std::byte*>(buffer), size}, to, plan)) [[likely]]
+    return 0;
+  return send_otherwise(ep, buffer, size, to, plan);
 }
 
 ssize_t send(struct fid_ep* fid, const void* buffer, std::size_t size, void*, fi_addr_t to,
              std::uint64_t tag, void* context) noexcept {
   auto& ep = object_of<Ep>(fid);
-  const struct iovec iov = piece(buffer, size);
-  const core::SendOp op{.iov = Pieces(&iov, 1),
-                        .to = to,
-                        .tag = tag,
-                        .data = 0,
-                        .flags = ep.default_send | kOpTagged,
-                        .context = context};
-  if ((!buffer && size > 0) || size > ep.never_too_long) [[unlikely]]
-    return abi::send(ep, op);
-  return ep.send(op);
+  return send_piece(ep, buffer, size, to, {tag, 0, ep.default_send | kOpTagged, context});
 }
 
 ssize_t sendv(struct fid_ep* fid, const struct iovec* iov, void**, std::size_t count, fi_addr_t to,
               std::uint64_t tag, void* context) noexcept {
-  return send_plain(fid, Pieces(iov, count), 0, to, tag, 0, context);
+  auto& ep = object_of<Ep>(fid);
+  return abi::send(ep, {.iov = Pieces(iov, count),
+                        .to = to,
+                        .tag = tag,
+                        .data = 0,
+                        .flags = ep.default_send | kOpTagged,
+                        .context = context});
 }
 
 ssize_t sendmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64_t flags) noexcept {
   auto& ep = object_of<Ep>(fid);
   std::uint32_t op_flags;
   if (!ep.send_flags(flags, op_flags)) return -FI_EBADFLAGS;
-  return send(ep, {.iov = Pieces(msg->msg_iov, msg->iov_count),
-                   .to = msg->addr,
-                   .tag = msg->tag,
-                   .data = msg->data,
-                   .flags = op_flags | kOpTagged,
-                   .context = msg->context});
+  return abi::send(ep, {.iov = Pieces(msg->msg_iov, msg->iov_count),
+                        .to = msg->addr,
+                        .tag = msg->tag,
+                        .data = msg->data,
+                        .flags = op_flags | kOpTagged,
+                        .context = msg->context});
 }
 
 ssize_t inject(struct fid_ep* fid, const void* buffer, std::size_t size, fi_addr_t to,
                std::uint64_t tag) noexcept {
-  return send_inject(fid, buffer, size, 0, to, tag, kInjectFlags);
+  return send_piece(object_of<Ep>(fid), buffer, size, to,
+                    {tag, 0, kInjectFlags | kOpTagged, nullptr});
 }
 
 ssize_t senddata(struct fid_ep* fid, const void* buffer, std::size_t size, void*,
                  std::uint64_t data, fi_addr_t to, std::uint64_t tag, void* context) noexcept {
-  const struct iovec iov = piece(buffer, size);
-  return send_plain(fid, Pieces(&iov, 1), data, to, tag, kOpData, context);
+  auto& ep = object_of<Ep>(fid);
+  return send_piece(ep, buffer, size, to,
+                    {tag, data, ep.default_send | kOpTagged | kOpData, context});
 }
 
 ssize_t injectdata(struct fid_ep* fid, const void* buffer, std::size_t size, std::uint64_t data,
                    fi_addr_t to, std::uint64_t tag) noexcept {
-  return send_inject(fid, buffer, size, data, to, tag, kInjectFlags | kOpData);
+  return send_piece(object_of<Ep>(fid), buffer, size, to,
+                    {tag, data, kInjectFlags | kOpTagged | kOpData, nullptr});
 }
 
 }  // namespace

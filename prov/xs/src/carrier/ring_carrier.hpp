@@ -25,6 +25,7 @@ using ring::Claimed;
 using ring::Health;
 using ring::Kept;
 using ring::Peeked;
+using ring::Quick;
 
 class RingCarrier {
  public:

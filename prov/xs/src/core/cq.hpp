@@ -47,8 +47,8 @@ class CompletionQueue {
   void write(const Completion& completion) noexcept { push(completion, false); }
   // The same for who fills in every member by itself, where a copy would wait for what has just
   // been stored: null: use write(). Then commit(), before anything else.
-  Completion* claim() noexcept {
-    if (full() || !overflow_.empty()) [[unlikely]]
+  [[gnu::always_inline]] Completion* claim() noexcept {
+    if (full()) [[unlikely]]  // as it is while any wait beyond it
       return nullptr;
     Slot& slot = ring_[tail_ & (capacity_ - 1)];
     slot.is_error = false;

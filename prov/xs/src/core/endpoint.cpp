@@ -135,13 +135,6 @@ bool Endpoint::frame_received(stream::Session& session, const proto::FrameView& 
   }
 }
 
-Taken Endpoint::payload_received(stream::Session& session, const stream::PayloadHead& head,
-                                 Payload& payload) noexcept {
-  Peer& peer = *static_cast<Peer*>(session.owner);
-  return head.kind == Kind::kEager ? receiver_->eager_received(peer, head, payload)
-                                   : receiver_->data_received(peer, head, payload);
-}
-
 bool Endpoint::goodbye_received(Peer& peer) noexcept {
   sender_->goodbye_taken(peer);
   receiver_->peer_ended(peer, ECONNRESET);

@@ -62,6 +62,11 @@ class Endpoint final : private stream::Upper, private locality::Listener {
 
   const proto::Address& name() const noexcept { return streams_->name(); }
 
+  // The usual cases of the two below, for who includes core/quick.hpp. False: nothing has happened,
+  // and it is none. Only tagged operations without special flags.
+  bool send_quickly(util::Bytes payload, PeerAddress to, const SendPlan& plan) noexcept;
+  bool receive_quickly(std::span<std::byte> memory, PeerAddress from,
+                       const ReceivePlan& plan) noexcept;
   Status send(const SendOp& op) noexcept { return sender_->send(op); }
   Status receive(const ReceiveOp& op) noexcept { return receiver_->receive(op); }
   // Takes back an operation that has not begun: posted receives, sends that still wait for their
@@ -108,8 +113,14 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   explicit Endpoint(const EndpointParts& parts) noexcept;
 
   bool frame_received(stream::Session& session, const proto::FrameView& frame) noexcept override;
-  Taken payload_received(stream::Session& session, const stream::PayloadHead& head,
-                         Payload& payload) noexcept override;
+  Taken eager_received(stream::Session& session, proto::Envelope envelope, std::uint8_t flags,
+                       Payload& payload) noexcept override {
+    return receiver_->eager_received(*static_cast<Peer*>(session.owner), envelope, flags, payload);
+  }
+  Taken data_received(stream::Session& session, util::Bytes head,
+                      Payload& payload) noexcept override {
+    return receiver_->data_received(*static_cast<Peer*>(session.owner), head, payload);
+  }
   void frame_released(std::uint64_t cookie, int error) noexcept override;
   bool frame_left(std::uint64_t cookie) noexcept override;
   void session_opened(stream::Session& session) noexcept override;

@@ -31,6 +31,9 @@ class UserMemory {
       size_ += iov[i].iov_len;
     }
   }
+  explicit UserMemory(std::span<std::byte> piece) noexcept : size_(piece.size()), count_(1) {
+    iov_[0] = {piece.data(), piece.size()};
+  }
   static UserMemory of(void* at, std::size_t size) noexcept;
   // Total bytes; false if there are too many pieces or the sum overflows.
   static bool sum(std::span<const struct iovec> iov, std::size_t& total) noexcept {

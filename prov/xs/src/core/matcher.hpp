@@ -92,10 +92,17 @@ class Matcher {
         return message;
       }
     }
-    receive.number_ = next_number_++;
-    posted_.push_back(receive);
+    post_quickly(receive);
     if (posted_indexed_) index(receive);
     return nullptr;
+  }
+  /// Whether `post` would do no more than `post_quickly` does.
+  [[nodiscard]] bool takes_quickly() const noexcept {
+    return unexpected_.empty() && !posted_indexed_;
+  }
+  void post_quickly(PostedReceive& receive) noexcept {
+    receive.number_ = next_number_++;
+    posted_.push_back(receive);
   }
 
   /// The earliest posted receive that matches, which leaves the matcher; or nullptr.

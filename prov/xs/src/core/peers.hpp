@@ -21,6 +21,10 @@ class Peers {
     if (number < by_number_.size() && by_number_[number]) return by_number_[number];
     return resolve(number);
   }
+  // The same, or nullptr for one that has never been asked for.
+  Peer* known(PeerAddress number) const noexcept {
+    return number < by_number_.size() ? by_number_[number] : nullptr;
+  }
   // The peer with that home address, made now if need be; nullptr when memory is exhausted.
   Peer* at(const proto::Address& home) noexcept;
 

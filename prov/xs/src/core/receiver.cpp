@@ -76,29 +76,28 @@ void Receiver::finish(ReceiveRequest& receive, const Arrival& arrival, std::size
 }
 
 // The way of most messages, straight down: a tagged one that fits into the oldest receive.
-Taken Receiver::eager_received(Peer& peer, const PayloadHead& head, Payload& payload) noexcept {
-  const auto envelope = proto::decode_envelope(head.body);
-  if (!envelope) return Taken::kLie;
-  PostedReceive* const oldest = tagged_.peek_oldest({peer.source(), envelope->tag});
-  if (!(head.flags & proto::kTagged) || !oldest) [[unlikely]]
-    return take_otherwise(peer, *envelope, head.flags, payload);
+Taken Receiver::eager_received(Peer& peer, proto::Envelope envelope, std::uint8_t flags,
+                               Payload& payload) noexcept {
+  PostedReceive* const oldest = tagged_.peek_oldest({peer.source(), envelope.tag});
+  if (!(flags & proto::kTagged) || !oldest) [[unlikely]]
+    return take_otherwise(peer, envelope, flags, payload);
   auto& receive = static_cast<ReceiveRequest&>(*oldest);
+  const std::size_t size = payload.size();
   if (!receive.memory.fill_whole(payload)) [[unlikely]]
-    return take_otherwise(peer, *envelope, head.flags, payload);
+    return take_otherwise(peer, envelope, flags, payload);
   if (!payload.take()) return Taken::kVanished;
   tagged_.remove(receive);
-  const bool has_data = (head.flags & proto::kCqData) != 0;
-  if (!reporter_.received_whole(receive.flags, receive.context, payload.size(), envelope->tag,
-                                envelope->data, has_data, peer.number)) [[unlikely]]
-    report(receive, {&peer, envelope->tag, envelope->data, has_data, true}, payload.size(),
-           payload.size(), 0);
+  count_received(peer, size);
+  const bool has_data = (flags & proto::kCqData) != 0;
+  if (!reporter_.received_whole(receive.flags, receive.context, size, envelope.tag, envelope.data,
+                                has_data, peer.number)) [[unlikely]]
+    report(receive, {&peer, envelope.tag, envelope.data, has_data, true}, size, size, 0);
   requests_.drop(&receive);
-  count_received(peer, payload.size());
   return Taken::kYes;
 }
 
-Taken Receiver::take_otherwise(Peer& peer, const proto::Envelope& envelope, std::uint8_t flags,
-                               Payload& payload) noexcept {
+[[gnu::noinline]] Taken Receiver::take_otherwise(Peer& peer, proto::Envelope envelope,
+                                                 std::uint8_t flags, Payload& payload) noexcept {
   const Arrival arrival{&peer, envelope.tag, envelope.data, (flags & proto::kCqData) != 0,
                         (flags & proto::kTagged) != 0};
   const Taken taken = place_or_buffer(arrival, payload);

@@ -19,7 +19,6 @@ namespace xs::core {
 
 class Sender;
 using stream::Payload;
-using stream::PayloadHead;
 using stream::Taken;
 
 // A message from this endpoint to itself; op's memory is valid during the call only.
@@ -64,14 +63,17 @@ class Receiver {
   ~Receiver();
 
   Status receive(const ReceiveOp& op) noexcept;
+  bool receive_quickly(std::span<std::byte> memory, PeerAddress from,
+                       const ReceivePlan& plan) noexcept;
   bool cancel(void* context) noexcept;
   void set_min_multi_receive(std::size_t bytes) noexcept { min_multi_receive_ = bytes; }
   std::size_t min_multi_receive() const noexcept { return min_multi_receive_; }
 
   // Frames of a stream. False, kLie: the peer lies (or memory is exhausted: its session can't go
   // on). head: what stands before the payload.
-  Taken eager_received(Peer& peer, const PayloadHead& head, Payload& payload) noexcept;
-  Taken data_received(Peer& peer, const PayloadHead& head, Payload& payload) noexcept;
+  Taken eager_received(Peer& peer, proto::Envelope envelope, std::uint8_t flags,
+                       Payload& payload) noexcept;
+  Taken data_received(Peer& peer, util::Bytes head, Payload& payload) noexcept;
   bool rts_received(Peer& peer, const proto::FrameView& frame) noexcept;
   bool sent_received(Peer& peer, const proto::Sent& sent) noexcept;
   void bulk_let_go(ReceiveRequest& receive, std::size_t length, int error) noexcept;
@@ -114,7 +116,7 @@ class Receiver {
   bool floods(const Peer& peer) const noexcept;
   bool bury_announcement(Unexpected& message, const Peer& peer) noexcept;
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
-  Taken take_otherwise(Peer& peer, const proto::Envelope& envelope, std::uint8_t flags,
+  Taken take_otherwise(Peer& peer, proto::Envelope envelope, std::uint8_t flags,
                        Payload& payload) noexcept;
   Taken place_or_buffer(const Arrival& arrival, Payload& payload) noexcept;
   Taken place_part(ReceiveRequest& whole, const Arrival& arrival, Payload& payload) noexcept;

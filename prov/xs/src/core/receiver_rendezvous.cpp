@@ -134,8 +134,8 @@ void Receiver::say_fin(Peer& peer, std::uint64_t send_id, int status) noexcept {
   sender_.reply(peer, Kind::kFin, body);
 }
 
-Taken Receiver::data_received(Peer& peer, const PayloadHead& before, Payload& payload) noexcept {
-  const auto head = proto::decode_data(before.body);
+Taken Receiver::data_received(Peer& peer, util::Bytes before, Payload& payload) noexcept {
+  const auto head = proto::decode_data(before);
   if (!head) return Taken::kLie;
   ReceiveRequest* receive = ids_.find(head->receive_id);
   if (!receive) {

@@ -26,12 +26,24 @@ class Reporter {
     if (!(flags & kOpCompletion) || !sends_) return;
     Completion* const slot = sends_->claim();
     if (!slot) return sends_->write({.context = context, .flags = FI_SEND | kind(flags)});
-    slot->context = context;
-    slot->flags = FI_SEND | kind(flags);
-    slot->length = 0;
-    slot->buffer = nullptr;
-    slot->data = slot->tag = 0;
-    slot->source = kAnyPeer;
+    commit_sent(*slot, flags, context);
+  }
+
+  // The same in two steps. False: there is no room. slot: for commit_sent(), before anything else
+  // is reported; null: nobody wants to hear of it.
+  [[gnu::always_inline]] bool claim_sent(std::uint32_t flags, Completion*& slot) noexcept {
+    const bool wanted = (flags & kOpCompletion) != 0 && sends_;
+    slot = wanted ? sends_->claim() : nullptr;
+    return !wanted || slot;
+  }
+  [[gnu::always_inline]] void commit_sent(Completion& slot, std::uint32_t flags,
+                                          void* context) noexcept {
+    slot.context = context;
+    slot.flags = FI_SEND | kind(flags);
+    slot.length = 0;
+    slot.buffer = nullptr;
+    slot.data = slot.tag = 0;
+    slot.source = kAnyPeer;
     sends_->commit();
   }
 

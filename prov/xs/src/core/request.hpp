@@ -78,6 +78,7 @@ struct alignas(64) ReceiveRequest : PostedReceive, util::ListHook<> {
   // By hand: a generated one would clear all of it, which costs as much as the rest of a receive.
   ReceiveRequest() noexcept {}
   explicit ReceiveRequest(std::span<const struct iovec> iov) noexcept : memory(iov) {}
+  explicit ReceiveRequest(std::span<std::byte> piece) noexcept : memory(piece) {}
 
   std::uint32_t flags = 0;
   UserMemory memory;

@@ -27,6 +27,7 @@ class Sender {
   void set_receiver(Receiver& receiver) noexcept { receiver_ = &receiver; }
 
   Status send(const SendOp& op) noexcept;
+  bool send_quickly(util::Bytes payload, PeerAddress to, const SendPlan& plan) noexcept;
   // Takes back a send that still waits for its stream.
   bool cancel(void* context) noexcept;
 
@@ -91,10 +92,23 @@ class Sender {
   static void put_pieces_in_ring(stream::Session& session,
                                  std::span<const struct iovec> iov) noexcept;
   bool put_in_ring(Peer& peer, const Message& message) noexcept;
-  static std::uint8_t frame_flags(std::uint32_t op_flags) noexcept {
+  // Whether the peer has a ring for a message with these flags, and nothing waits before it.
+  static bool may_go_in_ring(const Peer& peer, std::uint32_t flags) noexcept {
+    return peer.session && peer.session->writes_ring() && peer.pending.empty() &&
+           !peer.session->goodbye_taken() && !waits_for_ack(flags);
+  }
+  static void count_in_ring(Peer& peer, std::size_t bytes) noexcept {
+    ++peer.ring.sent_messages;
+    peer.ring.sent_bytes += bytes;
+  }
+  static std::uint8_t frame_flags_without_ack(std::uint32_t op_flags) noexcept {
     std::uint8_t flags = 0;
     if (op_flags & kOpTagged) flags |= proto::kTagged;
     if (op_flags & kOpData) flags |= proto::kCqData;
+    return flags;
+  }
+  static std::uint8_t frame_flags(std::uint32_t op_flags) noexcept {
+    std::uint8_t flags = frame_flags_without_ack(op_flags);
     if (!waits_for_ack(op_flags)) return flags;
     flags |= proto::kAckNow;
     if (op_flags & kOpDeliveryComplete) flags |= proto::kDelivery;

@@ -21,8 +21,7 @@ using proto::Kind;
 }
 
 // From the user's memory into the ring, in one copy. False: not now.
-[[gnu::always_inline]] inline bool Sender::put_in_ring(Peer& peer,
-                                                       const Message& message) noexcept {
+bool Sender::put_in_ring(Peer& peer, const Message& message) noexcept {
   stream::Session& session = *peer.session;
   const std::size_t body = proto::kEnvelopeSize + message.length;
   if (!session.claim_in_ring(body)) return false;
@@ -32,18 +31,18 @@ using proto::Kind;
   else
     put_pieces_in_ring(session, message.iov);
   // The envelope, word by word: see configure.m4 on loads of what has just been stored.
-  session.commit_in_ring(Kind::kEager, frame_flags(message.flags), body, message.tag, message.data);
-  ++peer.ring.sent_messages;
-  peer.ring.sent_bytes += message.length;
+  if (session.commit_in_ring(Kind::kEager, frame_flags(message.flags), body, message.tag,
+                             message.data))
+    session.ring_bell();
+  count_in_ring(peer, message.length);
   return true;
 }
 
 // The way of most messages, straight down. False: nothing has happened, and it is none of those.
-[[gnu::always_inline]] inline bool Sender::send_in_ring(const SendOp& op) noexcept {
+inline bool Sender::send_in_ring(const SendOp& op) noexcept {
   std::size_t length = 0;
   Peer* const peer = peers_.of(op.to);
-  if (!peer || !peer->session || !peer->session->writes_ring() || !peer->pending.empty() ||
-      peer->session->goodbye_taken() || waits_for_ack(op.flags) || !reporter_.send_room(op.flags) ||
+  if (!peer || !may_go_in_ring(*peer, op.flags) || !reporter_.send_room(op.flags) ||
       !UserMemory::sum(op.iov, length) || !fits_eager(*peer, length) ||
       !put_in_ring(*peer, {op.iov, length, op.tag, op.data, op.flags}))
     return false;

@@ -54,6 +54,21 @@ struct SendOp {
   void* context;
 };
 
+// What the quick ways (core/quick.hpp) are asked for besides memory and peer. flags: kOpTagged, and
+// those that ask for no more than a completion or data.
+struct SendPlan {
+  std::uint64_t tag;
+  std::uint64_t data;
+  std::uint32_t flags;
+  void* context;
+};
+struct ReceivePlan {
+  std::uint64_t tag;
+  std::uint64_t ignore;
+  std::uint32_t flags;
+  void* context;
+};
+
 struct ReceiveOp {
   std::span<const struct iovec> iov;  // at most kIovLimit; copied
   PeerAddress from;                   // kAnyPeer: any

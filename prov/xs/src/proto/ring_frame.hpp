@@ -23,7 +23,8 @@ inline std::uint64_t pack(const RingHead& head) noexcept {
 }
 
 // nullopt: not a sequenced kind, unknown flags, or a body size that the kind has not.
-inline std::optional<RingHead> unpack_ring_head(std::uint64_t word, std::uint32_t body) noexcept {
+[[gnu::always_inline]] inline std::optional<RingHead> unpack_ring_head(
+    std::uint64_t word, std::uint32_t body) noexcept {
   // Of almost all: an eager message without anything unknown.
   constexpr std::uint64_t kChecked = 0xff | std::uint64_t{0xff & ~kAllFlags} << 8 | 0xffff0000;
   const bool eager = (word & kChecked) == static_cast<std::uint64_t>(Kind::kEager);

@@ -23,11 +23,13 @@ struct SharedMemory {
     std::atomic_ref(*word).store(value, order);
   }
   // Bytes of a frame, into the own region.
-  static void put(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+  [[gnu::always_inline]] static void put(std::byte* to, const std::byte* from,
+                                         std::size_t size) noexcept {
     util::copy(to, from, size);
   }
   // Bytes of a frame, out of the peer's region.
-  static void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+  [[gnu::always_inline]] static void copy(std::byte* to, const std::byte* from,
+                                          std::size_t size) noexcept {
     util::copy(to, from, size);
   }
   // What was copied was loaded before whatever is loaded from now on.

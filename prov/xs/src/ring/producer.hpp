@@ -21,6 +21,12 @@ enum class Claimed : std::uint8_t {
   kFailed,  // health() says why
 };
 
+enum class Quick : std::uint8_t {
+  kNo,
+  kPut,
+  kPutRing,  // and the peer's doorbell must be rung
+};
+
 // A frame as it stands in the ring: in two pieces if it runs over the end, else `rest` is empty.
 struct Kept {
   util::Bytes first;
@@ -49,7 +55,7 @@ class BasicProducer {
 
   // Room for a frame of `size` bytes, 1 to largest(). An older claim is forgotten. Nothing can be
   // seen of the frame before commit().
-  [[gnu::always_inline]] Claimed claim(std::size_t size) noexcept {
+  Claimed claim(std::size_t size) noexcept {
     const std::uint32_t cells = cells_of(size);
     if (health_ != Health::kFine || (cells >= free_ && !has_room_now(cells))) [[unlikely]] {
       return health_ == Health::kFine ? Claimed::kFull : Claimed::kFailed;
@@ -62,7 +68,7 @@ class BasicProducer {
   }
 
   // Writes into the claimed frame: offset + bytes.size() <= its size. Stores 3, ordered by commit.
-  void put(std::size_t offset, util::Bytes bytes) noexcept {
+  [[gnu::always_inline]] void put(std::size_t offset, util::Bytes bytes) noexcept {
     const std::size_t at = at_ * kCellSize + kStampSize + offset;
     // By itself, so that a size known to the compiler stays one.
     if (at + bytes.size() <= ring_bytes()) [[likely]]
@@ -74,31 +80,30 @@ class BasicProducer {
   template <class... Words>
   void put_words(Words... words) noexcept {
     static_assert(sizeof...(words) * sizeof(std::uint64_t) <= kCellSize - kStampSize);
-    std::byte* to = cells_ + at_ * kCellSize + kStampSize;
-    (put_word(std::exchange(to, to + sizeof(std::uint64_t)), words), ...);
+    put_all_words(cells_ + at_ * kCellSize + kStampSize, words...);
   }
 
   // Publishes the claimed frame, which has been written as a whole. True: the peer's doorbell must
   // be rung.
-  [[nodiscard, gnu::always_inline]] bool commit() noexcept {
+  [[nodiscard]] bool commit() noexcept { return publish(at_, claimed_, end_, size_); }
+
+  // claim(), put() and commit() of a frame that begins with these words, where nothing stands in
+  // the way: no look at what the peer has taken, nothing to clear, no end of the ring. kNo: nothing
+  // has happened, and the three may well do it.
+  template <class... Words>
+  [[gnu::always_inline]] Quick put_quickly(util::Bytes rest, Words... words) noexcept {
+    constexpr std::size_t kWords = sizeof...(words) * sizeof(std::uint64_t);
+    static_assert(kWords <= kCellSize - kStampSize);
+    const std::size_t size = kWords + rest.size();
+    const std::uint32_t cells = cells_of(size);
     const std::uint32_t here = at_;
-    const std::uint32_t cells = claimed_;
-    at_ = end_;
-    starts_[published_++ & mask_] = written_;
-    written_ += cells;
-    free_ -= cells;
-    cleared_ = cells < cleared_ ? cleared_ - cells : 0;
-    const std::uint64_t stamp =
-        Stamp{.number = static_cast<std::uint32_t>(published_), .size = size_, .tag = tag_}.word();
-    bool rings = false;
-    if (!peer_sleeps_) {
-      Memory::store(word_of(here), stamp, std::memory_order_release);  // store 1
-    } else {
-      Memory::store(word_of(here), stamp, std::memory_order_seq_cst);  // store 6
-      rings = rope_.pulls(health_);
-    }
-    if (cells <= kSmallFrame) clear_ahead();
-    return rings;
+    if (cells > cleared_ || here + cells >= cell_count_ || health_ != Health::kFine)
+      return Quick::kNo;
+    std::byte* const to = cells_ + here * kCellSize + kStampSize;
+    if (!rest.empty()) Memory::put(to + kWords, rest.data(), rest.size());
+    put_all_words(to, words...);
+    return publish(here, cells, here + cells, static_cast<std::uint32_t>(size)) ? Quick::kPutRing
+                                                                                : Quick::kPut;
   }
 
   // Looks how many frames the peer has taken (load 5). For who waits for acknowledged().
@@ -150,7 +155,11 @@ class BasicProducer {
   static constexpr std::uint32_t kSmallFrame = 4;  // cells
   static constexpr std::uint32_t kClearedAhead = 16;
 
-  static void put_word(std::byte* to, std::uint64_t word) noexcept {
+  template <class... Words>
+  [[gnu::always_inline]] static void put_all_words(std::byte* to, Words... words) noexcept {
+    (put_word(std::exchange(to, to + sizeof(std::uint64_t)), words), ...);
+  }
+  [[gnu::always_inline]] static void put_word(std::byte* to, std::uint64_t word) noexcept {
     std::array<std::byte, sizeof word> bytes;
     util::store(bytes.data(), word);
     Memory::put(to, bytes.data(), bytes.size());
@@ -182,18 +191,42 @@ class BasicProducer {
   std::size_t ring_bytes() const noexcept { return cell_count_ * kCellSize; }
   // Store 2: before the stamp of the frame that ends there, and so before the peer looks there. It
   // never sees old payload.
-  void clear(std::uint32_t cell) noexcept {
+  [[gnu::always_inline]] void clear(std::uint32_t cell) noexcept {
     Memory::store(word_of(cell), 0, std::memory_order_relaxed);
   }
+  // The frame in the cells from here to end has been written as a whole.
+  [[gnu::always_inline]] bool publish(std::uint32_t here, std::uint32_t cells, std::uint32_t end,
+                                      std::uint32_t size) noexcept {
+    const std::uint64_t number = published_ + 1;
+    starts_[published_ & mask_] = written_;
+    published_ = number;
+    at_ = end;
+    written_ += cells;
+    free_ -= cells;
+    const std::uint64_t stamp =
+        Stamp{.number = static_cast<std::uint32_t>(number), .size = size, .tag = tag_}.word();
+    bool rings = false;
+    if (!peer_sleeps_) {
+      Memory::store(word_of(here), stamp, std::memory_order_release);  // store 1
+    } else {
+      Memory::store(word_of(here), stamp, std::memory_order_seq_cst);  // store 6
+      rings = rope_.pulls(health_);
+    }
+    const std::uint32_t cleared = cells < cleared_ ? cleared_ - cells : 0;
+    cleared_ = cells <= kSmallFrame ? clear_ahead(end, cleared) : cleared;
+    return rings;
+  }
   // Keeps the store to a line that the peer may have off the way of the next message: it can take
-  // as long as that. Far from where the peer looks, or both would fight for the line.
-  void clear_ahead() noexcept {
+  // as long as that. Far from where the peer looks, or both would fight for the line. What stands
+  // cleared behind the next place `at` at last.
+  [[gnu::always_inline]] std::uint32_t clear_ahead(std::uint32_t at,
+                                                   std::uint32_t cleared) noexcept {
     const std::uint32_t most = std::min(ahead_, free_ - 1);  // and the next place itself
-    std::uint32_t cell = at_ + cleared_;
-    for (; cleared_ < most; ++cleared_) {
-      ++cell;
+    for (; cleared < most; ++cleared) {
+      const std::uint32_t cell = at + cleared + 1;
       clear(cell < cell_count_ ? cell : cell - cell_count_);
     }
+    return cleared;
   }
 
   bool has_room_now(std::uint32_t cells,

@@ -14,6 +14,7 @@
 namespace xs::stream {
 
 using carrier::Neighbour;
+using carrier::Quick;
 using carrier::RingCarrier;
 
 // What the endpoints of a domain share about rings.

@@ -12,7 +12,7 @@ namespace xs::stream {
 // it. Valid during the call that hands it up.
 class Payload {
  public:
-  explicit Payload(util::Bytes flat) noexcept : flat_(flat), size_(flat.size()) {}
+  explicit Payload(util::Bytes flat) noexcept : flat_(flat.data()), size_(flat.size()) {}
   // size bytes from that offset on of the frame that the consumer looks at.
   Payload(carrier::RingConsumer& ring, std::size_t offset, std::size_t size) noexcept
       : ring_(&ring), offset_(offset), size_(size) {}
@@ -24,7 +24,7 @@ class Payload {
     if (ring_)
       ring_->copy(offset_ + offset, static_cast<std::byte*>(to), size);
     else
-      util::copy(static_cast<std::byte*>(to), flat_.data() + offset, size);
+      util::copy(static_cast<std::byte*>(to), flat_ + offset, size);
   }
   // In private memory: take() can't say no.
   bool settled() const noexcept { return !ring_; }
@@ -34,7 +34,7 @@ class Payload {
 
  private:
   carrier::RingConsumer* ring_ = nullptr;
-  util::Bytes flat_;
+  const std::byte* flat_ = nullptr;
   std::size_t offset_ = 0;
   std::size_t size_;
 };

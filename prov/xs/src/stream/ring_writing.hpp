@@ -8,38 +8,49 @@
 namespace xs::stream {
 
 // Whether a frame with that body can be put now. Else somebody waits for room.
-[[gnu::always_inline]] inline bool Session::has_ring_room(std::size_t body) noexcept {
-  const bool next = cursor_ == tail_ && !path_.failed && tail_ - una_ < window_;
-  if (next && path_.ring->producer().claim(proto::kRingHeadSize + body) == carrier::Claimed::kOk)
-      [[likely]]
-    return true;
-  return find_ring_room(body);
+inline bool Session::has_ring_room(std::size_t body) noexcept {
+  return (writes_next() &&
+          path_.ring->producer().claim(proto::kRingHeadSize + body) == carrier::Claimed::kOk) ||
+         find_ring_room(body);
 }
 
-// Writes the head of the claimed frame, and words that follow it, and publishes it.
-template <class... Words>
-[[gnu::always_inline]] inline void Session::publish_in_ring(proto::Kind kind, std::uint8_t flags,
-                                                            std::uint64_t seq,
-                                                            Words... words) noexcept {
-  auto& producer = path_.ring->producer();
+[[gnu::always_inline]] inline std::uint64_t Session::ring_head(proto::Kind kind, std::uint8_t flags,
+                                                               std::uint64_t seq) const noexcept {
   const std::uint8_t asks = streams_.rts_only_ ? flags | proto::kRtsOnly : flags;
-  const proto::RingHead head{
-      .kind = kind, .flags = asks, .number = static_cast<std::uint32_t>(seq)};
-  producer.put_words(pack(head), words...);
-  if (producer.commit()) ring_bell();
+  return pack(
+      proto::RingHead{.kind = kind, .flags = asks, .number = static_cast<std::uint32_t>(seq)});
 }
 
-template <class... Words>
-[[gnu::always_inline]] inline void Session::commit_in_ring(proto::Kind kind, std::uint8_t flags,
-                                                           std::size_t body,
-                                                           Words... words) noexcept {
+// A frame has been put that was not made before.
+[[gnu::always_inline]] inline void Session::put_next(std::size_t body) noexcept {
   const util::Nanoseconds now = streams_.now();
   if (una_ == tail_) moved_at_ = now;
-  publish_in_ring(kind, flags, tail_, words...);
   cursor_ = highest_ = ++tail_;
   path_.ring_bytes += body;
   path_.used_at = now;
   streams_.due_at(now + streams_.limits_.quiet);
+}
+
+template <class... Words>
+inline bool Session::commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body,
+                                    Words... words) noexcept {
+  auto& producer = path_.ring->producer();
+  producer.put_words(ring_head(kind, flags, tail_), words...);
+  const bool rings = producer.commit();
+  put_next(body);
+  return rings;
+}
+
+[[gnu::always_inline]] inline carrier::Quick Session::put_quickly(proto::Kind kind,
+                                                                  std::uint8_t flags,
+                                                                  const proto::Envelope& envelope,
+                                                                  util::Bytes payload) noexcept {
+  using carrier::Quick;
+  if (!writes_ring_now() || !writes_next()) return Quick::kNo;
+  const Quick put = path_.ring->producer().put_quickly(payload, ring_head(kind, flags, tail_),
+                                                       envelope.tag, envelope.data);
+  if (put != Quick::kNo) put_next(proto::kEnvelopeSize + payload.size());
+  return put;
 }
 
 }  // namespace xs::stream

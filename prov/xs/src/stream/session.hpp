@@ -73,14 +73,12 @@ class Session {
   // ---- The same without a frame of its own, while a ring is written ----
   bool writes_ring() const noexcept { return path_.writes; }
   bool reads_ring() const noexcept { return path_.reads; }
-  // Inside Upper::frame_received and payload_received: the frame came by a ring.
+  // Inside Upper::frame_received, eager_received and data_received: the frame came by a ring.
   bool takes_from_ring() const noexcept { return path_.taking; }
   // True: put_in_ring() may fill a frame with a body of that size until commit_in_ring(), which
   // numbers and publishes it. False: as claim() with nullptr, or another path.
   // Who calls it includes stream/ring_writing.hpp.
-  [[gnu::always_inline]] bool claim_in_ring(std::size_t body) noexcept {
-    return path_.writes && !goodbye_sent_ && state_ == SessionState::kOpen && has_ring_room(body);
-  }
+  bool claim_in_ring(std::size_t body) noexcept { return writes_ring_now() && has_ring_room(body); }
   void put_in_ring(std::size_t offset, util::Bytes bytes) noexcept {
     path_.ring->producer().put(proto::kRingHeadSize + offset, bytes);
   }
@@ -89,10 +87,16 @@ class Session {
   bool read_payload(std::uint64_t address, std::span<const struct iovec> to) noexcept;
   // Whether the peer might do so with what we announce now.
   bool may_be_read() const noexcept { return path_.writes && path_.ring->peer_memory(); }
-  // words: with which the body begins, up to five; else they were put like the rest.
+  // words: with which the body begins, up to five; else they were put like the rest. True: when all
+  // is done, ring_bell() has to be called.
   template <class... Words>
-  void commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body,
-                      Words... words) noexcept;
+  [[nodiscard]] bool commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body,
+                                    Words... words) noexcept;
+  // All three at once, where nothing stands in the way. kNo: nothing has happened, and they may do
+  // it.
+  carrier::Quick put_quickly(proto::Kind kind, std::uint8_t flags, const proto::Envelope& envelope,
+                             util::Bytes payload) noexcept;
+  void ring_bell() noexcept;
   bool peer_wants_rts_only() const noexcept { return peer_rts_only_; }
   // Operations that wait for the peer although everything may be acknowledged: they keep PING
   // going.
@@ -275,14 +279,19 @@ class Session {
   bool say_leaving() noexcept;
   template <class Body>
   bool say_of_path(proto::Kind kind, const Body& body) noexcept;
-  bool has_ring_room(std::size_t body) noexcept;  // stream/ring_writing.hpp
+  bool writes_ring_now() const noexcept {
+    return path_.writes && !goodbye_sent_ && state_ == SessionState::kOpen;
+  }
   bool find_ring_room(std::size_t body) noexcept;
-  template <class... Words>
-  void publish_in_ring(proto::Kind kind, std::uint8_t flags, std::uint64_t seq,
-                       Words... words) noexcept;
+  bool has_ring_room(std::size_t body) noexcept;  // this and the next two: stream/ring_writing.hpp
+  std::uint64_t ring_head(proto::Kind kind, std::uint8_t flags, std::uint64_t seq) const noexcept;
+  void put_next(std::size_t body) noexcept;
+  // Nothing waits before the next frame, and the window has room for it.
+  bool writes_next() const noexcept {
+    return cursor_ == tail_ && !path_.failed && tail_ - una_ < window_;
+  }
   void pump_ring() noexcept;
   void stands_in_ring(FrameBuffer& frame) noexcept;
-  void ring_bell() noexcept;
   void found_in_ring(util::Nanoseconds now) noexcept;
   Taken hand_up(const proto::FrameView& frame) noexcept;
   bool take_ring_frame() noexcept;

@@ -85,8 +85,11 @@ Taken Session::hand_up(const proto::FrameView& frame) noexcept {
   const std::size_t head = proto::head_before_payload(frame.prefix.kind);
   if (head == 0) return streams_.upper_.frame_received(*this, frame) ? Taken::kYes : Taken::kLie;
   Payload payload(frame.body.subspan(head));
-  return streams_.upper_.payload_received(
-      *this, {frame.prefix.kind, frame.prefix.flags, frame.body.first(head)}, payload);
+  const util::Bytes before = frame.body.first(head);
+  if (frame.prefix.kind == Kind::kData)
+    return streams_.upper_.data_received(*this, before, payload);
+  return streams_.upper_.eager_received(*this, *proto::decode_envelope(before), frame.prefix.flags,
+                                        payload);
 }
 
 void Session::ping_received(const proto::FrameView& frame, const proto::Ping& ping,

@@ -62,7 +62,8 @@ void Session::pump_ring() noexcept {
     if (frame.tail)
       producer.put(kRingHeadSize + frame.body_size,
                    util::Bytes(static_cast<const std::byte*>(frame.tail), frame.tail_size));
-    publish_in_ring(frame.prefix.kind, frame.prefix.flags, cursor_);
+    producer.put_words(ring_head(frame.prefix.kind, frame.prefix.flags, cursor_));
+    if (producer.commit()) ring_bell();
     path_.ring_bytes += body;
     highest_ = std::max(highest_, ++cursor_);
     stands_in_ring(frame);
@@ -116,8 +117,13 @@ void Session::ring_bell() noexcept {
   Payload payload(path_.ring->consumer(), at, size - at);
   ++next_;
   path_.taking = true;
-  const Taken taken = streams_.upper_.payload_received(
-      *this, {head.kind, head.flags, util::Bytes(bytes + kRingHeadSize, before)}, payload);
+  const proto::Envelope envelope{util::load<std::uint64_t>(bytes + kRingHeadSize),
+                                 util::load<std::uint64_t>(bytes + kRingHeadSize + 8)};
+  Upper& upper = streams_.upper_;
+  const Taken taken =
+      head.kind == Kind::kEager
+          ? upper.eager_received(*this, envelope, head.flags, payload)
+          : upper.data_received(*this, util::Bytes(bytes + kRingHeadSize, before), payload);
   path_.taking = false;
   if (taken == Taken::kVanished) --next_;
   return taken;
@@ -156,7 +162,7 @@ Taken Session::hand_up_whole(const proto::RingHead& head, std::size_t size) noex
 }
 
 // Takes the frame that was found: P4. False: the ring is to be left, and nothing was taken of it.
-bool Session::take_ring_frame() noexcept {
+[[gnu::always_inline]] inline bool Session::take_ring_frame() noexcept {
   auto& consumer = path_.ring->consumer();
   const std::uint32_t size = consumer.size();
   alignas(8) std::array<std::byte, kHead> bytes;

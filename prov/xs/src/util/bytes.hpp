@@ -29,7 +29,8 @@ struct Sixteen {
 };
 
 // 17 to 64 bytes, which don't overlap.
-inline void copy_line(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+[[gnu::always_inline]] inline void copy_line(std::byte* to, const std::byte* from,
+                                             std::size_t size) noexcept {
   const auto first = load<Sixteen>(from);
   const auto last = load<Sixteen>(from + size - 16);
   if (size > 32) {
@@ -42,10 +43,14 @@ inline void copy_line(std::byte* to, const std::byte* from, std::size_t size) no
   store(to + size - 16, last);
 }
 
-// memcpy, without a call where the size is known to the compiler or turns out to be at most 64
-// bytes: two loads that overlap copy everything between half of a width and the whole.
-inline void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept {
-  if (__builtin_constant_p(size) || size > 64) {
+// The most that copy() copies without a call.
+inline constexpr std::size_t kCopiedInline = 64;
+
+// memcpy, without a call where the size is known to the compiler or turns out to be at most
+// kCopiedInline: two loads that overlap copy everything between half of a width and the whole.
+[[gnu::always_inline]] inline void copy(std::byte* to, const std::byte* from,
+                                        std::size_t size) noexcept {
+  if (__builtin_constant_p(size) || size > kCopiedInline) {
     std::memcpy(to, from, size);
   } else if (size > 16) {
     copy_line(to, from, size);

@@ -21,6 +21,12 @@ class Pool {
   template <class... Args>
   T* make(Args&&... args) noexcept {
     if (!free_ && !grow()) return nullptr;
+    return make_if_free(std::forward<Args>(args)...);
+  }
+  // The same, nullptr also when memory would have to be had first.
+  template <class... Args>
+  T* make_if_free(Args&&... args) noexcept {
+    if (!free_) return nullptr;
     Node* node = free_;
     free_ = node->next;
     ++live_;

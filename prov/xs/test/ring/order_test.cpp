@@ -197,8 +197,10 @@ class Weak {
 
   bool send() {
     const std::uint64_t number = producer_.published() + 1;
-    if (producer_.claim(size_of(number)) != Claimed::kOk) return false;
-    producer_.put(0, plausible(number, size_of(number), BasicRingPair<>::kEpoch));
+    const Payload frame = plausible(number, size_of(number), BasicRingPair<>::kEpoch);
+    if (number % 2 == 0 && put_quickly(producer_, frame) != Quick::kNo) return true;
+    if (producer_.claim(frame.size()) != Claimed::kOk) return false;
+    producer_.put(0, frame);
     EXPECT_FALSE(producer_.commit());
     return true;
   }

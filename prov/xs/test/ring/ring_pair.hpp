@@ -9,6 +9,14 @@
 
 namespace xs::ring::test {
 
+// Puts a frame at once, where the producer does that.
+template <class Producer>
+Quick put_quickly(Producer& producer, util::Bytes payload) {
+  if (payload.size() < sizeof(std::uint64_t)) return Quick::kNo;
+  return producer.put_quickly(payload.subspan(sizeof(std::uint64_t)),
+                              util::load<std::uint64_t>(payload.data()));
+}
+
 // A produces, B consumes. `ToA` and `ToB` are how either end touches memory.
 template <class ToA = SharedMemory, class ToB = SharedMemory>
 struct BasicRingPair {

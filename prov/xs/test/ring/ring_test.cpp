@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // What a ring does between honest sides.
+#include <algorithm>
+#include <random>
+
 #include "test/ring/ring_pair.hpp"
 
 namespace xs::ring::test {
@@ -63,6 +66,40 @@ TEST(Ring, AFrameThatIsNotReleasedIsFoundAgain) {
   EXPECT_TRUE(ring.consumer.stands());
   EXPECT_EQ(ring.consumer.peek(), Peeked::kFrame);
   EXPECT_EQ(ring.take(), pattern(5, 1));
+}
+
+// Where one ring is written in three steps and the other at once, as often as it lets itself, the
+// memory of both is the same, byte for byte, all the time.
+TEST(Ring, AtOnceIsAsInThreeSteps) {
+  for (const Terms sleeper : {Terms{}, Terms{.consumer_sleeps = true}}) {
+    RingPair steps(kPage, {}, sleeper);
+    RingPair at_once(kPage, {}, sleeper);
+    std::mt19937 random(5);
+    int quick = 0;
+    for (int i = 0; i < 20000; ++i) {
+      const Payload payload = pattern(1 + random() % 200, i);
+      const Quick put = put_quickly(at_once.producer, payload);
+      quick += put != Quick::kNo;
+      ASSERT_EQ(put != Quick::kNo || at_once.send(payload), steps.send(payload));
+      while (random() % 3 == 0) {
+        ASSERT_EQ(at_once.take(), steps.take());
+        if (random() % 2 == 0) steps.publish(), at_once.publish();
+      }
+      ASSERT_TRUE(std::ranges::equal(steps.memory_a.span(), at_once.memory_a.span())) << i;
+      ASSERT_EQ(steps.producer.acknowledged(), at_once.producer.acknowledged());
+    }
+    EXPECT_GT(quick, 5000);
+  }
+}
+
+TEST(Ring, AtOnceTellsOfTheDoorbell) {
+  RingPair ring(kPage, {}, {.consumer_sleeps = true});
+  ASSERT_TRUE(ring.send(pattern(8, 1)));
+  EXPECT_EQ(ring.take(), pattern(8, 1));
+  ring.publish();
+  ASSERT_TRUE(ring.consumer.arm());
+  EXPECT_EQ(put_quickly(ring.producer, pattern(40, 2)), Quick::kPutRing);
+  EXPECT_EQ(put_quickly(ring.producer, pattern(40, 3)), Quick::kPut);  // rung for already
 }
 
 // Every size at every cell of a small ring, so every way to run over its end.

@@ -40,7 +40,11 @@ class Traffic {
   void produce() {
     for (std::uint64_t number = 1; number <= kFrames;) {
       const Payload payload = plausible(number, size_of(number), RingPair::kEpoch);
-      if (ring_.producer.claim(payload.size()) == Claimed::kOk) {
+      const Quick put = number % 2 == 0 ? put_quickly(ring_.producer, payload) : Quick::kNo;
+      if (put != Quick::kNo) {
+        if (put == Quick::kPutRing) consumers_bell_.ring();
+        ++number;
+      } else if (ring_.producer.claim(payload.size()) == Claimed::kOk) {
         ring_.producer.put(0, payload);
         if (ring_.producer.commit()) consumers_bell_.ring();
         ++number;

@@ -2,6 +2,7 @@
 // What a simulated application does: sends, receives and everything beside, by dice.
 #include <algorithm>
 
+#include "core/quick.hpp"
 #include "sim/process.hpp"
 
 namespace xs::sim {
@@ -12,6 +13,29 @@ namespace {
 constexpr unsigned kIdShift = 16;  // wide tags: the message's number stands above
 constexpr std::uint64_t kIdBits = ~0ull << kIdShift;
 constexpr std::size_t kIdentified = 8;  // bytes that hold the number
+
+// As the C face does: the quick way where there is one.
+Status send_as_asked(core::Endpoint& endpoint, const core::SendOp& op) {
+  const bool one = op.iov.size() == 1 && (op.flags & core::kOpTagged);
+  const core::SendPlan plan{
+      .tag = op.tag, .data = op.data, .flags = op.flags, .context = op.context};
+  if (one &&
+      endpoint.send_quickly({static_cast<const std::byte*>(op.iov[0].iov_base), op.iov[0].iov_len},
+                            op.to, plan))
+    return Status::kOk;
+  return endpoint.send(op);
+}
+Status receive_as_asked(core::Endpoint& endpoint, const core::ReceiveOp& op) {
+  constexpr std::uint32_t kSpecial = core::kOpPeek | core::kOpClaim | core::kOpMultiReceive;
+  const bool one =
+      op.iov.size() == 1 && (op.flags & (core::kOpTagged | kSpecial)) == core::kOpTagged;
+  const core::ReceivePlan plan{
+      .tag = op.tag, .ignore = op.ignore, .flags = op.flags, .context = op.context};
+  if (one && endpoint.receive_quickly(
+                 {static_cast<std::byte*>(op.iov[0].iov_base), op.iov[0].iov_len}, op.from, plan))
+    return Status::kOk;
+  return endpoint.receive(op);
+}
 }  // namespace
 
 Process::Action& Process::add(Kind kind) {
@@ -95,7 +119,7 @@ bool Process::post_send(Action& action, unsigned to) {
                         .data = message.id,
                         .flags = action.flags,
                         .context = &action};
-  const Status status = endpoint_->send(op);
+  const Status status = send_as_asked(*endpoint_, op);
   if (status == Status::kAgain) return false;
   if (!numbers_[to]) {
     if (status != Status::kInvalid) judge_.fail("a send to a number of nobody is accepted");
@@ -147,18 +171,18 @@ bool Process::post(Action& action) {
   action.flags |= core::kOpCompletion;
   if (request.tagged) action.flags |= core::kOpTagged;
   if (action.kind == Kind::kMulti) action.flags |= core::kOpMultiReceive;
-  const core::ReceiveOp op{
-      .iov = action.buffer.iov(),
-      .from = request.from == Request::kAnyone ? core::kAnyPeer
-                                               : numbers_[request.from].value_or(core::kAnyPeer),
-      .tag = request.tag,
-      .ignore = request.ignore,
-      .flags = action.flags,
-      .context = &action};
+  const core::ReceiveOp op{.iov = action.buffer.iov(),
+                           .from = request.from == Request::kAnyone
+                                       ? core::kAnyPeer
+                                       : numbers_[request.from].value_or(core::kAnyPeer),
+                           .tag = request.tag,
+                           .ignore = request.ignore,
+                           .flags = action.flags,
+                           .context = &action};
   // Counted before: the answer may come within the call.
   action.request.post = ++posts_;
   open_.push_back(&action);
-  const Status status = endpoint_->receive(op);
+  const Status status = receive_as_asked(*endpoint_, op);
   if (status == Status::kOk) {
     judge_.trace("life %lu posts receive %lu: %zu bytes, from %d, %s %lx, ignore %lx, kind %d",
                  life_.number, posts_, action.buffer.size, static_cast<int>(request.from),
@@ -167,15 +191,14 @@ bool Process::post(Action& action) {
     return true;
   }
   open_.pop_back();
-  if (status != Status::kAgain)
-    judge_.fail("a receive is refused: %d", static_cast<int>(status));
+  if (status != Status::kAgain) judge_.fail("a receive is refused: %d", static_cast<int>(status));
   return false;
 }
 
 void Process::peek() {
   // What is thrown away unseen must at least be known.
-  const Kind kind = dice_.pick({Kind::kPeek, Kind::kPeekClaim,
-                                scenario_.labelled ? Kind::kPeekDiscard : Kind::kPeekClaim});
+  const Kind kind = dice_.pick(
+      {Kind::kPeek, Kind::kPeekClaim, scenario_.labelled ? Kind::kPeekDiscard : Kind::kPeekClaim});
   Action& action = add(kind);
   action.request = some_request(dice_.percent(75));
   action.flags = core::kOpPeek;
@@ -205,7 +228,8 @@ void Process::resolve_claim() {
 
 void Process::cancel_something() {
   if (open_.empty()) return;
-  Action& action = **std::next(open_.begin(), static_cast<std::ptrdiff_t>(dice_.below(open_.size())));
+  Action& action =
+      **std::next(open_.begin(), static_cast<std::ptrdiff_t>(dice_.below(open_.size())));
   const Status status = endpoint_->cancel(&action);
   if (status == Status::kOk) action.cancelled = true;
   judge_.trace("life %lu cancels %s: %s", life_.number,
@@ -235,7 +259,8 @@ void Process::drain_kind(bool tagged) {
     if (took_back_ && outstanding.certain == 0) return;
     Action& action = add(Kind::kReceive);
     action.request = {0, tagged, Request::kAnyone, 0, ~0ull};
-    action.buffer = around_.arena.take(std::max(outstanding.longest, kIdentified), dice_.between(1, 2), Use::kReceive);
+    action.buffer = around_.arena.take(std::max(outstanding.longest, kIdentified),
+                                       dice_.between(1, 2), Use::kReceive);
     if (post(action)) continue;
     around_.arena.retire(action.buffer);
     actions_.pop_back();

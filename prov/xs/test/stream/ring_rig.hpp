@@ -75,7 +75,7 @@ class RingTest : public testing::Test {
     const Frame body = eager(1, Frame(payload, std::byte{0x77}));
     if (session->claim_in_ring(body.size())) {
       session->put_in_ring(0, body);
-      session->commit_in_ring(Kind::kEager, proto::kTagged, body.size());
+      if (session->commit_in_ring(Kind::kEager, proto::kTagged, body.size())) session->ring_bell();
       return true;
     }
     FrameBuffer* const frame = session->claim(Kind::kEager, body.size());

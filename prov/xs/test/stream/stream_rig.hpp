@@ -26,10 +26,17 @@ struct Scribe final : Upper {
     if (on_frame) on_frame(session);
     return true;
   }
-  Taken payload_received(Session& session, const PayloadHead& head,
-                         Payload& payload) noexcept override {
+  Taken eager_received(Session& session, proto::Envelope envelope, std::uint8_t flags,
+                       Payload& payload) noexcept override {
+    std::array<std::byte, proto::kEnvelopeSize> body;
+    proto::encode(envelope, body.data());
+    return take(session, {{.kind = proto::Kind::kEager, .flags = flags}, body}, payload);
+  }
+  Taken data_received(Session& session, util::Bytes head, Payload& payload) noexcept override {
+    return take(session, {{.kind = proto::Kind::kData}, head}, payload);
+  }
+  Taken take(Session& session, const proto::FrameView& frame, Payload& payload) noexcept {
     if (!payload.take()) return Taken::kVanished;
-    const proto::FrameView frame{{.kind = head.kind, .flags = head.flags}, head.body};
     return frame_received(session, frame) ? Taken::kYes : Taken::kLie;
   }
   void card_changed(Session&) noexcept override { ++cards; }
