@@ -73,8 +73,8 @@ struct SendRequest : util::ListHook<> {
 enum class ReceiveState : std::uint8_t { kBulk, kStream };
 
 // A receive, from its posting to its completion; rendezvous keep it until the sender has let go
-// too. Aligned, so that most of them use as few cache lines as can be.
-struct alignas(64) ReceiveRequest : PostedReceive, util::ListHook<> {
+// too.
+struct ReceiveRequest : PostedReceive, util::ListHook<> {
   // By hand: a generated one would clear all of it, which costs as much as the rest of a receive.
   ReceiveRequest() noexcept {}
   explicit ReceiveRequest(std::span<const struct iovec> iov) noexcept : memory(iov) {}
