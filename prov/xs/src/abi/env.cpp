@@ -152,6 +152,11 @@ constexpr Variable kVariables[] = {
      "without an announcement (default: fabric)",
      [](Config& c, std::string_view v) { return set_xen_bell(c.locality.xen_bell, v); },
      "fabric or event"},
+    {"xen_pages",
+     "Pages that this process may share with processes in other domains of the same Xen (default: "
+     "its part of what the module xen_gntalloc lets all processes of this VM share)",
+     [](Config& c, std::string_view v) { return set_number(c.locality.xen_pages, v, 9, 1u << 20); },
+     "a number of pages from 9 to 1048576"},
     {"sim_host",
      "For tests: the simulated host that this process lives on, NAME or @FILE; processes on "
      "different "

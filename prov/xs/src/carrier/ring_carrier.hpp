@@ -16,6 +16,8 @@ namespace xs::carrier {
 
 // Our end of the acquaintance with a peer process: owned by whoever made it (locality).
 using Neighbour = hv::Link;
+using NeighbourState = hv::LinkState;
+using hv::Budget;
 
 using RingTerms = ring::Terms;
 using RingNonce = decltype(ring::Terms::nonce);

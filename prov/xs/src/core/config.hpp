@@ -40,7 +40,7 @@ struct Config {
   std::size_t ring_memory = 256u << 20;  // FI_XS_RING_MEMORY, bytes of all regions of a domain
   // FI_XS_DIRECT_READ, bytes: larger messages of neighbours are read out of their memory; 0: none.
   std::size_t direct_read = 12288;
-  locality::Options locality;  // FI_XS_XEN, FI_XS_XEN_BELL, FI_XS_SIM_HOST, docs/hv.md
+  locality::Options locality;  // FI_XS_XEN, ..._BELL, ..._PAGES, FI_XS_SIM_HOST, docs/hv.md
   std::string stats;  // FI_XS_STATS: path prefix of a per-process report written when an endpoint
                       // closes; empty: none
 };

@@ -21,6 +21,7 @@ class Both::Moves final : public Events {
   void pages_came(Link& link) noexcept override { events_.pages_came(link); }
   void rung(Link& link) noexcept override { events_.rung(link); }
   void lost(Link& link, Loss why) noexcept override { events_.lost(link, why); }
+  void budget_changed() noexcept override { events_.budget_changed(); }
   void moved() noexcept override { both_.near_->relocate(near_events_); }
 
  private:
@@ -32,6 +33,7 @@ class Both::Moves final : public Events {
     void pages_came(Link& link) noexcept override { moves_.pages_came(link); }
     void rung(Link& link) noexcept override { moves_.rung(link); }
     void lost(Link& link, Loss why) noexcept override { moves_.lost(link, why); }
+    void budget_changed() noexcept override { moves_.budget_changed(); }
     void moved() noexcept override {
       moves_.both_.take_card();
       moves_.events_.moved();

@@ -65,6 +65,16 @@ enum class Loss : std::uint8_t {
   kMoved,      // this process lives elsewhere now
 };
 
+// How much the links of one kind may share, where a machine has little of that and its processes
+// must divide it (docs/budgets.md). Pages; what a share costs beyond its own is counted.
+struct Budget {
+  std::size_t pages = 0;    // of this process; may become less than what stands
+  std::size_t in_use = 0;   // of shares that stand
+  std::size_t leaving = 0;  // of those: revoked, so their owners are about to give them back
+  std::size_t links = 0;    // open ones, among which they are divided
+  std::size_t left() const noexcept { return in_use < pages ? pages - in_use : 0; }
+};
+
 // Our end of the pair with one peer process. Destroying it parts from the peer. Must not outlive
 // its backend.
 class Link {
@@ -72,6 +82,11 @@ class Link {
   virtual ~Link() = default;
   virtual const Card& peer() const noexcept = 0;
   virtual LinkState state() const noexcept = 0;
+  // What shares over it are counted in, as long as the backend lives; null: nothing but memory
+  // bounds them. EAGAIN is said to whoever asks for more than is left.
+  virtual const Budget* budget() const noexcept { return nullptr; }
+  // Pages of the budget that a share of so many costs: no fewer.
+  virtual std::size_t cost(std::size_t pages) const noexcept { return pages; }
   // 1 to kMostPages pages. EAGAIN: later; EMSGSIZE; ENOTCONN; what the system lacks (logged).
   virtual util::Result<std::unique_ptr<Share>> share(std::size_t pages) noexcept = 0;
   // Once per offer. EAGAIN: its pages are not there (yet); EBADMSG: they don't prove it, and the
@@ -89,6 +104,8 @@ class Events {
   virtual void pages_came(Link& link) noexcept = 0;  // offers that map() put off: ask again
   virtual void rung(Link& link) noexcept = 0;
   virtual void lost(Link& link, Loss why) noexcept = 0;  // the last that is told of a link
+  // Links have another budget: who has shared more than that is to give some back.
+  virtual void budget_changed() noexcept = 0;
   // This process lives elsewhere, or the same place has lost its memory of it: card() is a new one,
   // and lost(kMoved) follows for every link.
   virtual void moved() noexcept = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -22,6 +23,7 @@ struct Options {
   std::string simulated_host;  // NAME or @FILE (docs/hv.md, Simulated hosts); empty: none
   XenUse xen = XenUse::kAuto;
   XenBellUse xen_bell = XenBellUse::kFabric;
+  std::size_t xen_pages = 0;  // that this process may grant to other domains; 0: its fair part
 };
 
 }  // namespace xs::hv

@@ -23,7 +23,7 @@ Result<std::unique_ptr<Xen>> open_xen(const Options& options, const Card& own,
   if (!options.simulated_host.empty()) return Error{ENODEV, "a simulated host is no Xen domain"};
   auto calls = open_xen_libraries();
   if (!calls) return calls.error();
-  return Xen::open(std::move(*calls), own, random, options.xen_bell);
+  return Xen::open(std::move(*calls), own, random, options.xen_bell, options.xen_pages);
 }
 
 }  // namespace

@@ -100,6 +100,10 @@ void Neighbours::lost(hv::Link& link, hv::Loss why) noexcept {
   part(process, why == hv::Loss::kMoved);
 }
 
+void Neighbours::budget_changed() noexcept {
+  for (Listener* listener : listeners_) listener->budget_changed();
+}
+
 void Neighbours::part(const Process& process, bool moved) noexcept {
   for (Listener* listener : listeners_) listener->neighbour_lost(process, moved);
   links_.erase(process);

@@ -40,6 +40,8 @@ class Listener {
   virtual void neighbour_shares(const Process& process) noexcept = 0;
   // The link is destroyed afterwards. moved: because we live elsewhere.
   virtual void neighbour_lost(const Process& process, bool moved) noexcept = 0;
+  // Links have another budget: rings beyond it are to be left.
+  virtual void budget_changed() noexcept = 0;
   // We live elsewhere, and every link is lost: card() is a new one.
   virtual void we_moved() noexcept = 0;
 
@@ -80,6 +82,7 @@ class Neighbours final : private hv::Events {
   void pages_came(hv::Link& link) noexcept override;
   void rung(hv::Link& link) noexcept override;
   void lost(hv::Link& link, hv::Loss why) noexcept override;
+  void budget_changed() noexcept override;
   void moved() noexcept override { moved_ = true; }
   void part(const Process& process, bool moved) noexcept;
 

@@ -23,7 +23,7 @@ const char* text_of(LeaveReason reason) noexcept {
     case LeaveReason::kGrow:
       return "a larger one follows";
     case LeaveReason::kBudget:
-      return "its memory is needed for others (FI_XS_RING_MEMORY)";
+      return "its memory is needed for others (FI_XS_RING_MEMORY, FI_XS_XEN_PAGES)";
     case LeaveReason::kTerms:
       return "from now on readers may sleep";
     case LeaveReason::kRefused:

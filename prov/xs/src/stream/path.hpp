@@ -13,6 +13,7 @@
 
 namespace xs::stream {
 
+using carrier::Budget;
 using carrier::Neighbour;
 using carrier::Quick;
 using carrier::RingCarrier;
@@ -122,12 +123,16 @@ struct Path {
   std::uint64_t patience = 64;        // needed after the next fault
   std::uint64_t ring_bytes = 0;       // moved by the present ring
   std::uint64_t grow_at = kNoGrowth;  // of them
-  bool grown = false;                 // or has failed to
+  bool grown = false;                 // or has failed to; without a budget
+  bool grows = false;                 // left for a larger one, which is to come
   std::size_t size = 0;               // bytes of the region to offer; 0: the first size
   std::uint32_t wished = 0;           // pages of the other side's region
   unsigned idle = 0;                  // visits without a frame
   util::Nanoseconds used_at = 0;      // when a frame last came or went through the ring, coarsely
   util::Nanoseconds since = 0;        // when frames began to leave by the path that they leave by
+  // For who decides which rings there is room for.
+  std::uint64_t counted = 0;  // frames by any path, either way, when they were counted last
+  std::uint64_t rate = 0;     // of them in the time before that
   PathCounters counters;
   bool warned = false;  // of a fault: once
 };

@@ -250,6 +250,7 @@ class Session {
 
   // Paths
   bool proposes() const noexcept;
+  void grow() noexcept;
   void put_off(bool fault) noexcept;
   carrier::RingTerms terms(std::uint64_t epoch) const noexcept;
   std::unique_ptr<RingCarrier> new_ring(std::uint64_t epoch) const noexcept;

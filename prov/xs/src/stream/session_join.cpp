@@ -76,6 +76,19 @@ void Session::consider_ring(util::Nanoseconds now) noexcept {
   offer_ring(now);
 }
 
+// Much has gone through it: a larger one would take less time. If there is no room for that now, it
+// is looked for again after as much.
+void Session::grow() noexcept {
+  const std::uint32_t pages = streams_.larger_ring(*this);
+  if (pages == 0) {
+    path_.grow_at = path_.ring_bytes + kGrowAfter * path_.ring->bytes();
+    return;
+  }
+  path_.size = pages * kPage;
+  path_.grown = true;
+  leave(LeaveReason::kGrow);
+}
+
 void Session::put_off(bool fault) noexcept {
   path_.fabric_frames = 0;
   path_.needed = fault ? path_.patience : kCalm;
@@ -97,10 +110,11 @@ std::unique_ptr<RingCarrier> Session::new_ring(std::uint64_t epoch) const noexce
       terms(epoch), streams_.rings_.limits.readable, streams_.rings_.in_use));
 }
 
-// Shares a region of ours within the budget. 0 or a positive errno.
+// Shares a region of ours within the budgets: of so many pages, or fewer. 0 or a positive errno.
 int Session::share_region(RingCarrier& ring, std::uint32_t pages) noexcept {
-  if (!streams_.make_ring_room(*this, pages * kPage)) return ENOSPC;
-  return ring.share(*path_.link, pages);
+  const std::uint32_t room = streams_.ring_room(*this, pages);
+  if (room == 0) return ENOSPC;
+  return ring.share(*path_.link, room);
 }
 
 // Steps 1: P1 holds since nothing is written yet.
@@ -111,11 +125,12 @@ void Session::offer_ring(util::Nanoseconds now) noexcept {
   const int error = ring ? share_region(*ring, pages) : ENOMEM;
   if (error != 0) {
     path_.grown = path_.size != 0;  // a small one is better than none
+    path_.grows = false;
     path_.size = 0;
     return put_off(error != EAGAIN && error != ENOSPC);
   }
   ++path_.epoch;
-  path_.wished = pages;
+  path_.wished = ring->pages();
   streams_.hurry();
   hold(std::move(ring), PathState::kOffered);
   repeat_path(now);
@@ -135,8 +150,9 @@ void Session::hold(std::unique_ptr<RingCarrier> ring, PathState state) noexcept 
   path_.failed = path_.unreadable = false;
   path_.ring_bytes = 0;
   path_.largest = path_.ring->largest_body() / 4;
-  const bool may_grow =
-      proposes() && !path_.grown && path_.ring->bytes() < streams_.rings_.limits.largest;
+  path_.used_at = streams_.now();
+  const bool may_grow = proposes() && (!path_.grown || path_.link->budget()) &&
+                        path_.ring->bytes() < streams_.rings_.limits.largest;
   path_.grow_at = may_grow ? kGrowAfter * path_.ring->bytes() : Path::kNoGrowth;
 }
 
@@ -231,6 +247,8 @@ LeaveReason Session::refused_ring(int error, bool told) noexcept {
   // No room in our budget, or among the shares of the link.
   if (error == ENOSPC || error == EAGAIN) return LeaveReason::kBudget;
   ++path_.counters.faults;
+  // Of what costs it the link, hv has.
+  if (path_.link && path_.link->state() == carrier::NeighbourState::kLost) path_.warned = true;
   if (!told && !std::exchange(path_.warned, true))
     log(Level::kWarn, "no ring with %s: %s; it stays on the fabric", home_.text().c_str(),
         strerror(error));

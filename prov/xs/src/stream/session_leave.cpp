@@ -56,6 +56,7 @@ bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcep
   path_.offer.reset();
   stop_writing(now);
   path_.ring->revoke();
+  path_.grows = reason == LeaveReason::kGrow;
   put_off(fault);
   if (!fault && reason != LeaveReason::kBudget) path_.needed = 1;
   return true;
@@ -113,6 +114,7 @@ void Session::left_received(const proto::Left& left, std::uint64_t ack,
     if (path_.state != PathState::kLeaving && !stop_using_ring(LeaveReason::kAsked, now)) return;
     acknowledged(ack, now);
     const auto reason = static_cast<LeaveReason>(left.reason);
+    path_.grows = path_.grows || reason == LeaveReason::kGrow;
     if (is_fault(reason) || reason == LeaveReason::kBudget) put_off(is_fault(reason));
     if (refused) say_left(left.epoch, false, LeaveReason::kAsked);
     finish_leaving(now);
@@ -198,9 +200,7 @@ util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
   if (!open()) return util::kNever;
   if (path_.wants_to_write) try_to_write(now);
   if (path_.state == PathState::kJoined && path_.ring_bytes >= path_.grow_at) {
-    path_.size = streams_.rings_.limits.largest;
-    path_.grown = true;
-    leave(LeaveReason::kGrow);
+    grow();
     if (!open()) return util::kNever;
   }
   consider_ring(now);

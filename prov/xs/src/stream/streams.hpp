@@ -80,6 +80,8 @@ class Streams final : private carrier::CarrierEvents {
   // Where our process lives, for greetings from now on; and to tell the peers that we have now.
   void set_card(const proto::NeighbourCard& card) noexcept { card_ = card; }
   void tell_card() noexcept;
+  // hv has another budget: rings beyond it are left.
+  void keep_budget() noexcept;
 
   // Takes what arrived, sends what is due. True if anything happened.
   bool progress() noexcept;
@@ -148,7 +150,15 @@ class Streams final : private carrier::CarrierEvents {
   bool rekey(Session& session, std::uint64_t receive_token) noexcept;
   void list_due(Session& session) noexcept;
   void list_reader(Session& session) noexcept;
+  // Room for rings: stream/streams_room.cpp
+  std::uint32_t ring_room(const Session& session, std::uint32_t wanted) noexcept;
+  std::uint32_t larger_ring(const Session& session) noexcept;
   bool make_ring_room(const Session& session, std::size_t bytes) noexcept;
+  void vacate(const Session& asking, const Budget& budget) noexcept;
+  Session* longest_unused(const Session& asking, const Budget* of) noexcept;
+  Session* least_used(const Session& asking, const Budget& of) noexcept;
+  Session* too_large(const Budget& of) noexcept;
+  void count_frames() noexcept;
   void list_owing(Session& session) noexcept;
   void list_lent(Session& session) noexcept;
   // A peer will answer over the fabric, soon if it can: for some passes that is looked at beside
@@ -212,6 +222,8 @@ class Streams final : private carrier::CarrierEvents {
   util::Nanoseconds now_ = 0;
   util::Nanoseconds tick_at_ = 0;
   util::Nanoseconds lent_until_ = 0;
+  util::Nanoseconds counted_at_ = 0;  // the frames of every session
+  util::Nanoseconds vacated_at_ = 0;  // a ring, for another one
   std::uint64_t bulk_tag_ = 0;
   StreamCounters counters_;
   std::unique_ptr<carrier::FabricCarrier> carrier_;  // last: its end lets go of frames

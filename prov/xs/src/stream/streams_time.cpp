@@ -127,21 +127,6 @@ void Streams::run_due() noexcept {
   due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
-// The sessions whose rings were not used for a while leave them, the longest unused first. Their
-// regions go when their peers have answered, so it may still be too little now.
-bool Streams::make_ring_room(const Session& session, std::size_t bytes) noexcept {
-  constexpr util::Nanoseconds kUnused = util::kSecond;
-  if (rings_.in_use + bytes <= rings_.limits.memory) return true;
-  Session* oldest = nullptr;
-  readers_.for_each([&](Session& each) {
-    const bool unused =
-        each.path_.reads && &each != &session && now_ - each.path_.used_at >= kUnused;
-    if (unused && (!oldest || each.path_.used_at < oldest->path_.used_at)) oldest = &each;
-  });
-  if (oldest) oldest->leave(LeaveReason::kBudget);
-  return rings_.in_use + bytes <= rings_.limits.memory;
-}
-
 void Streams::tell_card() noexcept {
   for (auto& [token, session] : sessions_) session->card_changed(now_);
 }

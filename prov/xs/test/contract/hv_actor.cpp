@@ -118,6 +118,7 @@ std::string HvActor::obey(const std::string& line) {
   return about_pair(verb, words);
 }
 
+// budget P N: pages, in use, on their way back, cost of N; or none
 // state P | news P | ring P | leave P | leave_when_lost P | share P PAGES | map P OFFER
 std::string HvActor::about_pair(const std::string& verb, std::istream& words) {
   Pair& pair = pairs_.at(next<std::size_t>(words));
@@ -137,6 +138,7 @@ std::string HvActor::about_pair(const std::string& verb, std::istream& words) {
   }
   if (verb == "state") return std::to_string(static_cast<int>(pair.link->state()));
   if (verb == "ring") return std::to_string(static_cast<int>(pair.link->ring()));
+  if (verb == "budget") return budget(*pair.link, words);
   if (verb == "share") return share(pair, words);
   if (verb == "map") return map(pair, words);
   return "no such command";
@@ -179,6 +181,15 @@ std::string HvActor::meet(std::istream& words) {
   pairs_.emplace_back().link = std::move(*met);
   pairs_.back().met_after = moves_;
   return "0 " + std::to_string(pairs_.size() - 1);
+}
+
+std::string HvActor::budget(const hv::Link& link, std::istream& words) {
+  const hv::Budget* const budget = link.budget();
+  if (!budget) return "none";
+  std::ostringstream out;
+  out << budget->pages << ' ' << budget->in_use << ' ' << budget->leaving << ' '
+      << link.cost(next<std::size_t>(words));
+  return out.str();
 }
 
 std::string HvActor::share(Pair& pair, std::istream& words) {

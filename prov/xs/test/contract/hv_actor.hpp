@@ -30,12 +30,14 @@ class HvActor final : hv::Events {
   void pages_came(hv::Link& link) noexcept override { ++of(link).pages; }
   void rung(hv::Link& link) noexcept override { ++of(link).rung; }
   void lost(hv::Link& link, hv::Loss why) noexcept override;
+  void budget_changed() noexcept override {}
   void moved() noexcept override { ++moves_; }
   Pair& of(const hv::Link& link) noexcept;
 
   std::string about_pair(const std::string& verb, std::istream& words);
   std::string about_memory(const std::string& verb, std::istream& words);
   std::string meet(std::istream& words);
+  static std::string budget(const hv::Link& link, std::istream& words);
   std::string share(Pair& pair, std::istream& words);
   std::string map(Pair& pair, std::istream& words);
   std::string counters() const;

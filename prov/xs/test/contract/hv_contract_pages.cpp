@@ -174,6 +174,29 @@ TEST_P(HvContract, SharesHaveSizesAndNumbers) {
 }
 
 // A busy process reads nothing for hours: its peers neither block nor pile anything up.
+// Where pages are divided: what stands is counted, and no more is shared than is left.
+TEST_P(HvContract, ABudgetIsKept) {
+  HvParty& a = party();
+  const HvPair pair = introduce(a, party());
+  const auto before = a.budget(pair.a, 20);
+  if (!before) GTEST_SKIP() << "memory alone bounds it";
+  ASSERT_GE(before->pages, before->cost);
+  EXPECT_GE(before->cost, 20u);
+  EXPECT_EQ(a.share(pair.a, before->pages - before->in_use + 1).error, EAGAIN);
+  EXPECT_EQ(a.budget(pair.a, 20)->in_use, before->in_use);
+  const auto share = a.share(pair.a, 20);
+  ASSERT_EQ(share.error, 0);
+  EXPECT_EQ(a.budget(pair.a, 20)->in_use, before->in_use + before->cost);
+  EXPECT_EQ(a.budget(pair.a, 20)->leaving, before->leaving);
+  a.revoke(share.share);
+  a.revoke(share.share);
+  EXPECT_EQ(a.budget(pair.a, 20)->leaving, before->leaving + before->cost);
+  EXPECT_EQ(a.budget(pair.a, 20)->in_use, before->in_use + before->cost);
+  a.unshare(share.share);
+  EXPECT_EQ(a.budget(pair.a, 20)->in_use, before->in_use);
+  EXPECT_EQ(a.budget(pair.a, 20)->leaving, before->leaving);
+}
+
 TEST_P(HvContract, APeerThatDoesNotLookCostsNothing) {
   HvParty& a = party();
   HvParty& b = party();

@@ -47,6 +47,7 @@ struct Party final : hv::Events {
   void pages_came(hv::Link&) noexcept override { ++pages; }
   void rung(hv::Link&) noexcept override { ++rings; }
   void lost(hv::Link&, Loss why) noexcept override { losses.push_back(why); }
+  void budget_changed() noexcept override {}
   void moved() noexcept override {
     EXPECT_TRUE(losses.empty()) << "first moved, then lost";
     ++moves;

@@ -122,6 +122,14 @@ HvParty::Shared HvParty::share(unsigned pair, std::size_t pages) {
   return out;
 }
 
+std::optional<HvParty::Budget> HvParty::budget(unsigned pair, std::size_t pages) {
+  const std::string answer = ask("budget " + std::to_string(pair) + ' ' + std::to_string(pages));
+  if (answer == "none") return std::nullopt;
+  Budget out;
+  parse(answer, out.pages, out.in_use, out.leaving, out.cost);
+  return out;
+}
+
 HvParty::Numbered HvParty::map(unsigned pair, const std::string& offer) {
   Numbered out{};
   parse(ask("map " + std::to_string(pair) + ' ' + offer), out.error, out.number);

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "contract/hv_actor.hpp"
@@ -32,6 +33,10 @@ class HvParty {
     hv::Loss why;
   };
 
+  struct Budget {
+    std::size_t pages = 0, in_use = 0, leaving = 0, cost = 0;  // of a share
+  };
+
   std::string card() { return ask("card"); }
   bool progress() { return ask("progress") == "1"; }
   bool readable(int milliseconds) { return ask("readable " + std::to_string(milliseconds)) == "1"; }
@@ -41,6 +46,8 @@ class HvParty {
   hv::Rang ring(unsigned pair);
   void leave(unsigned pair) { ask("leave " + std::to_string(pair)); }
   Shared share(unsigned pair, std::size_t pages);
+  // What that link's shares are counted in, and what one of so many pages would cost.
+  std::optional<Budget> budget(unsigned pair, std::size_t pages);
   Numbered map(unsigned pair, const std::string& offer);
   void put(unsigned share, std::size_t at, const std::string& hex);
   std::string get(unsigned mapping, std::size_t at, std::size_t size);

@@ -259,6 +259,7 @@ class Leaver final : public hv::Events {
   void pages_came(hv::Link&) noexcept override {}
   void rung(hv::Link&) noexcept override {}
   void lost(hv::Link&, Loss) noexcept override { ++losses; }
+  void budget_changed() noexcept override {}
   void moved() noexcept override { on_move(); }
   std::function<void()> on_move;
   unsigned losses = 0;

@@ -34,8 +34,9 @@ struct Ear final : Listener {
     lost_by_move += moved;
     last = process;
   }
+  void budget_changed() noexcept override { ++budgets; }
   void we_moved() noexcept override { ++moves; }
-  unsigned opened = 0, shares = 0, lost = 0, lost_by_move = 0, moves = 0;
+  unsigned opened = 0, shares = 0, lost = 0, lost_by_move = 0, moves = 0, budgets = 0;
   Process last;
   hv::Link* newest = nullptr;
 };

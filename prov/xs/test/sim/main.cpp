@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
-//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings] [--wakeful]
+//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings | --tight] [--wakeful]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
-//   xs-sim --seed N [--trace] [--fine | --no-rings] [--wakeful]
+//   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--wakeful]
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
-// another run then in another build. --wakeful: who would sleep looks now and then instead.
+// another run then in another build. --wakeful: who would sleep looks now and then instead. --tight:
+// what may be shared is little, and changes.
+//   xs-sim --guests
+//       64 processes in 4 virtual machines (sim/guests.hpp)
 //
 // A failing seed is printed with its reason. Some hundred seeds fail if what rings are to be tested
 // by did not happen. The last line is `N passed, N failed`.
@@ -18,6 +21,7 @@
 #include <string_view>
 
 #include "regress/sim/seeds.hpp"
+#include "sim/guests.hpp"
 #include "sim/world.hpp"
 
 namespace {
@@ -31,13 +35,16 @@ struct Options {
   std::uint64_t seeds = 0;
   std::uint64_t from = 1;
   bool stop = false;
+  bool guests = false;
   Mode mode;
 };
 
 bool flag_of(std::string_view word, Options& options) {
   if (word == "--trace") return options.mode.tracing = true;
   if (word == "--stop") return options.stop = true;
+  if (word == "--guests") return options.guests = true;
   if (word == "--fine") return options.mode.fine = true;
+  if (word == "--tight") return options.mode.tight = true;
   if (word == "--wakeful") return options.mode.wakeful = true;
   if (word != "--no-rings") return false;
   options.mode.rings = false;
@@ -60,7 +67,7 @@ std::optional<Options> options_of(int count, char** words) {
     else
       return std::nullopt;
   }
-  if (!options.seed && options.seeds == 0) return std::nullopt;
+  if (!options.seed && options.seeds == 0 && !options.guests) return std::nullopt;
   return options;
 }
 
@@ -110,6 +117,19 @@ class Runs {
   std::uint64_t failed_ = 0;
 };
 
+// With what a VM may grant by default, and with half of it.
+int run_guests() {
+  int passed = 0, failed = 0;
+  for (const std::size_t limit : {1024u, 512u}) {
+    std::printf("%zu pages a VM\n", limit);
+    const std::string reason = xs::sim::Guests(limit).run();
+    if (!reason.empty()) std::printf("something is wrong: %s\n", reason.c_str());
+    ++(reason.empty() ? passed : failed);
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed > 0;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -117,15 +137,17 @@ int main(int count, char** words) {
   if (!options) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings] [--wakeful]\n");
+                 " [--fine | --no-rings | --tight] [--wakeful] | --guests\n");
     return 2;
   }
+  if (options->guests) return run_guests();
   Runs runs(options->mode, options->stop);
   if (options->seed) {
     runs.run(*options->seed, options->mode.rings, options->mode.wakeful);
     return runs.report();
   }
-  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed, each.rings, !each.sleepers);
+  for (const auto& each : xs::sim::kRegressionSeeds)
+    runs.run(each.seed, each.rings, !each.sleepers);
   for (std::uint64_t i = 0; i < options->seeds; ++i)
     runs.run(options->from + i, options->mode.rings, options->mode.wakeful);
   return runs.report();

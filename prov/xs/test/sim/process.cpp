@@ -12,8 +12,9 @@ constexpr Nanoseconds kShortestPause = 1'000;
 constexpr Nanoseconds kPause = 200'000;  // between looks of an idle process, at first
 constexpr Nanoseconds kLongestPause = 20 * util::kMillisecond;
 constexpr std::size_t kLanes = 4;
-constexpr std::size_t kControlFrames = 16;            // per session
-constexpr unsigned kSoonIdle = 200;                   // looks
+constexpr std::size_t kControlFrames = 16;  // per session
+constexpr unsigned kSoonIdle = 200;         // looks
+constexpr std::uint64_t kMostPages = 60;
 constexpr unsigned kSleepy = 20;                      // looks
 constexpr Nanoseconds kPatience = 3 * util::kSecond;  // for messages that may not come
 }  // namespace
@@ -71,6 +72,7 @@ void Process::open_neighbours() {
                    .sleeps = member.sleep == Sleep::kAlways};
   auto backend = std::make_unique<FakeHv>(around_.machine, id_, *member.place);
   hv_ = backend.get();
+  if (scenario_.tight) hv_->set_budget(around_.machine.dice().below(kMostPages));
   neighbours_ = std::make_unique<locality::Neighbours>(std::move(backend));
 }
 
@@ -279,6 +281,10 @@ void Process::check_memory() {
   const std::size_t shared = hv_ ? around_.machine.held_by(hv_->number()).shared_bytes : 0;
   if (shared > rings_.limits.memory)
     judge_.fail("member %u shares %zu bytes, more than %zu", member_, shared, rings_.limits.memory);
+  const hv::Budget* const budget = hv_ ? hv_->budget().get() : nullptr;
+  if (budget && hv_->knows_budget() && budget->in_use - budget->leaving > budget->pages)
+    judge_.fail("member %u has %zu pages, %zu of them on their way back, more than %zu", member_,
+                budget->in_use, budget->leaving, budget->pages);
 }
 
 }  // namespace xs::sim

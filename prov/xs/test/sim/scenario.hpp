@@ -50,6 +50,7 @@ struct Scenario {
   bool wide_tags;           // tags carry the message's number above kClassBits
   util::Nanoseconds limit;  // after the storm everything must have ended by then
   bool wakeful = false;     // who would sleep looks now and then instead
+  bool tight = false;       // pages are few, and divided by budgets
   bool fine = false;        // others may come between any two instructions of who falls asleep
 };
 

@@ -47,7 +47,16 @@ void World::hurt_mapping() {
                    mode_.fine ? static_cast<unsigned>(ring_dice_.below(kMostLater)) : 0);
 }
 
+// Others come or go.
+void World::tighten(FakeHv& place) {
+  constexpr std::uint64_t kMostPages = 60;
+  const std::size_t pages = ring_dice_.below(kMostPages);
+  judge_.trace("%u may share %zu pages", place.number(), pages);
+  place.set_budget(pages);
+}
+
 void World::hurt_place(FakeHv& place) {
+  if (mode_.tight && ring_dice_.percent(50)) return tighten(place);
   const auto until = network_.now() + ring_dice_.between(1, 100) * kMillisecond;
   switch (ring_dice_.below(9)) {
     case 0:

@@ -38,6 +38,7 @@ World::World(std::uint64_t seed, const Mode& mode)
   scenario_.wakeful = mode.wakeful;
   if (mode.wakeful) network_.habits().late_percent = 0;  // older than that
   scenario_.fine = mode.fine;
+  scenario_.tight = mode.tight;
   if (scenario_.ring_events > 0)
     next_ring_event_ =
         began_ + ring_dice_.below(scenario_.stormy / (scenario_.ring_events + 1) + 1);

@@ -38,6 +38,7 @@ struct Mode {
   bool tracing = false;
   bool rings = true;     // else nobody shares memory
   bool wakeful = false;  // who would sleep looks now and then instead
+  bool tight = false;    // pages are few, and divided by budgets
   bool fine = false;     // memory may be lost between any two instructions: no other build's run
 };
 
@@ -80,6 +81,7 @@ class World final : private NetworkObserver, private FakeHypervisor::Observer, p
   void hurt_place(FakeHv& place);
   void hurt_mapping();
   void move_process(FakeHv& place);
+  void tighten(FakeHv& place);
   Process& some_process() { return *processes_[dice_.below(processes_.size())]; }
 
   Mode mode_;

@@ -33,17 +33,36 @@ class Standing {
 
 class ScriptedShare final : public hv::Share {
  public:
+  // budget: may be null; its cost is counted there.
   ScriptedShare(std::size_t& count, unsigned& revoked, std::shared_ptr<Pages> pages,
-                const hv::Offer& name) noexcept
-      : standing_(count, std::move(pages)), revoked_(revoked), name_(name) {}
+                const hv::Offer& name, hv::Budget* budget, std::size_t cost) noexcept
+      : standing_(count, std::move(pages)),
+        revoked_(revoked),
+        name_(name),
+        budget_(budget),
+        cost_(cost) {
+    if (budget_) budget_->in_use += cost_;
+  }
+  ~ScriptedShare() override {
+    if (!budget_) return;
+    budget_->in_use -= cost_;
+    if (leaving_) budget_->leaving -= cost_;
+  }
   std::span<std::byte> bytes() noexcept override { return standing_.span(); }
   const hv::Offer& offer() const noexcept override { return name_; }
-  void revoke() noexcept override { ++revoked_; }
+  void revoke() noexcept override {
+    ++revoked_;
+    if (budget_ && !leaving_) budget_->leaving += cost_;
+    leaving_ = true;
+  }
 
  private:
   Standing standing_;
   unsigned& revoked_;
   hv::Offer name_;
+  hv::Budget* budget_;
+  std::size_t cost_;
+  bool leaving_ = false;
 };
 
 class ScriptedMapping final : public hv::Mapping {
@@ -60,13 +79,17 @@ class ScriptedLink final : public hv::Link {
  public:
   const hv::Card& peer() const noexcept override { return card; }
   hv::LinkState state() const noexcept override { return hv::LinkState::kOpen; }
+  const hv::Budget* budget() const noexcept override { return limited; }
+  // A page more for a list, from 4 on.
+  std::size_t cost(std::size_t pages) const noexcept override { return pages + (pages >= 4); }
   util::Result<std::unique_ptr<hv::Share>> share(std::size_t pages) noexcept override {
     if (share_error != 0) return util::Error{share_error, "as scripted"};
     newest = std::make_shared<Pages>(pages * hv::kPageSize - hv::kHeadSize);
     newest->fill(std::byte{0});
     hv::Offer name{};
     util::store(name.data(), ++shared);
-    return std::unique_ptr<hv::Share>(new ScriptedShare(shares, revoked, newest, name));
+    return std::unique_ptr<hv::Share>(
+        new ScriptedShare(shares, revoked, newest, name, limited, cost(pages)));
   }
   util::Result<std::unique_ptr<hv::Mapping>> map(const hv::Offer& offer) noexcept override {
     if (map_error != 0) return util::Error{map_error, "as scripted"};
@@ -74,14 +97,14 @@ class ScriptedLink final : public hv::Link {
     if (found == theirs.end()) return util::Error{EAGAIN, "these pages are not there"};
     auto pages = found->second;
     theirs.erase(found);
-    return std::unique_ptr<hv::Mapping>(
-        new ScriptedMapping(mappings, std::move(pages)));
+    return std::unique_ptr<hv::Mapping>(new ScriptedMapping(mappings, std::move(pages)));
   }
   hv::Rang ring() noexcept override {
     ++rung;
     return hv::Rang::kRung;
   }
 
+  hv::Budget* limited = nullptr;                       // of this link and others
   int share_error = 0;                                 // to every share()
   int map_error = 0;                                   // to every map()
   std::map<hv::Offer, std::shared_ptr<Pages>> theirs;  // that the peer has shared

@@ -22,6 +22,8 @@ class XenCalls {
   // One page. The kernel clears its byte at `offset` when this process ends, however it does.
   virtual util::Result<std::byte*> share_life(std::uint32_t domain, std::uint32_t& reference,
                                               std::uint32_t offset) noexcept = 0;
+  // How many pages the processes of this VM may share at a time, all together.
+  virtual std::size_t limit() noexcept = 0;
   virtual void unshare(std::byte* begin, std::size_t pages) noexcept = 0;
   // Another domain's pages, in one piece, without write permission. All of them or none.
   virtual util::Result<const std::byte*> map(

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -147,6 +148,7 @@ class Libraries final : public XenCalls {
                            std::span<std::uint32_t> references) noexcept override;
   Result<std::byte*> share_life(std::uint32_t domain, std::uint32_t& reference,
                                 std::uint32_t offset) noexcept override;
+  std::size_t limit() noexcept override;
   void unshare(std::byte* begin, std::size_t pages) noexcept override;
   Result<const std::byte*> map(std::uint32_t domain,
                                std::span<const std::uint32_t> references) noexcept override;
@@ -230,6 +232,18 @@ Result<std::byte*> Libraries::share_life(std::uint32_t domain, std::uint32_t& re
   if (!begin) return Error{errno, "no page can be granted"};
   keep_from_children(begin, 1);
   return static_cast<std::byte*>(begin);
+}
+
+// Root may change it at any time.
+std::size_t Libraries::limit() noexcept {
+  constexpr std::size_t kDefault = 1024;
+  const UniqueFd file(::open("/sys/module/xen_gntalloc/parameters/limit", O_RDONLY | O_CLOEXEC));
+  std::array<char, 24> text{};
+  const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : 0;
+  std::size_t pages = 0;
+  const bool known =
+      size > 0 && std::from_chars(text.data(), text.data() + size, pages).ec == std::errc{};
+  return known ? pages : kDefault;
 }
 
 void Libraries::unshare(std::byte* begin, std::size_t pages) noexcept {

@@ -19,7 +19,10 @@ using util::Result;
 // Two ticks: at least one of them comes a whole while later.
 constexpr unsigned kTicksOwed = 2;
 
+const Budget* XenLink::budget() const noexcept { return backend_.budget().get(); }
+
 XenLink::~XenLink() {
+  if (state_ == LinkState::kOpen) --backend_.budget()->links;
   backend_.close(bell_);
   for (XenShare* share : shares_)
     if (share) share->detach();
@@ -31,10 +34,14 @@ Result<std::unique_ptr<Share>> XenLink::share(std::size_t pages) noexcept {
   if (state_ == LinkState::kLost) return Error{ENOTCONN, "the link is lost"};
   const auto place = std::find(shares_.begin(), shares_.end(), nullptr);
   if (state_ == LinkState::kMeeting || place == shares_.end()) return Error{EAGAIN, "no share now"};
+  if (pages == 0 || pages > kMostPages) return Error{EMSGSIZE, "no share has that many pages"};
+  if (granted_for(pages) > backend_.budget()->left())
+    return Error{EAGAIN, "the pages that are left are for others"};
   auto made = grant_pages(backend_.calls(), peer_.domid, pages, backend_.new_share_number(),
                           backend_.new_nonce());
-  if (!made) return made.error().code == EMSGSIZE ? made.error() : lacks(made.error());
-  std::unique_ptr<XenShare> share(new (std::nothrow) XenShare(*this, std::move(*made)));
+  if (!made) return lacks(made.error());
+  std::unique_ptr<XenShare> share(new (std::nothrow)
+                                      XenShare(*this, std::move(*made), backend_.budget()));
   if (!share) return lacks({ENOMEM, "no memory for a share"});
   *place = share.get();
   backend_.granted_changed();
@@ -91,6 +98,7 @@ void XenLink::open(std::uint32_t life) noexcept {
   if (page) {
     life_ = std::move(*page);
     state_ = LinkState::kOpen;
+    ++backend_.budget()->links;
     untold_opening_ = true;
   } else if (page.error().code == EAGAIN) {
     ++backend_.count().elsewhere;  // or dead: its note is to be seen, but not its page
@@ -132,6 +140,7 @@ Rang XenLink::ring() noexcept {
 
 void XenLink::lose(Loss why, const char* reason) noexcept {
   if (state_ == LinkState::kLost) return;
+  if (state_ == LinkState::kOpen) --backend_.budget()->links;
   state_ = LinkState::kLost;
   loss_ = why;
   untold_opening_ = untold_ring_ = false;

@@ -24,6 +24,8 @@ class XenLink final : public Link {
 
   const Card& peer() const noexcept override { return peer_; }
   LinkState state() const noexcept override { return state_; }
+  const Budget* budget() const noexcept override;
+  std::size_t cost(std::size_t pages) const noexcept override { return granted_for(pages); }
   util::Result<std::unique_ptr<Share>> share(std::size_t pages) noexcept override;
   util::Result<std::unique_ptr<Mapping>> map(const Offer& offer) noexcept override;
   Rang ring() noexcept override;

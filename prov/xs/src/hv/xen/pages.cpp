@@ -139,10 +139,12 @@ GrantName decode_grant(const Offer& offer) noexcept {
           .nonce = {load<std::uint64_t>(&offer[16]), load<std::uint64_t>(&offer[24])}};
 }
 
+std::size_t granted_for(std::size_t pages) noexcept { return pages + lists_for(pages); }
+
 Result<MadePages> grant_pages(const Calls& calls, std::uint32_t domain, std::size_t pages,
                               std::uint64_t number, const Id& nonce) noexcept try {
   if (pages == 0 || pages > kMostPages) return Error{EMSGSIZE, "no share has that many pages"};
-  std::vector<std::uint32_t> references(pages + lists_for(pages));
+  std::vector<std::uint32_t> references(granted_for(pages));
   auto begin = calls->share(domain, references);
   if (!begin) return begin.error();
   MadePages made{OwnGrant(calls, *begin, references.size()),

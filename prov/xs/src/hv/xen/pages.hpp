@@ -77,6 +77,8 @@ class TheirGrant {
   std::size_t pages_ = 0;
 };
 
+// How many are granted for a share of so many: its lists' come on top.
+std::size_t granted_for(std::size_t pages) noexcept;
 // Pages for one domain, with their head and lists written. ENOSPC: the limit of the VM.
 struct MadePages {
   OwnGrant grant;

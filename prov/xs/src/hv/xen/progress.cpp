@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "hv/xen/xen.hpp"
 #include "util/log.hpp"
@@ -59,6 +60,7 @@ void Xen::settle(Events& events) noexcept {
   for (int i = 0; i < kRounds && pending_; ++i) {
     pending_ = false;
     watch_vicinities();
+    if (std::exchange(other_budget_, false)) events.budget_changed();
     attend(events);
     if (dirty_) look_for_move(events);  // what is written would hide it
     if (!dirty_) continue;
@@ -70,14 +72,15 @@ void Xen::settle(Events& events) noexcept {
 
 void Xen::hear(Events& events) noexcept {
   std::array<char, kPathSize> path{};
-  bool woken = false;
+  bool woken = false, mates = false;
   for (int i = 0; i < kEventsAtOnce && calls_->next_event(path); ++i) {
-    if (std::strcmp(path.data(), "domid") == 0)
-      woken = true;
-    else
-      hear(std::string_view(path.data()));
+    const std::string_view what(path.data());
+    woken = woken || what == kMatesDirectory;
+    mates = mates || what.starts_with(kMatesDirectory);
+    if (!what.starts_with(kMatesDirectory)) hear(what);
   }
   if (woken) look_for_move(events);
+  if (mates && mates_.entered()) count_mates();
 }
 
 // A path that is no node's, a directory's: everything there may have changed.
@@ -96,7 +99,10 @@ void Xen::tick(Events& events) noexcept {
     link->tick();
     if (deaf_) link->ask();
   }
-  if (deaf_) look_for_move(events);
+  if (deaf_) {
+    look_for_move(events);
+    if (mates_.entered()) count_mates();
+  }
   dirty_ = dirty_ || granted_changed_;
 }
 
@@ -116,6 +122,7 @@ void Xen::look_for_move(Events& events) noexcept {
   for (XenLink* link : links_) link->lose(Loss::kMoved, "");
   if (const int error = publish_first())
     complain(counters_.exhausted, "other domains after a move", std::strerror(error));
+  if (mates_.entered()) join_mates();
   events.moved();  // and attend() tells of the links
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
+#include <memory>
+#include <utility>
+
 #include "hv/hv.hpp"
 #include "hv/xen/link.hpp"
 #include "hv/xen/pages.hpp"
@@ -8,12 +11,19 @@ namespace xs::hv {
 
 class XenShare final : public Share {
  public:
-  XenShare(XenLink& link, MadePages made) noexcept
+  XenShare(XenLink& link, MadePages made, std::shared_ptr<Budget> budget) noexcept
       : link_(&link),
         grant_(std::move(made.grant)),
         pages_(made.name.pages),
-        offer_(encode(made.name)) {}
-  ~XenShare() override { revoke(); }
+        offer_(encode(made.name)),
+        budget_(std::move(budget)) {
+    budget_->in_use += granted_for(pages_);
+  }
+  ~XenShare() override {
+    revoke();
+    budget_->in_use -= granted_for(pages_);
+    budget_->leaving -= granted_for(pages_);
+  }
 
   std::span<std::byte> bytes() noexcept override {
     return {grant_.begin() + kHeadSize, pages_ * kPageSize - kHeadSize};
@@ -22,6 +32,7 @@ class XenShare final : public Share {
   std::size_t granted() const noexcept { return grant_.pages(); }
   void revoke() noexcept override {
     mark_revoked(grant_.begin());
+    if (!std::exchange(revoked_, true)) budget_->leaving += granted_for(pages_);
     if (link_) link_->forget(*this);
     link_ = nullptr;
   }
@@ -36,6 +47,8 @@ class XenShare final : public Share {
   OwnGrant grant_;
   std::size_t pages_;
   Offer offer_;
+  std::shared_ptr<Budget> budget_;
+  bool revoked_ = false;
 };
 
 class XenMapping final : public Mapping {

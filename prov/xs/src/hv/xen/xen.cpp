@@ -23,13 +23,15 @@ using util::Level;
 using util::Result;
 
 Result<std::unique_ptr<Xen>> Xen::open(std::shared_ptr<XenCalls> calls, const Card& own,
-                                       util::Random& random, XenBellUse bells) noexcept {
-  std::unique_ptr<Xen> xen(new (std::nothrow) Xen(std::move(calls), own, random));
-  if (!xen) return Error{ENOMEM, "no memory for sharing"};
+                                       util::Random& random, XenBellUse bells,
+                                       std::size_t pages) noexcept try {
+  std::unique_ptr<Xen> xen(new Xen(std::move(calls), own, random, pages));
   auto begun = xen->begin();
   if (!begun) return begun.error();
   if (bells == XenBellUse::kEvent) xen->open_bells();
   return xen;
+} catch (const std::bad_alloc&) {
+  return Error{ENOMEM, "no memory for sharing"};
 }
 
 Xen::~Xen() {
@@ -45,8 +47,7 @@ Result<bool> Xen::begin() noexcept {
     card_.domid = kNoDomid;  // there is no node to remove
     return Error{error, "data/ of this domain in the store can't be written (is it the guest's?)"};
   }
-  // Of all nodes the one that is always there and never written: it fires after every resume.
-  if (const int error = calls_->watch("domid")) become_deaf(error);
+  if (const int error = calls_->watch(kMatesDirectory)) become_deaf(error);
   return true;
 }
 
@@ -172,6 +173,7 @@ Result<bool> Xen::enter(std::uint32_t domain) noexcept {
   } catch (const std::bad_alloc&) {
     return Error{ENOMEM, "no memory for another domain"};
   }
+  if (!mates_.entered()) join_mates();
   return true;
 }
 
@@ -180,6 +182,22 @@ void Xen::leave(std::uint32_t domain) noexcept {
   if (--vicinity->links > 0) return;
   if (vicinity->watched && !deaf_) calls_->unwatch(directory_of(domain).data());
   vicinities_.erase(vicinities_.begin() + (vicinity - vicinities_.data()));
+}
+
+// From the first peer in another domain on.
+void Xen::join_mates() noexcept {
+  if (const int error = mates_.enter(sign_.network()))
+    complain(counters_.exhausted, "other processes of this VM to count", std::strerror(error));
+  count_mates();
+}
+
+// Our part of what the VM may grant, without the life pages that we may need.
+void Xen::count_mates() noexcept {
+  const std::size_t part =
+      fixed_pages_ != 0 ? fixed_pages_ : part_of(calls_->limit(), mates_.count(sign_.network()));
+  const std::size_t pages = part > kMostDomains ? part - kMostDomains : 0;
+  other_budget_ = other_budget_ || pages != budget_->pages;
+  budget_->pages = pages;
 }
 
 // The owner's link is no more. The peer learns of it now: nobody may ever come to progress() again.

@@ -11,6 +11,7 @@
 #include "hv/unique_fd.hpp"
 #include "hv/xen/calls.hpp"
 #include "hv/xen/link.hpp"
+#include "hv/xen/mates.hpp"
 #include "hv/xen/note.hpp"
 #include "hv/xen/pages.hpp"
 #include "hv/xen/sign.hpp"
@@ -29,10 +30,11 @@ inline constexpr const char* kNoPortsLeft =
 class Xen final : public Backend {
  public:
   // The card's host, process and generation are the process'; its domid is filled in. `random` must
-  // outlive the backend.
+  // outlive the backend. pages: that it may grant, 0 for its part of what the VM may.
   static util::Result<std::unique_ptr<Xen>> open(std::shared_ptr<XenCalls> calls, const Card& own,
                                                  util::Random& random,
-                                                 XenBellUse bells = XenBellUse::kFabric) noexcept;
+                                                 XenBellUse bells = XenBellUse::kFabric,
+                                                 std::size_t pages = 0) noexcept;
   ~Xen() override;
 
   const Card& card() const noexcept override { return card_; }
@@ -49,6 +51,8 @@ class Xen final : public Backend {
   // For links.
   const std::shared_ptr<XenCalls>& calls() const noexcept { return calls_; }
   Counters& count() noexcept { return counters_; }
+  // Outlives the backend with its shares.
+  const std::shared_ptr<Budget>& budget() const noexcept { return budget_; }
   Id new_nonce() noexcept { return {random_.next(), random_.next()}; }
   // Of all links: a late offer of a former one must not name another share.
   std::uint64_t new_share_number() noexcept { return ++last_share_; }
@@ -72,8 +76,12 @@ class Xen final : public Backend {
     MadeLife life;
   };
 
-  Xen(std::shared_ptr<XenCalls> calls, const Card& own, util::Random& random) noexcept
-      : calls_(std::move(calls)), random_(random), card_(own) {}
+  Xen(std::shared_ptr<XenCalls> calls, const Card& own, util::Random& random, std::size_t pages)
+      : calls_(std::move(calls)),
+        random_(random),
+        card_(own),
+        fixed_pages_(pages),
+        mates_(calls_, own.process) {}  // throws bad_alloc
   util::Result<bool> begin() noexcept;
   util::Result<bool> make_descriptors() noexcept;
   void sweep() noexcept;
@@ -84,6 +92,8 @@ class Xen final : public Backend {
   util::Result<bool> enter(std::uint32_t domain) noexcept;
   void leave(std::uint32_t domain) noexcept;
   void watch_vicinities() noexcept;
+  void join_mates() noexcept;
+  void count_mates() noexcept;
   void become_deaf(int error) noexcept;
   XenLink* find_from(std::uint64_t key) noexcept;
 
@@ -116,11 +126,15 @@ class Xen final : public Backend {
   std::unique_ptr<EventChannels> channels_;  // null: the fabric rings
   bool warned_of_bells_ = false;
   bool ticks_ = false;
-  bool deaf_ = false;   // no watch works: the store is asked at every tick
-  bool dirty_ = false;  // our node is to be written
+  bool deaf_ = false;          // no watch works: the store is asked at every tick
+  bool other_budget_ = false;  // and nobody was told yet
+  bool dirty_ = false;         // our node is to be written
   bool granted_changed_ = false;
   bool pending_ = false;  // there is something to tell, or to ask
   bool progressing_ = false;
+  std::size_t fixed_pages_;
+  std::shared_ptr<Budget> budget_ = std::make_shared<Budget>();
+  Mates mates_;
   std::uint64_t last_key_ = 0;
   std::uint32_t last_session_ = 0;
   std::uint64_t last_share_ = 0;

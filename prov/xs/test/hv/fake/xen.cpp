@@ -23,7 +23,6 @@ using util::Result;
 namespace {
 
 constexpr off_t kMemory = off_t{1} << 32;  // bytes, sparse: no page is used twice
-constexpr std::size_t kLargestValue = 2048;
 
 std::string home_of(std::uint32_t domain) {
   return "/local/domain/" + std::to_string(domain) + '/';
@@ -59,6 +58,49 @@ void FakeXen::put(const std::string& path, const std::string& value) {
 
 void FakeXen::remove(const std::string& path) {
   if (nodes_.erase(path) > 0) fire(path);
+}
+
+// Directories that exist because of what is in them are nodes, too.
+FakeXen::Used FakeXen::used(std::uint32_t domain) const {
+  Used used;
+  const std::string data = home_of(domain) + "data/";
+  std::map<std::string, std::set<std::string>> directories;
+  std::set<std::string> nodes;
+  for (const auto& [path, node] : nodes_) {
+    if (!path.starts_with(data)) continue;
+    used.value = std::max(used.value, node.value.size());
+    for (std::size_t end = path.size(); end > data.size(); end = path.rfind('/', end - 1)) {
+      const std::string each = path.substr(0, end);
+      nodes.insert(each);
+      directories[each.substr(0, each.rfind('/'))].insert(each);
+    }
+  }
+  used.nodes = nodes.size();
+  for (const auto& [path, names] : directories) used.names = std::max(used.names, names.size());
+  for (const auto& [key, grant] : grants_) used.pages += key.first == domain;
+  for (const FakeXenCalls* each : connections_)
+    if (each->domain_ == domain) used.watches += each->watches();
+  return used;
+}
+
+void FakeXen::note_peak(std::uint32_t domain) {
+  const Used now = used(domain);
+  Used& peak = domains_[domain].peak;
+  peak = {.pages = std::max(peak.pages, now.pages),
+          .nodes = std::max(peak.nodes, now.nodes),
+          .watches = std::max(peak.watches, now.watches),
+          .names = std::max(peak.names, now.names),
+          .value = std::max(peak.value, now.value)};
+}
+
+bool FakeXen::has_room(std::uint32_t domain, const std::string& path, std::string_view value) {
+  const Quota& most = quota(domain);
+  if (value.size() > most.value) return false;
+  if (nodes_.contains(path)) return true;
+  nodes_[path];
+  const Used then = used(domain);
+  nodes_.erase(path);
+  return then.nodes <= most.nodes && then.names <= most.names;
 }
 
 void FakeXen::fire(const std::string& path) {
@@ -101,6 +143,12 @@ void FakeXen::scribble(std::uint32_t domain, std::uint32_t reference, std::size_
     std::abort();
 }
 
+void FakeXen::scribble_all(std::uint32_t domain, std::byte byte) {
+  for (const auto& [key, grant] : grants_)
+    for (std::size_t i = 0; key.first == domain && i < kPageSize; ++i)
+      scribble(domain, key.second, i, byte);
+}
+
 FakeXenCalls::FakeXenCalls(FakeXen& xen, std::uint32_t domain)
     : xen_(xen), domain_(domain), bell_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   xen_.connections_.push_back(this);
@@ -128,11 +176,11 @@ void FakeXenCalls::release_mappings() {
 
 Result<std::byte*> FakeXenCalls::share(std::uint32_t domain,
                                        std::span<std::uint32_t> references) noexcept {
-  if (references.size() > xen_.pages_left) return Error{ENOSPC, "pages can't be granted"};
+  if (xen_.used(domain_).pages + references.size() > limit())
+    return Error{ENOSPC, "pages can't be granted"};
   void* const begin = mmap(nullptr, references.size() * kPageSize, PROT_READ | PROT_WRITE,
                            MAP_SHARED, xen_.memory_.get(), at(xen_.next_page_));
   if (begin == MAP_FAILED) return Error{errno, "pages can't be granted"};
-  xen_.pages_left -= references.size();
   Shared shared;
   for (std::uint32_t& reference : references) {
     reference = xen_.next_reference_++;
@@ -140,6 +188,7 @@ Result<std::byte*> FakeXenCalls::share(std::uint32_t domain,
     shared.references.push_back(reference);
   }
   shared_[static_cast<std::byte*>(begin)] = shared;
+  xen_.note_peak(domain_);
   return static_cast<std::byte*>(begin);
 }
 
@@ -155,13 +204,13 @@ void FakeXenCalls::unshare(std::byte* begin, std::size_t pages) noexcept {
   if (shared.references.size() != pages) std::abort();
   if (shared.clears >= 0) begin[shared.clears] = std::byte{0};
   for (const std::uint32_t reference : shared.references) xen_.grants_.erase({domain_, reference});
-  xen_.pages_left += pages;
   shared_.erase(begin);
   munmap(begin, pages * kPageSize);
 }
 
 Result<const std::byte*> FakeXenCalls::map(std::uint32_t domain,
                                            std::span<const std::uint32_t> references) noexcept {
+  if (xen_.at_map) xen_.at_map(domain, references.front());
   std::vector<std::size_t> pages;
   for (const std::uint32_t reference : references) {
     const auto found = xen_.grants_.find({domain, reference});
@@ -239,8 +288,9 @@ Result<std::size_t> FakeXenCalls::list(const char* path, std::span<char> to) noe
 int FakeXenCalls::write(const char* path, std::string_view value) noexcept {
   if (killed_) return 0;
   if (!xen_.data_is_ours && !may_all()) return EACCES;
-  if (value.size() > kLargestValue) return ENOSPC;
+  if (!xen_.has_room(domain_, whole(path), value)) return ENOSPC;
   xen_.nodes_[whole(path)].value = value;
+  xen_.note_peak(domain_);
   xen_.fire(whole(path));
   return 0;
 }
@@ -261,13 +311,14 @@ int FakeXenCalls::permit_all(const char* path, std::uint32_t own) noexcept {
 
 int FakeXenCalls::watch(const char* path) noexcept {
   if (broken_) return EBADF;
-  if (watched_.size() >= xen_.most_watches) {
+  if (xen_.used(domain_).watches >= xen_.quota(domain_).watches) {
     broken_ = true;
     watched_.clear();
     events_.clear();
     return E2BIG;
   }
   watched_.insert(path);
+  xen_.note_peak(domain_);
   events_.push_back(path);
   eventfd_write(bell_.get(), 1);
   return 0;

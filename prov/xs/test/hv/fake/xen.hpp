@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -25,11 +26,29 @@ class FakeXen {
   std::shared_ptr<FakeXenCalls> connect(std::uint32_t domain);
   bool is_inhabited(std::uint32_t domain) const;
 
-  // What a domain may grant more; a process may watch; a node's value (bytes) may be.
-  std::size_t pages_left = 1024;
-  std::size_t most_watches = 100;
+  // What a domain may have, for all its processes together (facts of Xen and Debian's oxenstored).
+  struct Quota {
+    std::size_t pages = 1024;
+    std::size_t nodes = 1000;
+    std::size_t watches = 93;  // the kernel's own aside
+    std::size_t names = 120;   // in one directory
+    std::size_t value = 2048;  // bytes of a node
+  };
+  // And has, or had at most.
+  struct Used {
+    std::size_t pages = 0, nodes = 0, watches = 0, names = 0, value = 0;
+  };
+  Quota& quota(std::uint32_t domain) { return domains_[domain].quota; }
+  Used used(std::uint32_t domain) const;
+  const Used& peak(std::uint32_t domain) { return domains_[domain].peak; }
+  // So many pages can be granted besides those that are.
+  void leave_pages(std::uint32_t domain, std::size_t more) {
+    quota(domain).pages = used(domain).pages + more;
+  }
   bool data_is_ours = true;  // whether guests may write there
   FakePorts ports;
+  // Called whenever pages of that domain are about to be mapped, by whoever it is.
+  std::function<void(std::uint32_t domain, std::uint32_t first)> at_map;
 
   std::string value(const std::string& path) const;
   // As another process, or the toolstack, does.
@@ -46,6 +65,8 @@ class FakeXen {
   // The same by halves: watches are heard when the store has got round to it.
   void displace(std::uint32_t from, std::uint32_t to);
   void fire_all(std::uint32_t domain);
+  // Changes every byte of what that domain has granted.
+  void scribble_all(std::uint32_t domain, std::byte byte);
   // Changes a byte of what a grant shows.
   void scribble(std::uint32_t domain, std::uint32_t reference, std::size_t at, std::byte byte);
 
@@ -61,7 +82,14 @@ class FakeXen {
   };
   using Key = std::pair<std::uint32_t, std::uint32_t>;  // domain, reference
 
+  struct Domain {
+    Quota quota;
+    Used peak;
+  };
   void fire(const std::string& path);
+  void note_peak(std::uint32_t domain);
+  // Whether the domain may have that node with that value.
+  bool has_room(std::uint32_t domain, const std::string& path, std::string_view value);
 
   hv::UniqueFd memory_;
   std::size_t next_page_ = 0;
@@ -69,6 +97,7 @@ class FakeXen {
   std::map<Key, Grant> grants_;
   std::map<std::string, Node> nodes_;
   std::vector<FakeXenCalls*> connections_;
+  std::map<std::uint32_t, Domain> domains_;
 };
 
 class FakeXenCalls final : public hv::XenCalls {
@@ -82,6 +111,7 @@ class FakeXenCalls final : public hv::XenCalls {
                                  std::span<std::uint32_t> references) noexcept override;
   util::Result<std::byte*> share_life(std::uint32_t domain, std::uint32_t& reference,
                                       std::uint32_t offset) noexcept override;
+  std::size_t limit() noexcept override { return xen_.quota(domain_).pages; }
   void unshare(std::byte* begin, std::size_t pages) noexcept override;
   util::Result<const std::byte*> map(std::uint32_t domain,
                                      std::span<const std::uint32_t> references) noexcept override;

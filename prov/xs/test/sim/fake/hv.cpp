@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace xs::sim {
 
@@ -71,8 +72,9 @@ FakeLink* FakeHv::link_with(const hv::Id& process) const noexcept {
 
 bool FakeHv::progress(hv::Events& events) noexcept {
   if (dead_ || machine_.now() < told_from_) return false;
-  bool any = moving_;
+  bool any = moving_ || other_budget_;
   if (moving_) arrive(events);
+  if (std::exchange(other_budget_, false)) events.budget_changed();
   while (FakeLink* const link = first_due()) {
     any = true;
     link->tell(events);
@@ -99,13 +101,13 @@ FakeLink* FakeHv::first_due() const noexcept {
 
 Nanoseconds FakeHv::readable_at() const noexcept {
   if (dead_) return util::kNever;
-  Nanoseconds first = moving_ ? 0 : util::kNever;
+  Nanoseconds first = moving_ || other_budget_ ? 0 : util::kNever;
   for (const FakeLink* link : links_) first = std::min(first, link->due());
   return std::max(first, told_from_);
 }
 
 bool FakeHv::due() const noexcept {
-  return !dead_ && machine_.now() >= told_from_ && (moving_ || first_due());
+  return !dead_ && machine_.now() >= told_from_ && (moving_ || other_budget_ || first_due());
 }
 
 int FakeHv::descriptor() const noexcept {
@@ -157,6 +159,14 @@ int FakeHv::lacks() noexcept {
   if (machine_.now() >= lacks_until_) return 0;
   ++machine_.tally().refused;
   return lacking_;
+}
+
+void FakeHv::set_budget(std::size_t pages) {
+  if (dead_) return;
+  if (!budget_) budget_ = std::make_shared<hv::Budget>();
+  budget_->pages = pages;
+  other_budget_ = true;
+  stir(machine_.now());
 }
 
 void FakeHv::jingle() noexcept {

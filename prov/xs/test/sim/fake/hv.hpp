@@ -36,6 +36,8 @@ class FakeHv final : public hv::Backend {
   void lack(int error, Nanoseconds until) noexcept;
   // Nothing is told until then.
   void delay(Nanoseconds until) noexcept { told_from_ = until; }
+  // From now on its links have a budget, or another one.
+  void set_budget(std::size_t pages);
   // Rings without a cause.
   void jingle() noexcept;
 
@@ -57,6 +59,10 @@ class FakeHv final : public hv::Backend {
   hv::Counters& count() noexcept { return counters_; }
   // Why nothing can be made now, or 0.
   int lacks() noexcept;
+  // Null: it has none. Shares count themselves there.
+  const std::shared_ptr<hv::Budget>& budget() const noexcept { return budget_; }
+  // Was told of the newest one.
+  bool knows_budget() const noexcept { return !other_budget_; }
   // Has moved, and was not told yet.
   bool moving() const noexcept { return moving_; }
   void count_loss() noexcept { ++losses_; }
@@ -85,6 +91,8 @@ class FakeHv final : public hv::Backend {
   std::uint64_t losses_ = 0;
   Nanoseconds told_from_ = 0;
   Nanoseconds lacks_until_ = 0;
+  std::shared_ptr<hv::Budget> budget_;
+  bool other_budget_ = false;
   int lacking_ = 0;
   mutable hv::UniqueFd event_;
   mutable bool readable_ = false;
@@ -97,6 +105,9 @@ class FakeLink final : public hv::Link {
 
   const hv::Card& peer() const noexcept override { return peer_; }
   hv::LinkState state() const noexcept override { return state_; }
+  const hv::Budget* budget() const noexcept override;
+  // As hv/xen: what has more than 6 pages has a list.
+  std::size_t cost(std::size_t pages) const noexcept override { return pages + (pages > 6); }
   util::Result<std::unique_ptr<hv::Share>> share(std::size_t pages) noexcept override;
   util::Result<std::unique_ptr<hv::Mapping>> map(const hv::Offer& offer) noexcept override;
   hv::Rang ring() noexcept override;

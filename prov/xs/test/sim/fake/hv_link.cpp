@@ -46,12 +46,22 @@ void FakeLink::connect(FakeLink& far, bool genuine) noexcept {
   hear({.due = soon(), .kind = Kind::kOpened});
 }
 
+const hv::Budget* FakeLink::budget() const noexcept {
+  hv::Budget* const budget = backend_.budget().get();
+  if (budget)
+    budget->links = static_cast<std::size_t>(std::ranges::count(
+        backend_.links(), LinkState::kOpen, [](const FakeLink* each) { return each->state(); }));
+  return budget;
+}
+
 Result<std::unique_ptr<hv::Share>> FakeLink::share(std::size_t pages) noexcept {
   if (state_ == LinkState::kLost || backend_.dead()) return Error{ENOTCONN, "the link is lost"};
   if (state_ == LinkState::kMeeting || shares_.size() == hv::kSharesPerLink ||
       (far_ && far_->unread() >= kMostWaiting))
     return Error{EAGAIN, "no share now"};
   if (pages == 0 || pages > hv::kMostPages) return Error{EMSGSIZE, "no share has that many pages"};
+  if (budget() && cost(pages) > budget()->left())
+    return Error{EAGAIN, "the pages that are left are for others"};
   if (const int error = backend_.lacks()) return lacking(error);
   // Into a dead place: one side has moved, or gone, and does not know it.
   if (!far_ && backend_.machine().dice().percent(50)) return Error{EAGAIN, "no share now"};

@@ -95,16 +95,21 @@ FakeShare::FakeShare(FakeHypervisor& machine, FakeLink& link, std::shared_ptr<Pa
       owner_(link.backend().number()),
       pages_(std::move(pages)),
       offer_(offer),
-      number_(number) {
+      number_(number),
+      budget_(link.backend().budget()),
+      cost_(link.cost(pages_->size() / hv::kPageSize)) {
+  if (budget_) budget_->in_use += cost_;
   machine_.add(*this);
 }
 
 FakeShare::~FakeShare() {
   revoke();
+  if (budget_) budget_->in_use -= cost_, budget_->leaving -= cost_;
   machine_.remove(*this);
 }
 
 void FakeShare::revoke() noexcept {
+  if (budget_ && !std::exchange(revoked_, true)) budget_->leaving += cost_;
   if (link_) link_->withdraw(*this);
   link_ = nullptr;
 }

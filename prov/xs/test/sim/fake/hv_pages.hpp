@@ -61,6 +61,9 @@ class FakeShare final : public hv::Share {
   std::shared_ptr<Pages> pages_;
   hv::Offer offer_;
   std::uint64_t number_;
+  std::shared_ptr<hv::Budget> budget_;  // that it is counted in
+  std::size_t cost_;
+  bool revoked_ = false;
 };
 
 class FakeMapping final : public hv::Mapping {
