@@ -3,7 +3,7 @@
 # What is run in the guests. Each case writes what it saw; its exit status is its verdict, and
 # what programs count themselves (gtest, the probe) is read from there. Sourced by tools/check-xen.
 
-cases=(probe info contract guests guests-belled dom0 ring pingpong talk sread sread-belled epoll xsctl hammer-2 hammer-4 netpipe allpairs)
+cases=(probe info contract guests guests-belled dom0 ring pingpong talk sread sread-belled epoll leaks xsctl hammer-2 hammer-4 netpipe allpairs)
 # --short: what only two guests can show. Of the contract, what rests on Xen's word most.
 short_cases=(info guests pingpong sread netpipe hammer-2 hammer-4)
 of_contract='Xen/*'
@@ -87,7 +87,7 @@ case_pingpong() {
 talk() {
 	local program="env FI_XS_QUIET=20000 ${1:+XS_TEST_WAITING=$1 }${2:+FI_XS_XEN_BELL=$2 }xs-xen-talk" u1 u2
 	u1=$(address_of u1) u2=$(address_of u2)
-	pair 60 "$program 1 $u2 $u1" "$program 0 $u1 $u2"
+	pair 120 "$program 1 $u2 $u1" "$program 0 $u1 $u2"
 }
 case_talk() { talk; }
 case_sread() { talk sread; }
@@ -126,6 +126,81 @@ dom0_sees_ring() {
 		END { exit !(guests == 2 && ends == 2 && sides == 2 && json == 1) }'
 }
 dom0_sees_fabric() { grep -q '^No process runs xs'; }
+
+# What the guests hold of each other: pages mapped of the first and of the second one, by the
+# hypervisor's tables as it writes them on its console; nodes in the store; pages that each could
+# still share.
+holdings() {
+	local ids from domain
+	ids=$(in_dom0 20 <<<'xl domid u1; xl domid u2') || return 1
+	from=$(($(stat -c %s "$logs/xen.console") + 1))
+	in_dom0 20 <<<'xl debug-keys g' || return 1
+	wait_for 60 grants_are_told "$from" || return 1
+	# shellcheck disable=SC2086 # two words
+	set -- $ids
+	tail -c "+$from" "$logs/xen.console" | tr -d '\r' | awk -v one="$1" -v two="$2" '
+		/grant-table for remote d/ { owner = $0; sub(/.* remote d/, "", owner); owner += 0 }
+		$2 ~ /^.0x/ && (owner == one && $3 == two || owner == two && $3 == one) { ++mapped[owner] }
+		END { printf "mapped %d and %d\n", mapped[one + 0], mapped[two + 0] }'
+	for domain; do
+		in_dom0 20 <<<"echo nodes \$(xenstore-ls /local/domain/$domain/data/xs 2>/dev/null | grep -c '^[0-9a-f]')"
+	done
+	in_guest u1 60 "echo free \$(xs-xen-probe --free $2 2>/dev/null)"
+	in_guest u2 60 "echo free \$(xs-xen-probe --free $1 2>/dev/null)"
+}
+grants_are_told() { tail -c "+$1" "$logs/xen.console" | grep -q 'gnttab_usage_print_all ] done'; } # FROM
+# still AFTER WHAT: whether they hold as much of WHAT (a pattern) as before. Linux takes back
+# seconds later what a peer had mapped.
+still() {
+	local tries now
+	for tries in 1 2 3 4 5 6; do
+		now=$(holdings)
+		if [ "$(grep -E "$2" <<<"$now")" = "$(grep -E "$2" <<<"$held")" ]; then
+			echo "after $1, at look $tries, as before: $2"
+			return 0
+		fi
+		sleep 5
+	done
+	echo "FAIL after $1 they hold:"
+	echo "$now"
+	return 1
+}
+# A process that is killed while it talks over a ring: until then they hold something. The other one's
+# send must end in error; a receive that nothing has matched may wait for ever.
+killed() {
+	local program="timeout 90 xs-xen-talk" u1 u2
+	u1=$(address_of u1) u2=$(address_of u2)
+	in_guest u2 110 "$with_xs; $program 1 $u2 $u1 100000" &
+	sleep 2
+	(
+		sleep 10
+		holdings >"$logs/during.part"
+		in_guest u2 20 'killall -9 xs-xen-talk'
+	) &
+	in_guest u1 110 "$with_xs; $program 0 $u1 $u2 100000" | tee "$logs/killed.part"
+	wait
+	echo "while they talk:"
+	cat "$logs/during.part"
+	grep -q '^mapped [1-9].* and [1-9]' "$logs/during.part" && [ "$(grep -c '^nodes [1-9]' "$logs/during.part")" -eq 2 ] || return 1
+	[ "$(grep -c '^free [1-9][0-9][0-9]$' "$logs/during.part")" -eq 2 ] || return 1
+	grep '^FAIL' "$logs/killed.part" && ! grep 'in vain for the end of a send' "$logs/killed.part"
+}
+case_leaks() {
+	local held status=0 bad_input='Xen/*.PagesThatProveNothingLoseTheLink/*:Xen/*.AnOfferOfAFormerLinkIsNotMapped/*'
+	held=$(holdings)
+	echo "before:"
+	echo "$held"
+	grep -q '^free 10[0-9][0-9]$' <<<"$held" && grep -q '^mapped 0 and 0$' <<<"$held" || status=1
+	talk || status=1
+	still "a talk" . || status=1
+	killed || status=1
+	still "a death" '^(free|mapped)' || status=1
+	of_contract=$bad_input case_guests || status=1
+	still "bad offers" '^(free|mapped)' || status=1
+	talk || status=1 # who comes next takes away the nodes of the dead
+	still "another talk" . || status=1
+	return $status
+}
 
 # mpi RANKS SECONDS PROGRAM...: on both guests, started on the first.
 mpi() {

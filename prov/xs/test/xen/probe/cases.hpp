@@ -29,6 +29,8 @@ void probe_sharing(Probe probe);
 void probe_refusals(Probe probe);
 void probe_revoking(Probe probe);
 void probe_exhaustion(Probe probe);
+// How many pages this VM could share now.
+std::size_t free_pages(Grants& grants, unsigned domain);
 void probe_death(Probe probe);
 void probe_bells(Probe probe);
 void probe_device(Probe probe);

@@ -97,6 +97,15 @@ void probe_revoking(Probe p) {
   revoke_while_mapped(p);
 }
 
+std::size_t free_pages(Grants& grants, unsigned domain) {
+  std::vector<Shared> all;
+  for (;;) {
+    Shared one(grants, domain, 1);
+    if (one.error() != 0) return all.size();
+    all.push_back(std::move(one));
+  }
+}
+
 void probe_exhaustion(Probe p) {
   std::vector<Shared> all;
   int error = 0;

@@ -29,7 +29,7 @@ bool g_full = false;
 
 namespace {
 
-constexpr std::uint64_t kRounds = 60;
+constexpr std::uint64_t kRounds = 40;
 constexpr auto kSilence = milliseconds(30);
 constexpr auto kTooLong = seconds(10);  // for there and back, on however busy a machine
 constexpr std::array<std::size_t, 5> kSizes = {8, 0, 1000, 60'000, 300'000};
@@ -116,6 +116,7 @@ class Talk {
 void talk(Worker& me, std::uint64_t side, const char* own, const char* peer, std::uint64_t rounds) {
   Talk talk(me, side, own, peer);
   talk.begin();
+  std::printf("they have met\n");
   const auto begin = Clock::now();
   const milliseconds before = processor_time();
   for (std::uint64_t number = 0; number < rounds; ++number) talk.round(number);
@@ -137,6 +138,7 @@ void talk(Worker& me, std::uint64_t side, const char* own, const char* peer, std
 int main(int count, char** words) {
   if (count != 4 && count != 5) return 2;
   using namespace xs::test;
+  setvbuf(stdout, nullptr, _IOLBF, 0);  // what was said before it was killed, too
   static Board board;
   int nobody[2];  // no driver stands behind this worker
   try {
