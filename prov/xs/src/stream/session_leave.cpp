@@ -65,10 +65,15 @@ bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcep
 // P3: what stands in our ring alone becomes kept frames again, now or when there is memory.
 void Session::stop_writing(util::Nanoseconds now) noexcept {
   if (!path_.writes) return;
-  refresh_acks(now);
+  auto& producer = path_.ring->producer();
+  if (producer.refresh() != carrier::Health::kFine) path_.failed = true;
+  // No more is written before anybody is told of room: that would go where frames stood that the
+  // peer has taken since, and una_ does not know of it.
   path_.writes = false;
   path_.since = now;
   path_.behind = cursor_;
+  cursor_ = una_;
+  acknowledged(path_.base + producer.acknowledged(), now);
   (void)take_back_frames();
   cursor_ = una_;
   if (una_ < tail_) streams_.list_due(*this);

@@ -25,6 +25,23 @@ TEST_F(LeaveTest, what_is_not_taken_goes_over_the_fabric) {
   EXPECT_EQ(link.revoked, 1u);
 }
 
+// The peer goes on taking while we leave. Who is told of room just then must not write where frames
+// stood that nobody has noted as taken.
+TEST_F(LeaveTest, room_that_is_told_of_while_leaving_is_not_in_the_ring) {
+  constexpr std::size_t kLarge = 3000;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(commit(kLarge));
+  ASSERT_FALSE(session->claim_in_ring(proto::kEnvelopeSize + kLarge)) << "it is full";
+  ASSERT_TRUE(peer.take());
+  rig.upper.on_window = [this](Session&) {
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(peer.take());
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(commit(kLarge));
+  };
+  session->leave(LeaveReason::kBudget);
+  rig.settle();
+  EXPECT_EQ(rig.upper.windows, 1u);
+  EXPECT_EQ(numbers_said(), (Numbers{2, 3, 4, 5, 6, 7, 8}));
+}
+
 // As they were, whether they ran over the end of the ring or not.
 TEST_F(LeaveTest, replayed_frames_are_what_was_committed) {
   std::uint64_t number = 1;

@@ -46,7 +46,10 @@ struct Scribe final : Upper {
     released.push_back({cookie, error});
   }
   void session_opened(Session& session) noexcept override { opened.push_back(&session); }
-  void window_opened(Session&) noexcept override { ++windows; }
+  void window_opened(Session& session) noexcept override {
+    ++windows;
+    if (on_window) on_window(session);
+  }
   void session_ended(Session&, int error) noexcept override { ended.push_back(error); }
   void bulk_let_go(BulkOperation&, std::size_t, int) noexcept override {}
 
@@ -63,6 +66,7 @@ struct Scribe final : Upper {
   unsigned cards = 0;
   unsigned joins = 0;
   std::function<void(Session&)> on_frame;
+  std::function<void(Session&)> on_window;
 };
 
 struct StreamRig {
