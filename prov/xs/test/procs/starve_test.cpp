@@ -215,6 +215,9 @@ TEST_F(StarvedLater, OfDescriptors) {
 }
 
 TEST_F(Starved, OfDescriptors) {
+  // UBSan looks at an object of a type that is new to it through a pipe, and without a descriptor
+  // for one it takes the object for none.
+  if (kSanitized) GTEST_SKIP() << "sanitizers need descriptors themselves";
   const std::string called = "no descriptor free for a caller";
   expect_log("sharing memory with peers: (" + called + "|Too many open files)");
   begin_rounds<NoDescriptors>();
