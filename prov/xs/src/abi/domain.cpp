@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "abi/domain.hpp"
 
+#include <exception>
 #include <memory>
 #include <utility>
 
@@ -15,6 +16,16 @@
 namespace xs::abi {
 
 void Gate::wake_sleepers() noexcept { waits_->leaving(); }
+
+void Domain::follow_life() noexcept try {
+  const int lives = core.neighbours() ? core.neighbours()->life_descriptor() : -1;
+  if (lives < 0) return;
+  if (!util::Door::prepare_visits()) gate.lock_always();
+  life = std::make_unique<LifeCycle>(*this, lives);
+} catch (const std::exception& why) {
+  util::log(util::Level::kWarn, "moves are followed only while the application makes progress: %s",
+            why.what());
+}
 
 int Domain::open_waits() {
   if (waits) return 0;
@@ -88,6 +99,7 @@ int open_domain(struct fid_fabric* fid, struct fi_info* info, struct fid_domain*
     domain->fid = {.fclass = FI_CLASS_DOMAIN, .context = context, .ops = &fid_ops};
     domain->ops = &domain_ops;
     domain->mr = &memory_ops;
+    domain->follow_life();
     fabric.add_child();
     *out = domain.release();
     return 0;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "abi/guard.hpp"
+#include "abi/life_cycle.hpp"
 #include "abi/wait.hpp"
 #include "core/domain.hpp"
 #include "core/endpoint.hpp"
@@ -42,6 +43,8 @@ struct Domain : fid_domain {
     for (core::Endpoint* endpoint : endpoints) endpoint->progress();
   }
 
+  // Begins `life` if this process may be moved.
+  void follow_life() noexcept;
   // Makes `waits`, once. Inside the gate. 0 or a negative errno; throws bad_alloc.
   int open_waits();
 
@@ -54,6 +57,7 @@ struct Domain : fid_domain {
   std::unique_ptr<Waits> waits;   // null until a queue is waitable
   std::vector<Eq*> endpoint_eqs;  // one for each open endpoint that is bound to a queue
   PathEvents path_events{*this};
+  std::unique_ptr<LifeCycle> life;  // last, so it goes first: it visits all of the above
 };
 
 int open_domain(struct fid_fabric* fabric, struct fi_info* info, struct fid_domain** domain,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include "abi/av.hpp"
 #include "abi/cq.hpp"
@@ -39,9 +40,12 @@ struct Ep : fid_ep {
   }
 
   // Whether a data operation in one piece may go the quick way (core/quick.hpp).
-  bool quick(const void* piece, std::size_t size) const noexcept {
-    return domain.gate.stands_open() && core && (piece || size == 0);
+  // Whatever it says, leave_quickly() follows, before another way is gone.
+  bool enter_quickly(const void* piece, std::size_t size) noexcept {
+    return domain.gate.enter_quickly() && core && (piece || size == 0);
   }
+  // Looks the gate up anew: a register for it would cost the way there more.
+  void leave_quickly() noexcept { std::launder(this)->domain.gate.leave_quickly(); }
 
   // Default flags of the calls that have none, as core knows them; from op_flags and the way queues
   // were bound.

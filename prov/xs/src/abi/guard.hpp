@@ -1,36 +1,74 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // The entry guard: every function of the C face that enters a domain holds one meanwhile.
 #pragma once
-#include <mutex>
+#include "util/door.hpp"
 
 namespace xs::abi {
 
 class Waits;
 
 // The door of a domain. One thread at a time is inside: by a mutex, or, under FI_THREAD_DOMAIN, by
-// the application's promise.
+// the application's promise, to which the life-cycle thread keeps as a visitor
+// (docs/migration.md).
 class Gate {
  public:
-  explicit Gate(bool locked) noexcept : locked_(locked) {}
+  explicit Gate(bool locked) noexcept {
+    if (locked) lock_always();
+  }
 
   void enter() noexcept {
-    if (locked_) mutex_.lock();
+    if (!door_.enter()) enter_slowly();
   }
   void leave() noexcept {
-    if (waits_) wake_sleepers();
-    if (locked_) mutex_.unlock();
+    if (door_.obstacles() & (kLocked | kWaits))
+      leave_slowly();
+    else
+      door_.leave();
   }
-  // Entering and leaving come to nothing.
-  bool stands_open() const noexcept { return !locked_ && !waits_; }
+  // The same without a Guard, for what may be done only if nothing is in the way: no lock, no
+  // sleeper, no visitor. Whatever it says, leave_quickly() follows, before a Guard may be made.
+  bool enter_quickly() noexcept { return door_.enter(); }
+  void leave_quickly() noexcept { door_.leave(); }
+  // Before anybody enters: with a mutex from now on.
+  void lock_always() noexcept { door_.obstruct(kLocked); }
   // From inside: somebody may sleep from now on.
-  void set_waits(Waits& waits) noexcept { waits_ = &waits; }
+  void set_waits(Waits& waits) noexcept {
+    waits_ = &waits;
+    door_.obstruct(kWaits);
+  }
+
+  // For the life-cycle thread; without a lock, after Door::prepare_visits(). False: the application
+  // is inside. True: the visitor is, until end_visit().
+  bool try_visit() noexcept { return is_locked() ? door_.try_lock() : door_.try_visit(); }
+  void end_visit() noexcept {
+    if (waits_) wake_sleepers();
+    if (is_locked())
+      door_.unlock();
+    else
+      door_.end_visit();
+  }
+  bool is_locked() const noexcept { return door_.obstacles() & kLocked; }
 
  private:
+  static constexpr util::Door::Obstacles kLocked = 2;
+  static constexpr util::Door::Obstacles kWaits = 4;
+
+  [[gnu::noinline]] void enter_slowly() noexcept {
+    if (!is_locked()) return door_.wait_for_visitor();
+    door_.leave();
+    door_.lock();
+  }
+  [[gnu::noinline]] void leave_slowly() noexcept {
+    if (waits_) wake_sleepers();
+    if (is_locked())
+      door_.unlock();
+    else
+      door_.leave();
+  }
   void wake_sleepers() noexcept;  // abi/domain.cpp
 
-  std::mutex mutex_;
+  util::Door door_;
   Waits* waits_ = nullptr;
-  const bool locked_;
 };
 
 class Guard {

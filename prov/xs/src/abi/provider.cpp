@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "abi/env.hpp"
+#include "abi/life_cycle.hpp"
 #include "util/log.hpp"
 
 namespace xs::abi {
@@ -39,7 +40,10 @@ void write_log(util::Level level, const char* text) noexcept {
   errno = saved;
 }
 
-void cleanup() noexcept { util::set_log_sink(nullptr, nullptr); }
+void cleanup() noexcept {
+  LifeCycle::end_all();
+  util::set_log_sink(nullptr, nullptr);
+}
 
 }  // namespace
 

@@ -26,6 +26,7 @@ ssize_t recvv(struct fid_ep* fid, const struct iovec* iov, void**, std::size_t c
 [[gnu::noinline]] ssize_t recv_otherwise(struct fid_ep* fid, void* buffer, std::size_t size,
                                          fi_addr_t from, std::uint64_t tag, std::uint64_t ignore,
                                          void* context) noexcept {
+  object_of<Ep>(fid).leave_quickly();
   const struct iovec iov = piece(buffer, size);
   return recvv(fid, &iov, nullptr, 1, from, tag, ignore, context);
 }
@@ -34,11 +35,13 @@ ssize_t recv(struct fid_ep* fid, void* buffer, std::size_t size, void*, fi_addr_
              std::uint64_t tag, std::uint64_t ignore, void* context) noexcept {
   auto& ep = object_of<Ep>(fid);
   const std::uint32_t flags = (ep.default_receive & ~kOpMultiReceive) | kOpTagged;
-  if (ep.quick(buffer, size) &&
+  if (ep.enter_quickly(buffer, size) &&
       ep.core->receive_quickly({static_cast<std::byte*>(buffer), size}, from,
                                {.tag = tag, .ignore = ignore, .flags = flags, .context = context}))
-      [[likely]]
+      [[likely]] {
+    ep.leave_quickly();
     return 0;
+  }
   return recv_otherwise(fid, buffer, size, from, tag, ignore, context);
 }
 
@@ -56,6 +59,7 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
 
 [[gnu::noinline]] ssize_t send_otherwise(Ep& ep, const void* buffer, std::size_t size, fi_addr_t to,
                                          const core::SendPlan& plan) noexcept {
+  ep.leave_quickly();
   const struct iovec iov = piece(buffer, size);
   return abi::send(ep, {.iov = Pieces(&iov, 1),
                         .to = to,
@@ -68,9 +72,11 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
 [[gnu::always_inline]] inline ssize_t send_piece(Ep& ep, const void* buffer, std::size_t size,
                                                  fi_addr_t to,
                                                  const core::SendPlan& plan) noexcept {
-  if (size <= ep.never_too_long && ep.quick(buffer, size) &&
-      ep.core->send_quickly({static_cast<const std::byte*>(buffer), size}, to, plan)) [[likely]]
+  if (size <= ep.never_too_long && ep.enter_quickly(buffer, size) &&
+      ep.core->send_quickly({static_cast<const std::byte*>(buffer), size}, to, plan)) [[likely]] {
+    ep.leave_quickly();
     return 0;
+  }
   return send_otherwise(ep, buffer, size, to, plan);
 }
 

@@ -89,6 +89,8 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   bool settled() const noexcept { return streams_->settled(); }
   // When to progress() though no descriptor may tell; kNever: nothing is owed.
   util::Nanoseconds due() const noexcept;
+  // stream::Streams::restless()
+  bool restless() const noexcept { return streams_->restless(); }
   // Says goodbye, waits for acknowledgements at most Config::linger, writes the statistics.
   // Operations still open vanish without a completion. Blocks; called once, before destruction.
   // Other endpoints of the thread go on meanwhile: one of them may be who has to acknowledge.

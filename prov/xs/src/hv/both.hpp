@@ -25,6 +25,8 @@ class Both final : public Backend {
   util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept override;
   bool progress(Events& events) noexcept override;
   int descriptor() const noexcept override { return epoll_.get(); }
+  // The near one learns of moves from the far one.
+  int life_descriptor() const noexcept override { return far_->life_descriptor(); }
   const Counters& counters() const noexcept override;
 
  private:

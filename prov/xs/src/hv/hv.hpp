@@ -140,6 +140,9 @@ class Backend {
   virtual bool progress(Events& events) noexcept = 0;
   // Readable (poll, epoll) whenever progress() has something to do.
   virtual int descriptor() const noexcept = 0;
+  // A part of that: readable when progress() may have to tell of a place or a life, ours or a
+  // peer's, and not for bells. -1: this process can't be moved. The same as long as the backend is.
+  virtual int life_descriptor() const noexcept { return -1; }
   virtual const Counters& counters() const noexcept = 0;
 };
 

@@ -75,6 +75,8 @@ class Neighbours final : private hv::Events {
   void look() noexcept;
   // Readable when look() has something to do.
   int descriptor() const noexcept { return backend_->descriptor(); }
+  // Readable when that may be of lives and moves; -1: this process can't be moved.
+  int life_descriptor() const noexcept { return backend_->life_descriptor(); }
   const hv::Counters& counters() const noexcept { return backend_->counters(); }
 
  private:

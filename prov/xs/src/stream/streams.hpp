@@ -97,6 +97,8 @@ class Streams final : private carrier::CarrierEvents {
   // The next passes leave nothing out.
   void look_everywhere() noexcept { far_passes_ = std::max(far_passes_, kFarPasses); }
   util::Nanoseconds due() const noexcept;
+  // Whether something is to be sent, or sent again, over the fabric that nobody but us can send.
+  bool restless() const noexcept;
   // Calls f(Session&) for every session; f must not begin or end any.
   template <class F>
   void for_each(F&& f) {

@@ -19,6 +19,14 @@ util::Nanoseconds Streams::due() const noexcept {
   return retry == util::kNever ? when : std::min(when, now_ + retry);
 }
 
+// What stands in a ring the peer can take without us, what stood in one that was left it can't.
+bool Streams::restless() const noexcept {
+  return sending() || std::ranges::any_of(sessions_, [](const auto& each) {
+           const Session& session = *each.second;
+           return session.open() && !session.writes_ring() && session.unacknowledged() > 0;
+         });
+}
+
 bool Streams::may_sleep() noexcept {
   bool may = carrier_->may_sleep();
   readers_.for_each([&](Session& session) { may = session.arm_ring() && may; });

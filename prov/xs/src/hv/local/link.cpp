@@ -35,6 +35,7 @@ int LocalLink::connect(Channel channel, UniqueFd their_bell) noexcept {
   their_bell_ = std::move(their_bell);
   greeted_ = static_cast<bool>(their_bell_);
   if (!watch_socket()) return ENOSPC;
+  backend_.hear_of_life(channel_.fd());
   if (const int error = backend_.watch().add(own_bell_.get(), 2 * key_ + 1, EPOLLIN | EPOLLET))
     return error;
   const Message hello{.kind = MessageKind::kHello,
@@ -225,6 +226,7 @@ Channel LocalLink::cut_off(bool ones) noexcept {
   if (state_ == LinkState::kLost || cut_off_) return Channel();
   cut_off_ = true;
   backend_.watch().remove(channel_.fd());
+  backend_.forget_life(channel_.fd());
   backend_.watch().remove(own_bell_.get());
   unclaimed_ = {};
   const Message message{.kind = MessageKind::kOnes};
@@ -241,6 +243,7 @@ void LocalLink::lose_by_move() noexcept {
 void LocalLink::release() noexcept {
   told_ = true;
   backend_.watch().remove(channel_.fd());
+  backend_.forget_life(channel_.fd());
   backend_.watch().remove(own_bell_.get());
   channel_.close();
   own_bell_.reset();

@@ -29,6 +29,7 @@ class Local final : public NearBackend {
   util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept override;
   bool progress(Events& events) noexcept override;
   int descriptor() const noexcept override { return watch_.fd(); }
+  int life_descriptor() const noexcept override { return vm_ ? vm_->lives.fd() : -1; }
   const Counters& counters() const noexcept override { return counters_; }
   void relocate(Events& events) noexcept override;
 
@@ -46,6 +47,13 @@ class Local final : public NearBackend {
   void forget(const LocalLink& link) noexcept;
   Memories& shared() noexcept { return shared_; }
   Memories& mapped() noexcept { return mapped_; }
+  // A link's socket tells of its peer's life, its bell does not. Forgotten before it is closed.
+  void hear_of_life(int socket) noexcept {
+    if (vm_) vm_->lives.add(socket, 0, EPOLLIN);
+  }
+  void forget_life(int socket) noexcept {
+    if (vm_) vm_->lives.remove(socket);
+  }
   // Descriptors have become free.
   void listen_again() noexcept;
 
@@ -62,6 +70,7 @@ class Local final : public NearBackend {
   struct Vm {
     VmFile file;
     Timer telling, burying;
+    Watch lives;  // what life_descriptor() is of
     Whereabouts where;
     bool untold = false;
     std::vector<Channel> graves;  // of links that their peers still believe in

@@ -26,9 +26,12 @@ Result<bool> Local::begin_vm(const std::string& file) noexcept {
     if (!telling) return telling.error();
     auto burying = Timer::make();
     if (!burying) return burying.error();
+    UniqueFd lives(epoll_create1(EPOLL_CLOEXEC));
+    if (!lives) return Error{errno, "no descriptor to hear of moves"};
     vm_.reset(new Vm{std::move(*opened),
                      std::move(*telling),
                      std::move(*burying),
+                     Watch(std::move(lives)),
                      std::move(*where),
                      false,
                      {}});
@@ -37,6 +40,8 @@ Result<bool> Local::begin_vm(const std::string& file) noexcept {
   }
   int error = watch_.add(vm_->file.descriptor(), kVmWritten, EPOLLIN);
   if (error == 0) error = watch_.add(vm_->telling.descriptor(), kToTell, EPOLLIN);
+  if (error == 0) error = vm_->lives.add(vm_->file.descriptor(), 0, EPOLLIN);
+  if (error == 0) error = vm_->lives.add(vm_->telling.descriptor(), 0, EPOLLIN);
   if (error == 0) error = watch_.add(vm_->burying.descriptor(), kToBury, EPOLLIN);
   if (error != 0) return Error{error, "a simulated VM can't be watched"};
   card_.host = host_within(real_host_, vm_->where.host);

@@ -41,6 +41,7 @@ class Xen final : public Backend {
   util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept override;
   bool progress(Events& events) noexcept override;
   int descriptor() const noexcept override { return epoll_.get(); }
+  int life_descriptor() const noexcept override { return calls_->descriptor(); }
   const Counters& counters() const noexcept override { return counters_; }
 
   // Links at a time: as many as a note has room for.

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Two domains of this process that stand for two processes, each in a simulated virtual machine of
+// its own.
+#pragma once
+#include <rdma/fi_ext_xs.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "face/face.hpp"
+
+namespace xs::abi::test {
+
+using Clock = std::chrono::steady_clock;
+inline constexpr std::chrono::seconds kSoon{20};  // what takes longer never happens
+
+// A directory with the file of a simulated virtual machine.
+struct Machine {
+  explicit Machine(const char* place) : directory(testing::TempDir() + "xs-paths-XXXXXX") {
+    EXPECT_NE(mkdtemp(directory.data()), nullptr);
+    move_to(place);
+    setenv("FI_XS_SIM_HOST", ("@" + directory + "/place").c_str(), 1);
+  }
+  ~Machine() {
+    unsetenv("FI_XS_SIM_HOST");
+    std::filesystem::remove_all(directory);
+  }
+  // By a rename, so that nobody sees an empty file: each is one move.
+  void move_to(const char* place) const {
+    const std::string made = directory + "/new";
+    std::ofstream(made) << place << '\n';
+    std::filesystem::rename(made, directory + "/place");
+  }
+  std::string directory;
+};
+
+enum class Bound { kDomain, kEndpoint };
+
+struct Process : private Machine, Loop {
+  Process(const char* place, Bound bound, const struct fi_info* hints)
+      : Machine(place), Loop(hints), events(open_eq()) {
+    if (bound == Bound::kDomain) {
+      EXPECT_EQ(fi_domain_bind(domain.get(), &events->fid, 0), 0);
+    } else {
+      EXPECT_EQ(fi_ep_bind(second.get(), &events->fid, 0), 0);
+    }
+    void* table = nullptr;
+    EXPECT_EQ(fi_open_ops(&domain->fid, FI_XS_DOMAIN_OPS, 0, &table, nullptr), 0);
+    ops = static_cast<const struct fi_xs_ops_domain*>(table);
+  }
+  // A queue is closed after what reports to it.
+  ~Process() {
+    ep.reset();
+    second.reset();
+    av.reset();
+    cq.reset();
+    domain.reset();
+  }
+  using Machine::move_to;
+
+  fi_addr_t know(const Process& other) {
+    std::array<std::byte, 64> name;
+    std::size_t size = name.size();
+    EXPECT_EQ(fi_getname(&other.ep->fid, name.data(), &size), 0);
+    fi_addr_t number = FI_ADDR_NOTAVAIL;
+    EXPECT_EQ(fi_av_insert(av.get(), name.data(), 1, &number, 0, nullptr), 1);
+    return number;
+  }
+  struct fi_xs_peer at(fi_addr_t address) const {
+    struct fi_xs_peer peer {};
+    EXPECT_EQ(ops->peer(ep.get(), address, &peer, sizeof peer), 0);
+    return peer;
+  }
+  struct fi_xs_locality home() const {
+    struct fi_xs_locality locality {};
+    EXPECT_EQ(ops->locality(domain.get(), &locality, sizeof locality), 0);
+    return locality;
+  }
+  // 0: there was none.
+  std::uint64_t event() const {
+    std::uint32_t number = 0;
+    struct fi_eq_entry entry {};
+    const ssize_t rc = fi_eq_read(events.get(), &number, &entry, sizeof entry, 0);
+    if (rc == -FI_EAGAIN) return 0;
+    EXPECT_EQ(rc, static_cast<ssize_t>(sizeof entry));
+    EXPECT_EQ(number, FI_XS_PATHS_REFRESHED);
+    EXPECT_EQ(entry.fid, &domain->fid);
+    EXPECT_EQ(entry.context, domain->fid.context);
+    return entry.data;
+  }
+
+  FidPtr<struct fid_eq> events;
+  FidPtr<struct fid_ep> second = open_ep();  // stays closed: it only lends its queue
+  const struct fi_xs_ops_domain* ops = nullptr;
+};
+
+// One thread plays both, but where a test begins another.
+struct MachinesTest : testing::Test {
+  explicit MachinesTest(const struct fi_info* hints = nullptr)
+      : a("A", Bound::kDomain, hints), b("A", Bound::kEndpoint, hints) {}
+  ~MachinesTest() override {
+    std::thread other([&] { b.ep.reset(); });
+    a.ep.reset();
+    other.join();
+  }
+  // One message there and one back.
+  void talk() {
+    std::array<char, 64> room{};
+    for (Process* side : {&a, &b})
+      ASSERT_EQ(fi_trecv(side->ep.get(), room.data(), room.size(), nullptr, FI_ADDR_UNSPEC, 1, 0,
+                         nullptr),
+                0);
+    ASSERT_EQ(fi_tinject(a.ep.get(), room.data(), 8, to_b, 1), 0);
+    ASSERT_EQ(fi_tinject(b.ep.get(), room.data(), 8, to_a, 1), 0);
+    bool came_a = false, came_b = false;
+    struct fi_cq_tagged_entry entry;
+    until([&] {
+      came_a = came_a || fi_cq_read(a.cq.get(), &entry, 1) == 1;
+      came_b = came_b || fi_cq_read(b.cq.get(), &entry, 1) == 1;
+      return came_a && came_b;
+    });
+  }
+  void until(const std::function<bool()>& done) {
+    const auto deadline = Clock::now() + kSoon;
+    while (!done()) ASSERT_LT(Clock::now(), deadline) << "that never happens";
+  }
+  void talk_until(const std::function<bool()>& done) {
+    until([&] {
+      talk();
+      return HasFatalFailure() || done();
+    });
+  }
+  void talk_until_ring() {
+    talk_until(
+        [&] { return a.at(to_b).path == FI_XS_PATH_RING && b.at(to_a).path == FI_XS_PATH_RING; });
+  }
+
+  Process a, b;
+  fi_addr_t to_b = a.know(b);
+  fi_addr_t to_a = b.know(a);
+};
+
+}  // namespace xs::abi::test
