@@ -170,7 +170,7 @@ util::Result<std::unique_ptr<core::InnerProvider>> open_inner(const core::Config
   const Inside mark;
   const auto found = core::discover(query);
   if (found.empty()) return util::Error{FI_ENODATA, "no inner provider for that source address"};
-  return core::open_fabric_provider(*found.front(), false);
+  return core::open_fabric_provider(*found.front(), false, config.interface);
 }
 
 }  // namespace xs::abi

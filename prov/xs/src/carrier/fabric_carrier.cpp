@@ -89,12 +89,12 @@ const proto::Address& FabricCarrier::address(std::uint32_t lane) const noexcept 
 
 util::Result<std::uint32_t> FabricCarrier::fresh_lane() noexcept {
   if (lanes_.size() >= kMaxLanes) retire(lanes_[1]->number);
-  // The user may have asked for a port: home has that.
-  proto::Address any_port = home_;
-  any_port.port = 0;
-  auto lane = open_lane(any_port);
+  // Any port: the user may have asked for one, and home has that.
+  const proto::Address place = inner_.place();
+  auto lane = place ? open_lane(place) : util::Error{EADDRNOTAVAIL, "the machine has no address"};
   if (!lane) {
-    log(Level::kWarn, "no further lane at %s: %s", home_.text().c_str(), lane.error().what);
+    log(Level::kWarn, "no further lane at %s: %s", place ? place.text().c_str() : "any address",
+        lane.error().what);
     return lane.error();
   }
   const std::uint32_t number = (*lane)->number;

@@ -55,6 +55,10 @@ class FabricCarrier {
   const proto::Address& address(std::uint32_t lane) const noexcept;
   // A newly opened lane; the oldest besides home is retired if there are too many.
   util::Result<std::uint32_t> fresh_lane() noexcept;
+  // Whether the machine still has that lane's address. Asks the system.
+  bool has_place(std::uint32_t lane) const noexcept {
+    return inner_.place().same_host(address(lane));
+  }
   // Closes the inner endpoint of a lane, which ends every operation on it (let go, ECANCELED); home
   // is reopened on its address.
   void retire(std::uint32_t lane) noexcept;

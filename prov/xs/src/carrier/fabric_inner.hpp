@@ -44,8 +44,8 @@ std::vector<InfoPtr> discover(const FabricQuery& query) noexcept;
 
 // Takes a copy of info, which came from discover(); opens its fabric.
 // waits: endpoints have a wait_descriptor(). Costs memory and, on some providers, time per
-// completion.
-util::Result<std::unique_ptr<InnerProvider>> open_fabric_provider(const struct fi_info& info,
-                                                                  bool waits) noexcept;
+// completion. rule: which address takes the place of one that is lost, as in FI_XS_IFACE.
+util::Result<std::unique_ptr<InnerProvider>> open_fabric_provider(
+    const struct fi_info& info, bool waits, const std::string& rule = {}) noexcept;
 
 }  // namespace xs::carrier

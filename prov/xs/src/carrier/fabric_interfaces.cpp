@@ -9,8 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
 #include <memory>
+#include <new>
 #include <string_view>
+#include <utility>
 
 namespace xs::carrier {
 
@@ -101,6 +104,29 @@ std::optional<int> InterfaceRule::rank(const LocalAddress& local) const noexcept
   if (is_preference()) return names(local) ? std::optional(rank) : std::nullopt;
   if (is_stock_bridge(local.interface)) return std::nullopt;
   return is_loopback(local.address) ? rank + kLastResort : rank;
+}
+
+Substitute::Substitute(const proto::Address& address, const std::string& rule)
+    : address_(address), rule_(rule) {
+  address_.port = 0;
+  for (LocalAddress& local : local_addresses())
+    if (local.address == address_) interface_ = std::move(local.interface);
+}
+
+proto::Address Substitute::now() const noexcept try {
+  // Less is better; nullopt is never.
+  const auto order = [this](const LocalAddress& local) -> std::optional<int> {
+    if (local.address.family != address_.family) return std::nullopt;
+    if (local.address == address_) return -2;
+    if (local.interface == interface_) return -1;
+    return rule_.rank(local);
+  };
+  std::vector<LocalAddress> all = local_addresses();
+  std::erase_if(all, [&](const LocalAddress& local) { return !order(local); });
+  const auto best = std::ranges::min_element(all, std::less<>(), order);
+  return best == all.end() ? proto::Address{} : best->address;
+} catch (const std::bad_alloc&) {
+  return address_;
 }
 
 }  // namespace xs::carrier

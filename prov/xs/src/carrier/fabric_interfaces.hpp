@@ -39,4 +39,19 @@ class InterfaceRule {
   unsigned prefix_bits_ = 0;
 };
 
+// What takes the place of an address of this machine that it may lose.
+class Substitute {
+ public:
+  // Throws bad_alloc.
+  Substitute(const proto::Address& address, const std::string& rule);
+  // Port 0. The address while the machine has it; else one of its family that its interface has
+  // now, or the best one elsewhere that the rule allows; none: there is none.
+  proto::Address now() const noexcept;
+
+ private:
+  proto::Address address_;
+  InterfaceRule rule_;
+  std::string interface_;  // that has it
+};
+
 }  // namespace xs::carrier

@@ -10,6 +10,7 @@
 
 #include "carrier/fabric_endpoint.hpp"
 #include "carrier/fabric_inner.hpp"
+#include "carrier/fabric_interfaces.hpp"
 #include "carrier/fabric_probe.hpp"
 #include "util/log.hpp"
 
@@ -22,8 +23,14 @@ constexpr std::size_t kRxmEager = 16000;
 
 class FabricProvider final : public InnerProvider {
  public:
-  FabricProvider(InfoPtr info, FabricPtr fabric, const proto::Address& source, bool waits) noexcept
-      : info_(std::move(info)), fabric_(std::move(fabric)), source_(source), waits_(waits) {}
+  // Throws bad_alloc.
+  FabricProvider(InfoPtr info, FabricPtr fabric, const proto::Address& source, bool waits,
+                 const std::string& rule)
+      : info_(std::move(info)),
+        fabric_(std::move(fabric)),
+        source_(source),
+        waits_(waits),
+        substitute_(source, rule) {}
 
   const char* name() const noexcept override { return info_->fabric_attr->prov_name; }
   std::size_t inject_limit() const noexcept override { return info_->tx_attr->inject_size; }
@@ -37,6 +44,8 @@ class FabricProvider final : public InnerProvider {
   bool bulk_ends() const noexcept override { return !is_rxm(); }
   std::size_t message_limit() const noexcept override { return info_->ep_attr->max_msg_size; }
   const proto::Address& source() const noexcept override { return source_; }
+
+  proto::Address place() const noexcept override { return substitute_.now(); }
 
   void want_waits() noexcept override { waits_ = true; }
 
@@ -64,12 +73,15 @@ class FabricProvider final : public InnerProvider {
   FabricPtr fabric_;
   proto::Address source_;
   bool waits_;
+  Substitute substitute_;
 };
 
 }  // namespace
 
 util::Result<std::unique_ptr<InnerProvider>> open_fabric_provider(const struct fi_info& info,
-                                                                  bool waits) noexcept {
+                                                                  bool waits,
+                                                                  const std::string& rule) noexcept
+    try {
   InfoPtr copy(fi_dupinfo(&info));
   if (!copy) return util::Error{ENOMEM, "inner fabric"};
   const auto source = proto::Address::from_sockaddr(
@@ -88,10 +100,11 @@ util::Result<std::unique_ptr<InnerProvider>> open_fabric_provider(const struct f
     return util::Error{-rc, "inner fabric"};
   }
   FabricPtr fabric(opened);
-  std::unique_ptr<InnerProvider> made(
-      new (std::nothrow) FabricProvider(std::move(copy), std::move(fabric), *source, waits));
-  if (!made) return util::Error{ENOMEM, "inner fabric"};
+  std::unique_ptr<InnerProvider> made =
+      std::make_unique<FabricProvider>(std::move(copy), std::move(fabric), *source, waits, rule);
   return made;
+} catch (const std::bad_alloc&) {
+  return util::Error{ENOMEM, "inner fabric"};
 }
 
 }  // namespace xs::carrier

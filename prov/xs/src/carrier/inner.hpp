@@ -130,6 +130,14 @@ class InnerProvider {
   virtual const proto::Address& source()
       const noexcept = 0;  // address that endpoints get; port 0: any
 
+  // Where further endpoints can be opened now, port 0: at source(), or if this machine has lost that
+  // address at the one that it has instead. None: nowhere. Asks the system.
+  virtual proto::Address place() const noexcept {
+    proto::Address at = source();
+    at.port = 0;
+    return at;
+  }
+
   // Endpoints opened from now on have a wait_descriptor(), if the provider knows such.
   virtual void want_waits() noexcept {}
 

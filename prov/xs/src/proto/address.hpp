@@ -32,6 +32,10 @@ struct Address {
   std::size_t to_sockaddr(struct sockaddr_storage& out) const noexcept;
   std::size_t sockaddr_size() const noexcept;
   bool is_wildcard() const noexcept;
+  // Whatever their ports are.
+  bool same_host(const Address& other) const noexcept {
+    return family == other.family && scope == other.scope && ip == other.ip;
+  }
   std::string text() const;  // "192.0.2.1:4000", "[fe80::1]:4000"
 
   void encode(std::byte* to) const noexcept;  // kAddressSize bytes

@@ -143,6 +143,8 @@ class Session {
   void leave(LeaveReason reason) noexcept;
   // Our card is another one: the peer is told until it answers.
   void card_changed(util::Nanoseconds now) noexcept;
+  // If this machine has lost the address that we send from: greets from another one, now.
+  void leave_lost_address() noexcept;
   // Takes what the peer has written, as far as it stands.
   void drain_ring(util::Nanoseconds now) noexcept;
   // Looks at what the peer has taken of our ring.
@@ -240,6 +242,9 @@ class Session {
   bool send_ack(std::uint8_t flags, std::uint64_t echo) noexcept;
   void send_ping(util::Nanoseconds now) noexcept;
   void consult_evidence(util::Nanoseconds now) noexcept;
+  // Where the peer's process is to be found whatever becomes of its lanes.
+  const proto::Address& reach() const noexcept { return reach_ ? reach_ : home_; }
+  void follow_address(const proto::Address& answer) noexcept;
   void take_other_path() noexcept;
   void go_home() noexcept;
   bool other_path_due() noexcept;
@@ -306,6 +311,7 @@ class Session {
 
   Streams& streams_;
   proto::Address home_;
+  proto::Address reach_;  // a lane of the peer's, since its machine has lost the address of home_
   proto::Incarnation peer_;
   std::uint64_t nonce_;
   std::uint64_t peer_nonce_ = 0;

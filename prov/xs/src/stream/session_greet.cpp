@@ -251,8 +251,19 @@ void Session::take_route(std::uint32_t number, const proto::Address& answer) noe
   peer_route_ = std::max(number, peer_route_);
   if (answer == home_ && peer_answer_ != home_) ++our_route_;
   peer_answer_ = answer;
+  follow_address(answer);
   route_ = *route;
   strayed_ = false;
+}
+
+// A lane at another address than the peer's name has: its machine has lost that one. What is there
+// now may be somebody else, or nobody.
+void Session::follow_address(const proto::Address& answer) noexcept {
+  const proto::Address before = reach();
+  reach_ = answer.same_host(home_) ? proto::Address{} : answer;
+  if (reach().same_host(before)) return;
+  evidence_.life();  // what was gathered, was gathered elsewhere
+  log(Level::kInfo, "%s is found at %s now", home_.text().c_str(), reach().text().c_str());
 }
 
 // The peer's kernel answers, yet nothing comes back this way: the connection may be dead without
@@ -261,22 +272,29 @@ void Session::take_route(std::uint32_t number, const proto::Address& answer) noe
 void Session::take_other_path() noexcept {
   const bool from_home = route_.lane == carrier::kHomeLane;
   if (!from_home) left_lane_ = route_.lane;
+  const bool to_home = !from_home && streams_.carrier_->has_place(carrier::kHomeLane);
   // Never the lane that this session has just left: the peer may hold on to its dead connection.
-  const std::uint32_t lane = from_home ? streams_.new_lane_for(left_lane_) : carrier::kHomeLane;
-  auto route = streams_.carrier_->route(lane, from_home ? peer_answer_ : home_);
+  const std::uint32_t lane = to_home ? carrier::kHomeLane : streams_.new_lane_for(left_lane_);
+  auto route = streams_.carrier_->route(lane, to_home ? reach() : peer_answer_);
   path_left_at_ = unanswered_;
   if (!route) return;
   route_ = *route;
-  strayed_ = !from_home && peer_answer_ != home_;
+  strayed_ = to_home && peer_answer_ != reach();
   ++our_route_;
+}
+
+void Session::leave_lost_address() noexcept {
+  if (!open() || streams_.carrier_->has_place(route_.lane)) return;
+  log(Level::kInfo, "%s: this machine has another address now", home_.text().c_str());
+  take_other_path();
 }
 
 // What goes there gets a number of its own, so that answers to what went elsewhere can be told.
 void Session::go_home() noexcept {
-  auto route = streams_.carrier_->route(route_.lane ? route_.lane : carrier::kHomeLane, home_);
+  auto route = streams_.carrier_->route(route_.lane ? route_.lane : carrier::kHomeLane, reach());
   if (!route) return;
   route_ = *route;
-  peer_answer_ = home_;
+  peer_answer_ = reach();
   strayed_ = true;
   ++our_route_;
 }
@@ -288,7 +306,7 @@ void Session::lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept {
   route_ = {};
   auto route = streams_.carrier_->route(carrier::kHomeLane, peer_answer_);
   if (route) route_ = *route;
-  strayed_ = strayed_ && peer_answer_ == home_;
+  strayed_ = strayed_ && peer_answer_ == reach();
   if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return;
   send_hello(now);
   trouble_at_ = now + streams_.limits_.quiet;
@@ -299,9 +317,9 @@ void Session::lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept {
 void Session::reset_received(const proto::Reset& reset) noexcept {
   if (state_ == SessionState::kClosed) return;
   refresh_acks(streams_.now());
-  if (reset.sender != peer_ && (peer_answer_ != home_ || reset.route != our_route_)) {
+  if (reset.sender != peer_ && (peer_answer_ != reach() || reset.route != our_route_)) {
     // Somebody else has the port that a lane of the peer had: only who answers at home would know.
-    if (peer_answer_ != home_) go_home();
+    if (peer_answer_ != reach()) go_home();
     return;
   }
   // Another incarnation can't say what the one before it took of what we sent.

@@ -129,9 +129,9 @@ void Session::send_ping(util::Nanoseconds now) noexcept {
   if (streams_.post_control(route_, *frame)) ping_open_ = true;
 }
 
-// The home address is asked, never a lane: lanes come and go.
+// The home address is asked, not a lane, for lanes come and go; unless the peer has no other.
 void Session::consult_evidence(util::Nanoseconds now) noexcept {
-  evidence_.look(streams_.inner_, home_, now, streams_.limits_.quiet);
+  evidence_.look(streams_.inner_, reach(), now, streams_.limits_.quiet);
   const Verdict verdict = evidence_.judge(now, streams_.limits_.peer_timeout);
   if (verdict == Verdict::kUnknown) return;
   drain_ring(now);  // the pages outlive their writer

@@ -23,7 +23,7 @@ void Streams::lane_gone(std::uint32_t lane) noexcept {
 
 std::uint32_t Streams::new_lane_for(std::uint32_t used) noexcept {
   const std::uint32_t newest = carrier_->newest_lane();
-  if (newest != carrier::kHomeLane && newest != used)
+  if (newest != carrier::kHomeLane && newest != used && carrier_->has_place(newest))
     return newest;  // another session in trouble has opened it
   auto lane = carrier_->fresh_lane();
   return lane ? *lane : carrier::kHomeLane;
@@ -128,7 +128,10 @@ void Streams::run_due() noexcept {
 }
 
 void Streams::tell_card() noexcept {
-  for (auto& [token, session] : sessions_) session->card_changed(now_);
+  for (auto& [token, session] : sessions_) {
+    session->leave_lost_address();
+    session->card_changed(now_);
+  }
 }
 
 void Streams::flush_owing() noexcept {

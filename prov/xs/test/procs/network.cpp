@@ -71,6 +71,10 @@ Host::Host(const Network& network, int number)
   space_.run("ip addr add " + address_ + "/24 dev eth0; ip link set eth0 up");
 }
 
+void Host::renumber(const std::string& address) const {
+  space_.run("ip addr flush dev eth0; ip addr add " + address + "/24 dev eth0");
+}
+
 int Host::reset_connections() const {
   // Established ones only: ending a half-open request takes its listener with it.
   const std::string ended = space_.run("ss -KtnH state established");

@@ -34,6 +34,8 @@ class Host {
   const std::string& address() const { return address_; }
   void enter() const { space_.enter(); }
 
+  // Takes its address away and gives it another one, which the other hosts don't hear of.
+  void renumber(const std::string& address) const;
   // Ends every TCP connection of this host with a reset to both sides; gives their number.
   int reset_connections() const;
   // Takes the cable out, and puts it in again: packets vanish without a word.
