@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 //
+// xs-allpairs [ROUNDS [LARGEST]]
+//
 // Sends between all pairs of ranks, checks every content, and then prints for each rank which path
 // carried how much to and from each peer. The paths are known where FI_XS_STATS=PREFIX is set: when
 // its endpoint closes, that is in MPI_Finalize, xs writes them to the file PREFIX.<pid>. Exit
-// status: 0 all right, 1 a wrong content or statistics that don't cover what was sent.
+// status: 0 all right, 1 a wrong content or statistics that don't cover what was sent. All sizes
+// that are no larger than LARGEST bytes, ROUNDS times (all of them, once).
 #include <mpi.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -26,12 +32,26 @@ namespace {
 constexpr std::array<std::size_t, 6> kSizes = {0, 8, 1U << 10U, 1U << 14U, 1U << 18U, 1U << 20U};
 constexpr int kMessages = 20;  ///< of each size, from each rank to each rank
 
-constexpr std::uint64_t bytes_per_peer() {
-  std::uint64_t sum = 0;
-  for (const std::size_t size : kSizes) {
-    sum += size * kMessages;
+/// What is sent from each rank to each rank.
+struct Job {
+  std::uint64_t rounds = 1;
+  std::vector<std::size_t> sizes;
+
+  std::uint64_t messages() const { return rounds * sizes.size() * kMessages; }
+  std::uint64_t bytes() const {
+    return rounds * kMessages * std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
   }
-  return sum;
+};
+
+Job parse(int argc, char** argv) {
+  const auto word = [&](int at, std::uint64_t otherwise) {
+    return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
+  };
+  Job job{word(1, 1), {}};
+  const std::uint64_t largest = word(2, kSizes.back());
+  std::copy_if(kSizes.begin(), kSizes.end(), std::back_inserter(job.sizes),
+               [&](std::size_t size) { return size <= largest; });
+  return job;
 }
 
 using Bytes = std::vector<std::byte>;
@@ -122,8 +142,7 @@ std::vector<Row> read_rows(const std::string& file) {
 
 /// Complains of each peer whose paths together didn't carry as much as we know was sent and
 /// received.
-std::string shortfalls(const std::vector<Row>& rows, int ranks) {
-  constexpr std::uint64_t kLeast = kSizes.size() * kMessages;
+std::string shortfalls(const std::vector<Row>& rows, int ranks, const Job& job) {
   std::vector<Row> sums(static_cast<std::size_t>(ranks));
   for (const Row& row : rows) {
     if (row.peer >= 0 && row.peer < ranks) {
@@ -137,10 +156,10 @@ std::string shortfalls(const std::vector<Row>& rows, int ranks) {
   std::ostringstream text;
   for (std::size_t peer = 0; peer < sums.size(); ++peer) {
     const Row& sum = sums[peer];
-    if (sum.tx_msgs < kLeast || sum.rx_msgs < kLeast || sum.tx_bytes < bytes_per_peer() ||
-        sum.rx_bytes < bytes_per_peer()) {
-      text << "  peer " << peer << ": the statistics don't cover the " << kLeast << " messages and "
-           << bytes_per_peer() << " bytes in each direction\n";
+    if (sum.tx_msgs < job.messages() || sum.rx_msgs < job.messages() ||
+        sum.tx_bytes < job.bytes() || sum.rx_bytes < job.bytes()) {
+      text << "  peer " << peer << ": the statistics don't cover the " << job.messages()
+           << " messages and " << job.bytes() << " bytes in each direction\n";
     }
   }
   return text.str();
@@ -166,9 +185,9 @@ std::string table(const std::vector<Row>& rows) {
 
 /// Prints this rank's table in one write, after the ranks below it; true if it covers what was
 /// sent.
-bool show_paths(const std::string& prefix, int rank, int ranks) {
+bool show_paths(const std::string& prefix, int rank, int ranks, const Job& job) {
   const std::vector<Row> rows = read_rows(prefix + '.' + std::to_string(getpid()));
-  const std::string missing = shortfalls(rows, ranks);
+  const std::string missing = shortfalls(rows, ranks, job);
   const std::string text =
       "rank " + std::to_string(rank) + ", pid " + std::to_string(getpid()) + "\n" +
       (rows.empty() ? "  no statistics were written: was this MPI job run over xs?\n"
@@ -187,22 +206,27 @@ int main(int argc, char** argv) {
   int ranks = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  const Job job = parse(argc, argv);
   int wrong = 0;
-  for (std::size_t i = 0; i < kSizes.size(); ++i) {
-    wrong += exchange(rank, ranks, static_cast<int>(i), kSizes[i]);
+  int tag = 0;
+  for (std::uint64_t round = 0; round < job.rounds; ++round) {
+    for (const std::size_t size : job.sizes) {
+      wrong += exchange(rank, ranks, tag++, size);
+    }
   }
   int all_wrong = 0;
   MPI_Allreduce(&wrong, &all_wrong, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
   if (rank == 0) {
     std::printf(
-        "allpairs: %d ranks, %d messages of each size from 0 B to 1 MiB in each direction, %d of "
-        "them wrong\n",
-        ranks, kMessages, all_wrong);
+        "allpairs: %d ranks, %llu messages of each size from 0 B to %zu KiB in each direction, %d "
+        "of them wrong\n",
+        ranks, static_cast<unsigned long long>(job.rounds * kMessages), job.sizes.back() >> 10U,
+        all_wrong);
     std::fflush(stdout);
   }
   MPI_Barrier(MPI_COMM_WORLD);
   MPI_Finalize();
   const char* prefix = std::getenv("FI_XS_STATS");
-  const bool covered = prefix == nullptr || show_paths(prefix, rank, ranks);
+  const bool covered = prefix == nullptr || show_paths(prefix, rank, ranks, job);
   return wrong == 0 && all_wrong == 0 && covered ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 
 # Of the hypervisor, as in the names of Debian's packages. release.sh has another one.
 xen_version=4.17 system=
+ranks_memory=640 # MiB: two ranks, of 160 MiB of messages each
 # Programs of the build directory.
 in_guests=(xs-xen-probe xs-xen-parties xs-xen-talk xs-contract xs-unit xs-hammer xs-allpairs)
 # Every guest, dom0 and these scripts agree on this.
@@ -13,8 +14,7 @@ bed_env() {
 		network=10.9.0
 		agent_port=7000
 		end_of_script='### end of script ###'
-		address_of() { echo "$network.1${1#u}"; }  # u1 is .11
-		address_of_dom0() { echo "$network.1"; }
+		address_of() { case $1 in dom0) echo "$network.1" ;; *) echo "$network.1${1#u}" ;; esac; } # u1 is .11
 		export PATH=/usr/local/bin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/lib/xen/bin HOME=/root
 	END
 }
@@ -41,16 +41,19 @@ libraries_of() {
 	fi | grep -oE '/[^ ]+' | sed "s|^$system||" | sort -u
 }
 
-# put ROOT FILE [PATH]: a file or directory of $system, under the same path or another one, with the
-# shared libraries of every program in it, without symbols for debuggers.
+# of_system FILE: where it is in $system; what $system hasn't got is this machine's.
+of_system() { if [ -e "$system$1" ]; then echo "$system$1"; else echo "$1"; fi; }
+
+# put ROOT FILE [PATH]: a file or directory, under the same path or another one, with the shared
+# libraries of every program in it, without symbols for debuggers.
 put() {
-	local root=$1 from=$system$2 to=$1${3:-$2} file library
+	local root=$1 to=$1${3:-$2} file library
 	mkdir -p "$(dirname "$to")"
-	cp -rL "$from" "$to"
+	cp -rL "$(of_system "$2")" "$to"
 	while IFS= read -r -d '' file; do
 		strip --strip-debug "$file" 2>/dev/null || continue # no object file
 		while read -r library; do
-			[ -e "$root$library" ] || { mkdir -p "$root$(dirname "$library")"; cp -L "$system$library" "$root$library"; }
+			[ -e "$root$library" ] || { mkdir -p "$root$(dirname "$library")"; cp -L "$(of_system "$library")" "$root$library"; }
 		done < <(libraries_of "$file")
 	done < <(find "$to" -type f -print0)
 }
@@ -98,7 +101,8 @@ make_dom0() { # XENSTORED
 	for tool in xl "$1" xenconsoled xen-init-dom0 libxl-save-helper; do put "$root" "$tools/$tool"; done
 	ln -s "xen-$xen_version" "$root/usr/lib/xen"
 	for tool in read write ls rm; do put "$root" /usr/bin/xenstore "/usr/bin/xenstore-$tool"; done
-	put "$root" "$build/xs-xen-parties" /usr/bin/xs-xen-parties
+	for tool in xs-xen-parties xs-xen-talk; do put "$root" "$build/$tool" "/usr/bin/$tool"; done
+	put "$root" "$build/.libs/libxs-fi.so" /usr/lib/xs/libxs-fi.so
 	put "$root" "$build/xsctl" /usr/sbin/xsctl
 	if [ "$1" = oxenstored ]; then put "$root" /etc/xen/oxenstored.conf; fi
 	: >"$root/etc/xen/xl.conf" # its defaults
@@ -135,8 +139,8 @@ make_guest() {
 	cp "$here/guest/agent" "$root/etc/agent"
 	cp "$here/guest/init" "$root/init"
 	pack "$root" "$bed/share/guest.img"
-	# Unpacked into a tmpfs, which may be half of the memory; then come two ranks, of 160 MiB of messages each.
-	guest_memory=$(($(du -sm "$root" | cut -f1) * 2 + $(stat -c %s "$bed/share/guest.img") / 1048576 + 640))
+	# Unpacked into a tmpfs, which may be half of the memory; then come the ranks.
+	guest_memory=$(($(du -sm "$root" | cut -f1) * 2 + $(stat -c %s "$bed/share/guest.img") / 1048576 + ranks_memory))
 }
 
 make_hypervisor() {
