@@ -82,6 +82,9 @@ class Link {
   virtual ~Link() = default;
   virtual const Card& peer() const noexcept = 0;
   virtual LinkState state() const noexcept = 0;
+  // Looks whether it is still open, where that can be seen before it is told: asked by who finds
+  // the peer's memory gone.
+  virtual bool look_open() noexcept { return state() == LinkState::kOpen; }
   // What shares over it are counted in, as long as the backend lives; null: nothing but memory
   // bounds them. EAGAIN is said to whoever asks for more than is left.
   virtual const Budget* budget() const noexcept { return nullptr; }

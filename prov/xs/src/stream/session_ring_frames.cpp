@@ -250,6 +250,8 @@ void Session::run_path(util::Nanoseconds now) noexcept {
     const bool lost =
         path_.ring->ready() && (path_.ring->consumer().health() == carrier::Health::kLost ||
                                 path_.ring->producer().health() == carrier::Health::kLost);
+    // Gone with the place that either of us has left: nobody is at fault.
+    if (lost && path_.link && !path_.link->look_open()) return leave(LeaveReason::kLink);
     return leave(lost ? LeaveReason::kLost : LeaveReason::kBroken);
   }
   if (path_.writes && path_.acks_wanted) {

@@ -140,10 +140,43 @@ TEST_F(XenPair, APageThatTurnsToNonsenseCostsTheRing) {
   talk(300);
   ASSERT_TRUE(have_ring());
   const Warnings warnings;
-  xen_.scribble_all(2, std::byte{0xff});
+  xen_.scribble_shares(2, std::byte{0xff});
   talk(300);
   EXPECT_EQ(warnings.count(), 1u);
   EXPECT_EQ(a_->paths().faults, 1u);
+  end();
+}
+
+// That is how it looks when either VM has left, and a peer that lies so about its life, too, has
+// left as far as we are concerned.
+TEST_F(XenPair, PagesThatAllTurnToOnesAreAPeerThatIsGone) {
+  begin();
+  talk(300);
+  ASSERT_TRUE(have_ring());
+  const Warnings warnings;
+  xen_.scribble_all(2, std::byte{0xff});
+  talk(300);
+  EXPECT_FALSE(have_ring());
+  EXPECT_EQ(warnings.count(), 0u);
+  EXPECT_EQ(a_->paths().faults, 0u);
+  EXPECT_EQ(a_->counters().gone, 1u);
+  end();
+}
+
+// A VM that has moved sees that in its mappings before the store tells it: nobody is at fault.
+TEST_F(XenPair, AMoveThatIsSeenInThePagesFirstIsNoFault) {
+  begin();
+  talk(300);
+  ASSERT_TRUE(have_ring());
+  const Warnings warnings;
+  xen_.displace(1, 9);
+  talk(20);
+  xen_.fire_all(9);
+  talk(300);
+  EXPECT_TRUE(have_ring());
+  EXPECT_EQ(warnings.count(), 0u);
+  EXPECT_EQ(a_->paths().faults, 0u);
+  EXPECT_GE(a_->counters().moved, 1u);
   end();
 }
 

@@ -24,6 +24,10 @@ class XenLink final : public Link {
 
   const Card& peer() const noexcept override { return peer_; }
   LinkState state() const noexcept override { return state_; }
+  bool look_open() noexcept override {
+    look();
+    return state_ == LinkState::kOpen;
+  }
   const Budget* budget() const noexcept override;
   std::size_t cost(std::size_t pages) const noexcept override { return granted_for(pages); }
   util::Result<std::unique_ptr<Share>> share(std::size_t pages) noexcept override;

@@ -143,10 +143,11 @@ void FakeXen::scribble(std::uint32_t domain, std::uint32_t reference, std::size_
     std::abort();
 }
 
-void FakeXen::scribble_all(std::uint32_t domain, std::byte byte) {
-  for (const auto& [key, grant] : grants_)
-    for (std::size_t i = 0; key.first == domain && i < kPageSize; ++i)
-      scribble(domain, key.second, i, byte);
+void FakeXen::scribble_all(std::uint32_t domain, std::byte byte, bool lives) {
+  for (const auto& [key, grant] : grants_) {
+    if (key.first != domain || (grant.life && !lives)) continue;
+    for (std::size_t i = 0; i < kPageSize; ++i) scribble(domain, key.second, i, byte);
+  }
 }
 
 FakeXenCalls::FakeXenCalls(FakeXen& xen, std::uint32_t domain)
@@ -195,7 +196,9 @@ Result<std::byte*> FakeXenCalls::share(std::uint32_t domain,
 Result<std::byte*> FakeXenCalls::share_life(std::uint32_t domain, std::uint32_t& reference,
                                             std::uint32_t offset) noexcept {
   auto begin = share(domain, {&reference, 1});
-  if (begin) shared_[*begin].clears = offset;
+  if (!begin) return begin;
+  shared_[*begin].clears = offset;
+  xen_.grants_[{domain_, reference}].life = true;
   return begin;
 }
 

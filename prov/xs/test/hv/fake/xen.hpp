@@ -65,8 +65,9 @@ class FakeXen {
   // The same by halves: watches are heard when the store has got round to it.
   void displace(std::uint32_t from, std::uint32_t to);
   void fire_all(std::uint32_t domain);
-  // Changes every byte of what that domain has granted.
-  void scribble_all(std::uint32_t domain, std::byte byte);
+  // Changes every byte of what that domain has granted; without its life pages, or with them.
+  void scribble_shares(std::uint32_t domain, std::byte byte) { scribble_all(domain, byte, false); }
+  void scribble_all(std::uint32_t domain, std::byte byte, bool lives = true);
   // Changes a byte of what a grant shows.
   void scribble(std::uint32_t domain, std::uint32_t reference, std::size_t at, std::byte byte);
 
@@ -75,6 +76,7 @@ class FakeXen {
   struct Grant {
     std::size_t page;  // of the memory
     std::uint32_t reader;
+    bool life = false;
   };
   struct Node {
     std::string value;
