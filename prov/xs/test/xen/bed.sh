@@ -4,6 +4,7 @@
 #
 # There is no way in but a directory that dom0 mounts (9p): a script in jobs/ is run there.
 
+guests_at_once=2 # one that is moved is there twice
 machine_limit=1500 # seconds: QEMU ends by then, whatever became of us
 
 start_machine() {
@@ -14,7 +15,7 @@ start_machine() {
 	# would find it, and die of it. A processor for dom0 and for each guest, and one for nobody,
 	# so that nobody who polls keeps another one waiting.
 	timeout --kill-after=5 $machine_limit qemu-system-x86_64 \
-		-machine q35 -accel tcg,thread=multi -cpu max,-smap,-xsave,-avx,-avx2 -smp 4 -m $((1152 + 2 * guest_memory)) \
+		-machine q35 -accel tcg,thread=multi -cpu max,-smap,-xsave,-avx,-avx2 -smp 4 -m $((1152 + guests_at_once * guest_memory)) \
 		-display none -vga none -nodefaults -no-reboot -serial "file:$logs/xen.console" \
 		-kernel "$bed/xen" -append "console=com1 com1=115200,8n1 dom0_mem=640M,max:640M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=info guest_loglvl=info noreboot" \
 		-initrd "$bed/vmlinuz-dom0 console=hvc0 loglevel=5,$bed/dom0.img" \

@@ -3,6 +3,7 @@
 // hammer: MPI programs' hardest habits in one, with every payload checked. See options.cpp for its
 // usage.
 #include <mpi.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +12,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../payload.hpp"
 #include "options.hpp"
@@ -73,6 +75,21 @@ void print_outcome(const char* name, const Outcome& outcome, double seconds) {
   std::fflush(stdout);
 }
 
+/// What each rank has waited most for a message in this phase. In milliseconds, by its own clock.
+void print_silences(Run& run, const char* name) {
+  const long long own = run.tally.take_longest_silence().count();
+  std::vector<long long> all(static_cast<std::size_t>(run.ranks));
+  MPI_Gather(&own, 1, MPI_LONG_LONG, all.data(), 1, MPI_LONG_LONG, 0, MPI_COMM_WORLD);
+  if (run.rank != 0) {
+    return;
+  }
+  std::printf("     %-12s at most without a message:", name);
+  for (const long long each : all) {
+    std::printf(" %lld ms", each);
+  }
+  std::printf("\n");
+}
+
 /// True if all ranks found everything right.
 bool run_phase(Run& run, const PhaseEntry& phase, std::uint64_t seed, const Options& options) {
   run.watchdog.enter(phase.name, run.rank);
@@ -88,6 +105,9 @@ bool run_phase(Run& run, const PhaseEntry& phase, std::uint64_t seed, const Opti
   if (run.rank == 0) {
     print_outcome(phase.name, outcome, std::chrono::duration<double>(Clock::now() - start).count());
   }
+  if (!options.file.empty()) {
+    print_silences(run, phase.name);
+  }
   return outcome.good();
 }
 
@@ -98,9 +118,11 @@ std::uint64_t agree_on_seed(const Options& options) {
   return seed;
 }
 
-/// Rank 0's clock decides for all whether there is time for another cycle.
+/// Rank 0's clock, or its file, decides for all whether there is another cycle.
 bool another_cycle(const Options& options, Clock::time_point start) {
-  int more = Clock::now() - start < std::chrono::seconds(options.seconds) ? 1 : 0;
+  const bool in_time = Clock::now() - start < std::chrono::seconds(options.seconds);
+  const bool has_file = !options.file.empty() && access(options.file.c_str(), F_OK) == 0;
+  int more = in_time || has_file ? 1 : 0;
   MPI_Bcast(&more, 1, MPI_INT, 0, MPI_COMM_WORLD);
   return more != 0;
 }

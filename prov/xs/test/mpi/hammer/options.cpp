@@ -17,6 +17,7 @@ constexpr const char* kUsage =
     "  --phases a,b     only these phases\n"
     "  --rounds N       rounds of each phase (4; the variants of a phase repeat every 4 rounds)\n"
     "  --seconds S      repeat all phases with new seeds until S seconds are over\n"
+    "  --while FILE     and as long as rank 0 sees that file; tells what each rank waited most\n"
     "  --seed N         seed of every size, tag, order and payload (random)\n"
     "  --threads N      MPI_THREAD_MULTIPLE, with N threads in the phase 'threads'\n"
     "  --limit S        seconds after which a phase counts as hung (60)\n"
@@ -71,6 +72,8 @@ bool store(Options& options, std::string_view flag, std::string_view value) {
     options.rounds = number<int>(value, 1);
   } else if (flag == "--seconds") {
     options.seconds = number<int>(value, 1);
+  } else if (flag == "--while") {
+    options.file = value;
   } else if (flag == "--seed") {
     options.seed = number<std::uint64_t>(value, 0);
   } else if (flag == "--threads") {

@@ -13,6 +13,7 @@ struct Options {
   std::optional<std::uint64_t> seed;  ///< rank 0 picks one if absent
   int rounds = 4;        ///< of each phase; the variants of a phase repeat every 4 rounds
   int seconds = 0;       ///< repeat all phases, with new seeds, until so much time is over
+  std::string file;      ///< and as long as rank 0 sees this file, if it is named
   int threads = 0;       ///< 0: MPI_THREAD_SINGLE; else MPI_THREAD_MULTIPLE and so many threads
   int limit = 60;        ///< seconds after which a phase is taken for hung
   bool corrupt = false;  ///< flip one byte of one payload in each phase: every phase must fail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "run.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -17,6 +18,17 @@ void Tally::start(std::string phase, int rank) {
   messages_ = 0;
   bytes_ = 0;
   mismatches_ = 0;
+}
+
+// Of several threads one may miss another one's: who measures has one.
+void Tally::note_time() {
+  const Clock::time_point now = Clock::now();
+  longest_ = std::max(longest_.load(), now - last_.exchange(now));
+}
+
+std::chrono::milliseconds Tally::take_longest_silence() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      longest_.exchange(Clock::duration::zero()));
 }
 
 void Tally::mismatch(const std::string& text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,7 +18,11 @@ class Tally {
   void checked(std::size_t bytes) {
     ++messages_;
     bytes_ += bytes;
+    note_time();
   }
+
+  /// The longest time between two messages since the last call, and starts anew.
+  std::chrono::milliseconds take_longest_silence();
 
   /// Counts one mismatch; the first few are printed, with the rank and phase.
   void mismatch(const std::string& text);
@@ -29,7 +34,12 @@ class Tally {
   std::uint64_t mismatches() const { return mismatches_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  void note_time();
+
   std::string phase_;
+  std::atomic<Clock::time_point> last_ = Clock::now();
+  std::atomic<Clock::duration> longest_ = Clock::duration::zero();
   int rank_ = -1;
   std::atomic<std::uint64_t> messages_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;

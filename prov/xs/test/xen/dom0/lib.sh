@@ -16,6 +16,27 @@ in_guest() {
 	return "${status:-124}"
 }
 
+# migrate NAME: to this same host, while it runs. Each line that xl and its library say of it has the
+# seconds since dom0's start.
+migrate() (
+	set -o pipefail
+	xl -vvv migrate -s '' "$1" 'xl -vvv migrate-receive' 2>&1 | while read -r line; do
+		read -r now rest </proc/uptime
+		echo "$now $line"
+	done >"/tmp/move-$1" || { tail -n 20 "/tmp/move-$1"; exit 1; }
+	awk -v name="$1" '
+		NR == 1 { begin = $1 }
+		/issuing .* suspend request/ { stop = $1 }
+		/ has suspended|was suspended/ { stopped = $1 }
+		/Domain started successs?fully/ { started = $1 }
+		{ end = $1 }
+		END {
+			printf "%s was moved in %.1f s; asked to stop after %.1f s, stood still from %.1f s to %.1f s\n",
+				name, end - begin, stop - begin, stopped - begin, started - begin
+		}' "/tmp/move-$1"
+	cp "/tmp/move-$1" "/bed/consoles/move-$1-$(cut -d. -f1 /proc/uptime)"
+)
+
 # create NAME...: and waits for their agents.
 create() {
 	local name tries
