@@ -99,5 +99,23 @@ TEST(LocalAddresses, ContainLoopback) {
   EXPECT_TRUE(std::any_of(all.begin(), all.end(), is_loopback));
 }
 
+proto::Address address(const char* ip) { return local("", ip).address; }
+
+TEST(Substitute, IsTheAddressItselfAsLongAsItIsThere) {
+  proto::Address bound = address("127.0.0.1");
+  bound.port = 4711;
+  EXPECT_EQ(Substitute(bound, "").now(), address("127.0.0.1"));
+  EXPECT_EQ(Substitute(bound, "192.0.2.0/24").now(), address("127.0.0.1")) << "whatever the rule";
+}
+
+TEST(Substitute, IsWhatTheRuleAllowsInstead) {
+  EXPECT_EQ(Substitute(address("192.0.2.77"), "127.0.0.0/8").now(), address("127.0.0.1"));
+}
+
+TEST(Substitute, IsNothingWhereThereIsNothing) {
+  EXPECT_FALSE(Substitute(address("192.0.2.77"), "192.0.2.0/24").now());
+  EXPECT_FALSE(Substitute(address("192.0.2.77"), "2001:db8::/32").now()) << "another family";
+}
+
 }  // namespace
 }  // namespace xs::carrier
