@@ -89,6 +89,17 @@ TEST(HvNote, NonsenseIsNoNote) {
     EXPECT_FALSE(hv::parse_whole_note(text)) << text;
 }
 
+TEST(HvNote, AnOnlookerSeesWhichRequestItIsPausedFor) {
+  EXPECT_EQ(hv::parse_whole_note("xs1 1 2\nQ 5b1f9e1c02b7a6d4\n")->quiesced, 0x5b1f9e1c02b7a6d4u);
+  EXPECT_FALSE(hv::parse_whole_note("xs1 1 2\n")->quiesced);
+  for (const char* text : {"xs1 1 2\nQ\n", "xs1 1 2\nQ 0\n", "xs1 1 2\nQ x\n", "xs1 1 2\nQ 1 2\n",
+                           "xs1 1 2\nQ 10000000000000000\n"}) {
+    const auto note = hv::parse_whole_note(text);
+    ASSERT_TRUE(note) << text;
+    EXPECT_FALSE(note->quiesced) << text;
+  }
+}
+
 // Whatever a guest writes: no more is made of it than it has lines.
 TEST(HvNote, ChangedTextsAreReadOrRefused) {
   std::mt19937 dice(7);

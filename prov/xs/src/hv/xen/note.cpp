@@ -173,11 +173,19 @@ bool read_granted(std::string_view line, WholeNote& note) noexcept {
   return true;
 }
 
+// What makes no sense is no answer, and takes nothing from the rest.
+bool read_quiesced(std::string_view line, WholeNote& note) noexcept {
+  std::uint64_t serial = 0;
+  if (parse(line, serial) && serial != 0) note.quiesced = serial;
+  return true;
+}
+
 bool read_line(std::string_view line, WholeNote& note) {
   const std::string_view kind = take(line, ' ');
   if (kind == "P") return read_peer(line, note);
   if (kind == "L") return read_life(line, note);
   if (kind == "R") return read_granted(line, note);
+  if (kind == "Q") return read_quiesced(line, note);
   if (kind == "I") return parse(take(line, ' '), note.pid.emplace());
   return true;
 }

@@ -34,8 +34,9 @@ std::optional<NodeName> parse_path(std::string_view path) noexcept;
 // have a link with: our number for it, and what we have heard to be its number for us, or 0; and a
 // word more where we want a bell: its port with us, or 0. For onlookers (xsctl) alone: `I PID`, its
 // number in its own pid namespace; and last `R PAGES...`, how many it grants over each of these
-// links, in their order, if there is room. All numbers are hexadecimal. Lines of other kinds are of
-// later versions and are left out.
+// links, in their order, if there is room. `Q SERIAL`: as a request with that serial wants it, the
+// process holds nothing of other domains (docs/migration.md). All numbers are hexadecimal. Lines of
+// other kinds are of later versions and are left out.
 class Note {
  public:
   Note(std::uint64_t generation, std::uint64_t network) noexcept;
@@ -83,7 +84,8 @@ struct WholeNote {
   std::uint64_t generation = 0;
   std::uint64_t network = 0;
   std::optional<std::uint32_t> pid;
-  std::vector<std::uint32_t> lives;  // domains that there are life pages for
+  std::optional<std::uint64_t> quiesced;  // the serial of the request that it is paused for
+  std::vector<std::uint32_t> lives;       // domains that there are life pages for
   std::vector<Peer> peers;
 };
 // Nothing if it is no note. Throws bad_alloc.
