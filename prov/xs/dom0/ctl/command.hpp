@@ -2,27 +2,13 @@
 #pragma once
 #include <ostream>
 #include <string>
-#include <vector>
 
 #include "dom0/ctl/machine.hpp"
+#include "dom0/ctl/move.hpp"
+#include "dom0/ctl/options.hpp"
+#include "dom0/ctl/system.hpp"
 
 namespace xs::dom0 {
-
-// Exit statuses.
-inline constexpr int kDone = 0;
-inline constexpr int kUsage = 2;
-inline constexpr int kCannot = 3;    // no Xen, not dom0, no rights
-inline constexpr int kNoAnswer = 4;  // of the hypervisor or the store
-
-struct Options {
-  bool list = false;  // else there is only `text` to be shown
-  bool json = false;
-  unsigned seconds = 10;  // until it is given up
-  std::string text;
-  int status = kDone;
-};
-// The words after the program's name.
-Options parse(const std::vector<std::string>& words);
 
 struct Outcome {
   int status = kDone;
@@ -33,5 +19,9 @@ struct Outcome {
 Outcome list(const Options& options, const OpenMachine& open);
 // The exit status, which is another one if this can't be written.
 int tell(const Outcome& outcome, std::ostream& out, std::ostream& log);
+
+// A command that changes something, and says as it goes what it does. The exit status.
+int change(const Options& options, const OpenMachine& machine, const OpenSystem& system,
+           Console console);
 
 }  // namespace xs::dom0

@@ -8,6 +8,8 @@
 namespace xs::dom0 {
 
 std::string as_text(const Survey& survey);
+// Lines.
+std::string as_text(const Zombie& zombie, const Survey& survey);
 // One object, and a newline.
 std::string as_json(const Survey& survey);
 

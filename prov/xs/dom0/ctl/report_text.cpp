@@ -95,13 +95,7 @@ std::string describe(const Holder& holder, const Survey& survey) {
 
 std::string zombies_of(const Survey& survey) {
   std::string text;
-  for (const Zombie& zombie : survey.zombies) {
-    text += "\nZOMBIE " + std::to_string(zombie.id) + ": dead, and still has " +
-            std::to_string(zombie.pages) + " pages\n";
-    for (const Holder& holder : zombie.holders)
-      text += "  held by " + describe(holder, survey) + '\n';
-    if (zombie.holders.empty()) text += "  held by nobody who is known\n";
-  }
+  for (const Zombie& zombie : survey.zombies) text += '\n' + as_text(zombie, survey);
   return text;
 }
 
@@ -115,6 +109,15 @@ std::string strange_of(const Survey& survey) {
 }
 
 }  // namespace
+
+std::string as_text(const Zombie& zombie, const Survey& survey) {
+  std::string text = "ZOMBIE " + std::to_string(zombie.id) + ": dead, and still has " +
+                     std::to_string(zombie.pages) + " pages\n";
+  for (const Holder& holder : zombie.holders)
+    text += "  held by " + describe(holder, survey) + '\n';
+  if (zombie.holders.empty()) text += "  held by nobody who is known\n";
+  return text;
+}
 
 const char* name_of(State state) noexcept {
   switch (state) {

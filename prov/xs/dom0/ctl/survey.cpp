@@ -3,10 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <map>
-#include <string_view>
 
+#include "dom0/ctl/board.hpp"
 #include "hv/xen/note.hpp"
 
 namespace xs::dom0 {
@@ -18,16 +17,6 @@ using util::Result;
 
 bool isnt_there(const Error& error) noexcept {
   return error.code == ENOENT || error.code == EACCES;
-}
-
-// The 16 hex digits that hv/xen writes, and nothing else.
-std::optional<std::uint64_t> parse_node(std::string_view name) noexcept {
-  std::uint64_t id = 0;
-  const char* const end = name.data() + name.size();
-  const bool digits =
-      name.size() == 16 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  if (!digits || std::from_chars(name.data(), end, id, 16).ptr != end) return std::nullopt;
-  return id;
 }
 
 bool has_peers_in(const Process& process, std::uint32_t domain) noexcept {

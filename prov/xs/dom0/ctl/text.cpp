@@ -67,4 +67,12 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 
 std::string hex(unsigned long long number) { return format("%016llx", number); }
 
+std::string count(unsigned long long number, const char* one, const char* more) {
+  return std::to_string(number) + ' ' + (number == 1 ? one : more);
+}
+
+std::string seconds(unsigned long long milliseconds) {
+  return std::to_string(milliseconds / 1000) + format(".%02llu s", milliseconds % 1000 / 10);
+}
+
 }  // namespace xs::dom0

@@ -15,5 +15,9 @@ std::string json_string(std::string_view text);
 std::string table(const std::vector<std::vector<std::string>>& rows);
 // 16 digits.
 std::string hex(unsigned long long number);
+// "1 page", "2 pages".
+std::string count(unsigned long long number, const char* one, const char* more);
+// Milliseconds as "0.31 s".
+std::string seconds(unsigned long long milliseconds);
 
 }  // namespace xs::dom0

@@ -6,7 +6,8 @@
 
 namespace xs::dom0 {
 
-// By libxenctrl, libxenforeignmemory and libxenstore.
-util::Result<std::unique_ptr<Machine>> open_xen();
+// By libxenctrl, libxenforeignmemory and libxenstore. If an answer takes more than so many seconds,
+// or unless they are 0, there is a SIGALRM.
+util::Result<std::unique_ptr<Machine>> open_xen(unsigned patience = 0);
 
 }  // namespace xs::dom0

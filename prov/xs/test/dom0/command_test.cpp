@@ -12,41 +12,6 @@ namespace xs::test {
 
 namespace {
 
-TEST(Dom0Command, Words) {
-  EXPECT_TRUE(dom0::parse({"list"}).list);
-  EXPECT_FALSE(dom0::parse({"list"}).json);
-  const auto all = dom0::parse({"list", "--json", "--timeout", "3"});
-  EXPECT_TRUE(all.list && all.json);
-  EXPECT_EQ(all.seconds, 3u);
-  const auto help = dom0::parse({"list", "--help"});
-  EXPECT_FALSE(help.list);
-  EXPECT_EQ(help.status, dom0::kDone);
-  EXPECT_NE(help.text.find("usage"), std::string::npos);
-}
-
-TEST(Dom0Command, OtherWordsAreRefused) {
-  const std::vector<std::vector<std::string>> bad = {
-      {},
-      {"lost"},
-      {"list", "list"},
-      {"list", "u1"},
-      {"--json"},
-      {"list", "--timeout"},
-      {"list", "--timeout", "0"},
-      {"list", "--timeout", "-1"},
-      {"list", "--timeout", "5s"},
-      {"list", "--timeout", "99999"},
-      {"\x1b[2J"},
-  };
-  for (const auto& words : bad) {
-    const auto options = dom0::parse(words);
-    EXPECT_FALSE(options.list);
-    EXPECT_EQ(options.status, dom0::kUsage);
-    EXPECT_EQ(options.text.find('\x1b'), std::string::npos);
-    EXPECT_TRUE(options.text.starts_with("xsctl: ")) << options.text;
-  }
-}
-
 dom0::Outcome run(const std::vector<std::string>& words, const dom0::OpenMachine& open) {
   return dom0::list(dom0::parse(words), open);
 }

@@ -5,13 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 extern "C" {
 #include <xenforeignmemory.h>
-#include <xenstore.h>
 }
 
 namespace xs::test {
@@ -100,39 +98,6 @@ xenforeignmemory_resource_handle* xenforeignmemory_map_resource(xenforeignmemory
 int xenforeignmemory_unmap_resource(xenforeignmemory_handle*, xenforeignmemory_resource_handle*) {
   std::fill(libraries.memory.begin(), libraries.memory.end(), std::byte{0xff});
   return --libraries.mapped, 0;
-}
-
-struct xs_handle* xs_open(unsigned long) {
-  return xs::test::open<xs_handle>(libraries.store);
-}
-void xs_close(struct xs_handle*) { --libraries.open; }
-void* xs_read(struct xs_handle*, xs_transaction_t, const char* path, unsigned* size) {
-  const auto found = libraries.nodes.find(path);
-  errno = ENOENT;
-  if (found == libraries.nodes.end()) return nullptr;
-  *size = static_cast<unsigned>(found->second.size());
-  void* const value = std::malloc(*size + 1);
-  std::memcpy(value, found->second.c_str(), *size + 1);
-  return value;
-}
-// The names behind the pointers to them, in one piece.
-char** xs_directory(struct xs_handle*, xs_transaction_t, const char* path, unsigned* count) {
-  const std::string above = std::string(path) + '/';
-  std::vector<std::string> names;
-  std::size_t size = 0;
-  for (const auto& [name, value] : libraries.nodes)
-    if (name.starts_with(above)) size += names.emplace_back(name.substr(above.size())).size() + 1;
-  errno = ENOENT;
-  if (names.empty()) return nullptr;
-  char** const all = static_cast<char**>(std::malloc(names.size() * sizeof *all + size));
-  char* next = reinterpret_cast<char*>(all + names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    all[i] = next;
-    std::memcpy(next, names[i].c_str(), names[i].size() + 1);
-    next += names[i].size() + 1;
-  }
-  *count = static_cast<unsigned>(names.size());
-  return all;
 }
 
 }  // extern "C"

@@ -3,7 +3,9 @@
 #include "dom0/xen/machine.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 #include "xsctl/libraries.hpp"
@@ -136,6 +138,81 @@ TEST_F(XsctlMachine, TheStore) {
   EXPECT_EQ(machine_->read("/local/domain/1/data/xs/c").error().code, ENOENT);
   EXPECT_EQ(*machine_->list("/local/domain/1/data/xs"), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(machine_->list("/local/domain/2/data/xs").error().code, ENOENT);
+}
+
+TEST_F(XsctlMachine, AnUuidStaysWithTheVirtualMachine) {
+  begin();
+  add(3, 0);
+  libraries.domains[0].handle[15] = 0xab;
+  EXPECT_EQ((*machine_->domains())[0].uuid[15], 0xab);
+}
+
+TEST_F(XsctlMachine, ATransactionIsKeptOrNot) {
+  begin();
+  ASSERT_TRUE(machine_->begin_changes());
+  EXPECT_TRUE(machine_->write("/a/b", "1"));
+  EXPECT_TRUE(machine_->give("/a/b", 5));
+  EXPECT_EQ(*machine_->read("/a/b"), "1") << "we see it";
+  EXPECT_EQ(*machine_->list("/a"), std::vector<std::string>{"b"});
+  EXPECT_TRUE(libraries.nodes.empty()) << "nobody else does";
+  EXPECT_TRUE(machine_->end_changes(true));
+  EXPECT_EQ(libraries.nodes.at("/a/b"), "1");
+  EXPECT_EQ(libraries.owners.at("/a/b"), 5u);
+  ASSERT_TRUE(machine_->begin_changes());
+  EXPECT_TRUE(machine_->remove("/a/b"));
+  EXPECT_TRUE(machine_->end_changes(false));
+  EXPECT_EQ(*machine_->read("/a/b"), "1");
+  EXPECT_EQ(libraries.transactions, 0);
+}
+
+TEST_F(XsctlMachine, ADisturbedTransactionSaysSoAndIsOver) {
+  begin();
+  libraries.disturbed = 1;
+  ASSERT_TRUE(machine_->begin_changes());
+  EXPECT_TRUE(machine_->write("/a", "1"));
+  EXPECT_EQ(machine_->end_changes(true).error().code, EAGAIN);
+  EXPECT_TRUE(libraries.nodes.empty());
+  EXPECT_TRUE(machine_->write("/a", "1"));
+  EXPECT_EQ(libraries.nodes.at("/a"), "1");
+}
+
+TEST_F(XsctlMachine, WhatTheStoreRefusesIsAnError) {
+  begin();
+  EXPECT_EQ(machine_->remove("/a").error().code, ENOENT);
+  EXPECT_EQ(machine_->give("/a", 5).error().code, ENOENT);
+  libraries.refusing = ENOSPC;
+  EXPECT_EQ(machine_->write("/a", "1").error().code, ENOSPC);
+  EXPECT_EQ(machine_->watch("/a").error().code, ENOSPC);
+  EXPECT_EQ(machine_->begin_changes().error().code, ENOSPC);
+}
+
+TEST_F(XsctlMachine, AWatchWakes) {
+  begin();
+  EXPECT_TRUE(machine_->watch("/a"));
+  EXPECT_EQ(*machine_->wait(10'000, -1), std::vector<std::string>{"/a"}) << "for its being set";
+  EXPECT_TRUE(machine_->wait(0, -1)->empty());
+  change_node("/a/b", "1");
+  change_node("/c", "1");
+  change_node("/a/b", std::nullopt);
+  EXPECT_EQ(*machine_->wait(10'000, -1), (std::vector<std::string>{"/a/b", "/a/b"}));
+}
+
+TEST_F(XsctlMachine, SoDoesADescriptor) {
+  begin();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+  EXPECT_TRUE(machine_->wait(600'000, ends[0])->empty());
+  close(ends[0]);
+  close(ends[1]);
+}
+
+// A guest that writes without end does not keep us from looking at the clock.
+TEST_F(XsctlMachine, EventsAreTakenAThousandAtATime) {
+  begin();
+  libraries.events.assign(1500, "/a");
+  EXPECT_EQ(machine_->wait(0, -1)->size(), 1000u);
+  EXPECT_EQ(machine_->wait(0, -1)->size(), 500u);
 }
 
 }  // namespace
