@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # shellcheck shell=bash
 # tools/check-xen --migration: a job whose guests are moved meanwhile (`xl migrate` to this same
-# host), without a word before. Sourced by tools/check-xen.
+# host), without a word before, or announced by xsctl. Sourced by tools/check-xen.
 
-move_cases=(moved-second moved-first moved-both moved-at-once)
-short_move_cases=(moved-both)
+move_cases=(moved-second moved-first moved-both moved-at-once saved announced announced-belled announced-saved)
+short_move_cases=(moved-both announced)
 case_moved-second() { moved "migrate u2" "migrate u2" "migrate u2"; }
 case_moved-first() { moved "migrate u1" "migrate u1"; }
 case_moved-both() { moved "migrate u1" "migrate u2" "migrate u1" "migrate u2"; }
 # Both at once, and one again before the other side has got over it.
 case_moved-at-once() { moved 'migrate u1 & migrate u2 && wait $!' "migrate u2 && migrate u2 && migrate u1"; }
+
+case_saved() { moved "save_restore u2" "save_restore u1"; }
+
+# Everybody has paused, in the other guest too, before xl begins: nothing is mapped then.
+case_announced() { moved "announced u2" "announced u1" "announced u2"; }
+# A port that were still bound would crash the kernel when its process ends.
+case_announced-belled() { moved_belled "announced u2" "announced u1"; }
+moved_belled() { local with_xs="$with_xs FI_XS_XEN_BELL=event"; moved "$@"; }
+case_announced-saved() { moved "announced_save u2" "announced_save u1"; }
 
 # moved SCRIPT...: run in dom0, one after the other. The job's contents are right and it ends well; its
 # pairs have rings before, between and after; no kernel complains, no dead domain is left, and no page or node.
@@ -39,19 +48,16 @@ moved() {
 # By what dom0 sees: both ends of a pair between the guests have granted pages over it.
 rings_stand() {
 	local begin=$SECONDS
-	while [ $((SECONDS - begin)) -lt 90 ]; do
-		if in_dom0 30 <<<'xsctl list' >"$logs/rings.part" 2>&1 && ends_with_rings <"$logs/rings.part"; then
-			echo "rings were seen after $((SECONDS - begin)) s"
-			return 0
-		fi
-		sleep 0.5
-	done
-	echo "FAIL no rings after 90 s:"
-	cat "$logs/rings.part"
-	return 1
+	wait_for 90 all_have_rings || {
+		echo "FAIL no rings after $((SECONDS - begin)) s:"
+		cat "$logs/rings.part"
+		return 1
+	}
+	echo "rings were seen after $((SECONDS - begin)) s"
 }
-# All four pairs.
-ends_with_rings() {
+all_have_rings() { in_dom0 30 <<<'xsctl list' >"$logs/rings.part" 2>&1 && eight_ends_with_rings <"$logs/rings.part"; }
+# Of four pairs.
+eight_ends_with_rings() {
 	awk '
 		/^DOMAIN +NAME/ { part = "domains"; next }
 		/^DOMAIN +PID/ { part = "pairs"; next }
