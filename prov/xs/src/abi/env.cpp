@@ -111,6 +111,13 @@ constexpr Variable kVariables[] = {
        return set_number(c.peer_timeout, v, 1, 1'000'000, util::kSecond);
      },
      "a number of seconds from 1 to 1000000"},
+    {"pause_timeout",
+     "The same for a peer whose VM was about to be moved or saved when it was heard last (default: "
+     "86400, a day)",
+     [](Config& c, std::string_view v) {
+       return set_number(c.pause_timeout, v, 1, 100'000'000, util::kSecond);
+     },
+     "a number of seconds from 1 to 100000000"},
     {"linger",
      "Milliseconds that closing an endpoint waits at most for acknowledgements (default: 5000)",
      [](Config& c, std::string_view v) {

@@ -98,7 +98,7 @@ bool LifeCycle::ends_within(int milliseconds) const noexcept {
 // Until nothing is left to be heard, and what was on its way by a ring is on its way by the fabric.
 void LifeCycle::follow() noexcept {
   const auto until = std::chrono::steady_clock::now() + kPatience;
-  for (int pause = kFirstPause; !visit() && std::chrono::steady_clock::now() < until;
+  for (int pause = kFirstPause; !visit() && (in_pause_ || std::chrono::steady_clock::now() < until);
        pause = std::min(2 * pause, kLongestPause))
     if (ends_within(pause)) return;
 }
@@ -112,8 +112,10 @@ bool LifeCycle::visit() noexcept {
   domain_.progress();
   const bool restless = std::ranges::any_of(
       domain_.endpoints, [](const core::Endpoint* each) { return each->restless(); });
+  // Who announced it waits for us: no patience ends before that has.
+  in_pause_ = core.neighbours()->restless();
   domain_.gate.end_visit();
-  return !restless && !is_told();
+  return !restless && !in_pause_ && !is_told();
 }
 
 }  // namespace xs::abi

@@ -35,6 +35,7 @@ class LifeCycle {
   Bell end_;
   const int process_;  // whose thread it is: a forked child has none
   std::thread thread_;
+  bool in_pause_ = false;      // of the thread: something is still to be given back
   LifeCycle* next_ = nullptr;  // of those that end_all() ends
 };
 

@@ -71,6 +71,14 @@ class RingCarrier {
     if (share_) share_->revoke();
   }
 
+  // The peer's region is not looked at any more. What stands in ours can still be taken back.
+  void unmap() noexcept {
+    foreign_ = {};
+    consumer_.reset();
+    theirs_.reset();
+    mapping_.reset();
+  }
+
   bool ready() const noexcept { return consumer_.has_value(); }
   // After finish().
   ring::Producer& producer() noexcept { return *producer_; }

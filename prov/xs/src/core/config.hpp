@@ -34,8 +34,10 @@ struct Config {
       256u << 20;  // FI_XS_UNEXPECTED, bytes; above it peers announce payloads only
   util::Nanoseconds quiet = 200 * util::kMillisecond;   // FI_XS_QUIET, ms
   util::Nanoseconds peer_timeout = 60 * util::kSecond;  // FI_XS_PEER_TIMEOUT, s
-  util::Nanoseconds linger = 5 * util::kSecond;         // FI_XS_LINGER, ms
-  std::size_t ring_size = 65536;         // FI_XS_RING_SIZE, bytes of a region; 0: no rings
+  // FI_XS_PAUSE_TIMEOUT, s: the same for a peer that was about to be moved or saved
+  util::Nanoseconds pause_timeout = 86'400 * util::kSecond;
+  util::Nanoseconds linger = 5 * util::kSecond;  // FI_XS_LINGER, ms
+  std::size_t ring_size = 65536;                 // FI_XS_RING_SIZE, bytes of a region; 0: no rings
   std::size_t ring_largest = 1u << 20;   // FI_XS_RING_LARGEST, bytes of one for peers that stream
   std::size_t ring_memory = 256u << 20;  // FI_XS_RING_MEMORY, bytes of all regions of a domain
   // FI_XS_DIRECT_READ, bytes: larger messages of neighbours are read out of their memory; 0: none.

@@ -32,6 +32,7 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
                                     .receive_buffers = config.receive_buffers,
                                     .quiet = config.quiet,
                                     .peer_timeout = config.peer_timeout,
+                                    .pause_timeout = config.pause_timeout,
                                     .rings = parts.rings};
   auto streams = stream::Streams::open(parts.inner, limits, parts.clock, parts.random, *endpoint);
   if (!streams) return streams.error();
@@ -53,6 +54,7 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
   if (parts.neighbours) {
     s.set_card(parts.neighbours->card());
     parts.neighbours->add(*endpoint);
+    endpoint->paused_ = parts.neighbours->paused();
   }
   return endpoint;
 } catch (const std::bad_alloc&) {
@@ -152,6 +154,7 @@ void Endpoint::session_opened(stream::Session& session) noexcept {
   if (!peer) return session.end(ENOMEM);
   session.owner = peer;
   peer->session = &session;
+  session.set_peer_paused(locality::is_paused(session.peer_card()));
   introduce(session);
   sender_->pump(*peer);
 }
@@ -190,10 +193,13 @@ void Endpoint::introduce(stream::Session& session) noexcept {
   if (hv::Link* link = parts_.neighbours->meet(session.peer_card())) session.neighbour_open(*link);
 }
 
-void Endpoint::card_changed(stream::Session& session) noexcept {
-  session.neighbour_lost(stream::LeaveReason::kLink);
+// Of a peer that is paused, or not any more, it is hv that tells whether the link is lost.
+void Endpoint::card_changed(stream::Session& session, const stream::Card& before) noexcept {
+  const bool moved = !locality::same_life(before, session.peer_card());
+  if (moved) session.neighbour_lost(stream::LeaveReason::kLink);
+  session.set_peer_paused(locality::is_paused(session.peer_card()));
   introduce(session);
-  if (session.owner) static_cast<Peer*>(session.owner)->moved = true;
+  if (moved && session.owner) static_cast<Peer*>(session.owner)->moved = true;
   tell_refreshed();
 }
 
@@ -218,18 +224,47 @@ void Endpoint::neighbour_shares(const locality::Process& process) noexcept {
   for_each_of(process, [&](stream::Session& session) { session.consider_ring(streams_->now()); });
 }
 
-void Endpoint::neighbour_lost(const locality::Process& process, bool moved) noexcept {
-  const auto reason = moved ? stream::LeaveReason::kMoved : stream::LeaveReason::kLink;
+namespace {
+stream::LeaveReason reason_of(hv::Loss why) noexcept {
+  switch (why) {
+    case hv::Loss::kMoved:
+      return stream::LeaveReason::kMoved;
+    case hv::Loss::kPaused:
+      return stream::LeaveReason::kPaused;
+    default:
+      return stream::LeaveReason::kLink;
+  }
+}
+}  // namespace
+
+void Endpoint::neighbour_lost(const locality::Process& process, hv::Loss why) noexcept {
+  const auto reason = reason_of(why);
   for_each_of(process, [&](stream::Session& session) { session.neighbour_lost(reason); });
 }
 
 void Endpoint::we_moved() noexcept {
   streams_->set_card(parts_.neighbours->card());
   streams_->tell_card();
+  const bool announced = std::exchange(paused_, parts_.neighbours->paused());
   peers_.for_each([&](Peer& peer) {
     if (!peer.session) return;
     peer.moved = true;
+    // It may have been announced to it as well, while we could not hear it.
+    if (announced) peer.session->excuse_silence();
     if (peer.session->open()) introduce(*peer.session);
+  });
+  tell_refreshed();
+}
+
+// Peers are told, whether they are neighbours or not: they are not to wait for us in vain, nor to
+// try what must fail. Who is no neighbour may become one, once that is over.
+void Endpoint::we_paused() noexcept {
+  paused_ = parts_.neighbours->paused();
+  streams_->set_card(parts_.neighbours->card());
+  streams_->tell_card();
+  peers_.for_each([&](Peer& peer) {
+    if (peer.session && peer.session->open() && !peer.session->path().link)
+      introduce(*peer.session);
   });
   tell_refreshed();
 }

@@ -130,13 +130,14 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   void session_ended(stream::Session& session, int error) noexcept override;
   void bulk_let_go(stream::BulkOperation& operation, std::size_t length,
                    int error) noexcept override;
-  void card_changed(stream::Session& session) noexcept override;
+  void card_changed(stream::Session& session, const stream::Card& before) noexcept override;
   void ring_joined(stream::Session& session) noexcept override;
   void neighbour_open(const locality::Process& process, hv::Link& link) noexcept override;
   void neighbour_shares(const locality::Process& process) noexcept override;
-  void neighbour_lost(const locality::Process& process, bool moved) noexcept override;
+  void neighbour_lost(const locality::Process& process, hv::Loss why) noexcept override;
   void budget_changed() noexcept override { streams_->keep_budget(); }
   void we_moved() noexcept override;
+  void we_paused() noexcept override;
   void introduce(stream::Session& session) noexcept;
   void tell_refreshed() noexcept {
     if (parts_.observer) parts_.observer->paths_refreshed();
@@ -149,6 +150,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   void say_unfinished() noexcept;
 
   EndpointParts parts_;
+  bool paused_ = false;  // our VM was about to be moved when we looked last
   Reporter reporter_;
   Peers peers_;
   BulkWatch watch_;

@@ -23,6 +23,10 @@ class Both::Moves final : public Events {
   void lost(Link& link, Loss why) noexcept override { events_.lost(link, why); }
   void budget_changed() noexcept override { events_.budget_changed(); }
   void moved() noexcept override { both_.near_->relocate(near_events_); }
+  void pause_changed() noexcept override {
+    both_.take_card();
+    events_.pause_changed();
+  }
 
  private:
   // The card is the new one before anybody is told.
@@ -38,6 +42,7 @@ class Both::Moves final : public Events {
       moves_.both_.take_card();
       moves_.events_.moved();
     }
+    void pause_changed() noexcept override {}  // the far one's to tell
 
    private:
     Moves& moves_;
@@ -67,6 +72,7 @@ Result<std::unique_ptr<Backend>> Both::make(std::unique_ptr<NearBackend> near,
 void Both::take_card() noexcept {
   card_ = near_->card();
   card_.domid = far_->card().domid;
+  card_.pauses = far_->card().pauses;
 }
 
 // Of one VM are those with the same host; of all others only pages tell where they live.

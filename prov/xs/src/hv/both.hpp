@@ -17,7 +17,8 @@ class NearBackend : public Backend {
 
 class Both final : public Backend {
  public:
-  // The far one has the near one's card, but for the domid.
+  // The far one has the near one's card, but for the domid and the pauses: what is near moves with
+  // the VM.
   static util::Result<std::unique_ptr<Backend>> make(std::unique_ptr<NearBackend> near,
                                                      std::unique_ptr<Backend> far) noexcept;
 
@@ -27,6 +28,7 @@ class Both final : public Backend {
   int descriptor() const noexcept override { return epoll_.get(); }
   // The near one learns of moves from the far one.
   int life_descriptor() const noexcept override { return far_->life_descriptor(); }
+  bool restless() const noexcept override { return far_->restless(); }
   const Counters& counters() const noexcept override;
 
  private:

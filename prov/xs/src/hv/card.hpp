@@ -26,6 +26,17 @@ struct Card {
   Id process;                      // this incarnation of this process
   std::uint32_t domid = kNoDomid;  // hv/xen: repeats across hosts
   std::uint64_t generation = 0;    // grows whenever the process has moved; never 0 in a real card
+  // How often, in this generation, it has begun or ceased to wait for its VM's move: so odd while
+  // it does, and then it holds nothing of other VMs and does not want to.
+  std::uint32_t pauses = 0;
+
+  bool paused() const noexcept { return pauses % 2 != 0; }
+  // Another life is another process, another place, or another generation: what was shared with it
+  // is worth nothing. A pause is none.
+  bool same_life(const Card& other) const noexcept {
+    return host == other.host && process == other.process && domid == other.domid &&
+           generation == other.generation;
+  }
   bool operator==(const Card&) const = default;
 };
 

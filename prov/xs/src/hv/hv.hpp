@@ -63,6 +63,7 @@ enum class Loss : std::uint8_t {
   kFault,      // it said what an honest peer would not
   kExhausted,  // this process lacks descriptors or memory
   kMoved,      // this process lives elsewhere now
+  kPaused,     // its VM is about to be moved: nothing of other VMs may be held
 };
 
 // How much the links of one kind may share, where a machine has little of that and its processes
@@ -81,6 +82,8 @@ class Link {
  public:
   virtual ~Link() = default;
   virtual const Card& peer() const noexcept = 0;
+  // Both ends live in one VM and are moved together: a pause leaves it alone.
+  virtual bool within_vm() const noexcept { return false; }
   virtual LinkState state() const noexcept = 0;
   // Looks whether it is still open, where that can be seen before it is told: asked by who finds
   // the peer's memory gone.
@@ -112,6 +115,9 @@ class Events {
   // This process lives elsewhere, or the same place has lost its memory of it: card() is a new one,
   // and lost(kMoved) follows for every link.
   virtual void moved() noexcept = 0;
+  // This VM is about to be moved, or not any more: card() says which. If it is, lost(kPaused)
+  // follows for every link that is not within the VM; if not, peers may be met again.
+  virtual void pause_changed() noexcept = 0;
 };
 
 // How often it happened. Faults also leave one warning each.
@@ -136,8 +142,9 @@ class Backend {
   virtual const Card& card() const noexcept = 0;
   // Begins to make the acquaintance of the process whose card came in a greeting. Quietly refused,
   // if that can be said without asking anybody (else lost(kGone) follows): EHOSTUNREACH, it lives
-  // elsewhere; ECONNREFUSED, it is not there (any more), or not for us; EALREADY, there is a link
-  // with it (of any generation); EINVAL, it is this process. Not quietly: what the system lacks.
+  // elsewhere, or its VM is about to be moved; ECONNREFUSED, it is not there (any more), or not for
+  // us; EALREADY, there is a link with it (of any generation); EINVAL, it is this process; EAGAIN,
+  // our VM is about to be moved. Not quietly: what the system lacks.
   virtual util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept = 0;
   // Does what is to be done and tells of it; true if there was anything. One system call if not.
   virtual bool progress(Events& events) noexcept = 0;
@@ -146,6 +153,8 @@ class Backend {
   // A part of that: readable when progress() may have to tell of a place or a life, ours or a
   // peer's, and not for bells. -1: this process can't be moved. The same as long as the backend is.
   virtual int life_descriptor() const noexcept { return -1; }
+  // This VM is about to be moved, and something is still to be given back or said. No system call.
+  virtual bool restless() const noexcept { return false; }
   virtual const Counters& counters() const noexcept = 0;
 };
 

@@ -29,6 +29,26 @@ std::optional<Place> place_of(const CardBytes& bytes) noexcept {
   return Place{card->domid, card->generation};
 }
 
+bool same_life(const CardBytes& one, const CardBytes& other) noexcept {
+  const auto a = hv::decode_card(one), b = hv::decode_card(other);
+  return a && b && a->same_life(*b);
+}
+
+bool is_paused(const CardBytes& bytes) noexcept {
+  const auto card = hv::decode_card(bytes);
+  return card && card->paused();
+}
+
+namespace {
+
+// Whether a link that was made by the one card is the one that the other card is about, or a newer
+// one. A pause ends those that lead out of the VM.
+bool serves(const hv::Link& link, const hv::Card& card) noexcept {
+  return link.peer().same_life(card) && (link.within_vm() || link.peer().pauses >= card.pauses);
+}
+
+}  // namespace
+
 util::Result<std::unique_ptr<Neighbours>> Neighbours::open(const Options& options,
                                                            util::Random& random) noexcept try {
   auto backend = hv::open(options, random);
@@ -48,8 +68,10 @@ hv::Link* Neighbours::meet(const CardBytes& bytes) noexcept try {
   if (!card) return nullptr;
   if (const auto known = links_.find(card->process); known != links_.end()) {
     hv::Link& link = *known->second;
-    if (link.peer() == *card) return link.state() == hv::LinkState::kOpen ? &link : nullptr;
-    part(card->process, false);  // it lives elsewhere now, or again
+    // Another session has heard more: this one will.
+    if (link.peer().generation > card->generation) return nullptr;
+    if (serves(link, *card)) return link.state() == hv::LinkState::kOpen ? &link : nullptr;
+    part(card->process, hv::Loss::kGone);  // it lives elsewhere now, or again, or has let go of us
   }
   auto& place = links_[card->process];
   auto link = backend_->meet(*card);
@@ -77,8 +99,12 @@ void Neighbours::turn(util::Nanoseconds now) noexcept {
 void Neighbours::look() noexcept {
   turns_ = 0;
   backend_->progress(*this);
-  if (!std::exchange(moved_, false)) return;
-  for (Listener* listener : listeners_) listener->we_moved();
+  const bool pause = std::exchange(pause_changed_, false);
+  if (std::exchange(moved_, false)) {
+    for (Listener* listener : listeners_) listener->we_moved();
+  } else if (pause) {
+    for (Listener* listener : listeners_) listener->we_paused();
+  }
 }
 
 void Neighbours::opened(hv::Link& link) noexcept {
@@ -97,15 +123,15 @@ void Neighbours::lost(hv::Link& link, hv::Loss why) noexcept {
   const Process process = link.peer().process;
   const auto known = links_.find(process);
   if (known == links_.end() || known->second.get() != &link) return;
-  part(process, why == hv::Loss::kMoved);
+  part(process, why);
 }
 
 void Neighbours::budget_changed() noexcept {
   for (Listener* listener : listeners_) listener->budget_changed();
 }
 
-void Neighbours::part(const Process& process, bool moved) noexcept {
-  for (Listener* listener : listeners_) listener->neighbour_lost(process, moved);
+void Neighbours::part(const Process& process, hv::Loss why) noexcept {
+  for (Listener* listener : listeners_) listener->neighbour_lost(process, why);
   links_.erase(process);
   meeting_ = 0;
   for (const auto& [other, link] : links_)

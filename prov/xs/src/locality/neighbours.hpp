@@ -31,6 +31,10 @@ struct Place {
 };
 // Nothing if it is no card.
 std::optional<Place> place_of(const CardBytes& card) noexcept;
+// Both are cards of one process at one place: what it shares is not lost between them.
+bool same_life(const CardBytes& one, const CardBytes& other) noexcept;
+// The process holds nothing of other VMs, since its own is about to be moved.
+bool is_paused(const CardBytes& card) noexcept;
 
 // Who wants to know of neighbours. Told by Neighbours::turn() and look() alone.
 class Listener {
@@ -38,12 +42,15 @@ class Listener {
   virtual void neighbour_open(const Process& process, hv::Link& link) noexcept = 0;
   // Shares of the neighbour have come: what could not be mapped may be asked for again.
   virtual void neighbour_shares(const Process& process) noexcept = 0;
-  // The link is destroyed afterwards. moved: because we live elsewhere.
-  virtual void neighbour_lost(const Process& process, bool moved) noexcept = 0;
+  // The link is destroyed afterwards.
+  virtual void neighbour_lost(const Process& process, hv::Loss why) noexcept = 0;
   // Links have another budget: rings beyond it are to be left.
   virtual void budget_changed() noexcept = 0;
   // We live elsewhere, and every link is lost: card() is a new one.
   virtual void we_moved() noexcept = 0;
+  // Our VM is about to be moved, or not any more, which card() says: the links that this costs are
+  // lost, or may be made again.
+  virtual void we_paused() noexcept = 0;
 
  protected:
   ~Listener() = default;
@@ -61,6 +68,10 @@ class Neighbours final : private hv::Events {
 
   CardBytes card() const noexcept;
   Place place() const noexcept { return {backend_->card().domid, backend_->card().generation}; }
+  // Our VM is about to be moved,
+  bool paused() const noexcept { return backend_->card().paused(); }
+  // and something is still to be given back or said: look() again soon. Cheap.
+  bool restless() const noexcept { return backend_->restless(); }
   // Throws bad_alloc.
   void add(Listener& listener) { listeners_.push_back(&listener); }
   void remove(const Listener& listener) noexcept { std::erase(listeners_, &listener); }
@@ -86,7 +97,8 @@ class Neighbours final : private hv::Events {
   void lost(hv::Link& link, hv::Loss why) noexcept override;
   void budget_changed() noexcept override;
   void moved() noexcept override { moved_ = true; }
-  void part(const Process& process, bool moved) noexcept;
+  void pause_changed() noexcept override { pause_changed_ = true; }
+  void part(const Process& process, hv::Loss why) noexcept;
 
   std::unique_ptr<hv::Backend> backend_;
   std::vector<Listener*> listeners_;
@@ -94,6 +106,7 @@ class Neighbours final : private hv::Events {
   std::size_t meeting_ = 0;  // links that are not open yet
   unsigned eager_ = 0;       // turns that look, as long as there are such links
   bool moved_ = false;
+  bool pause_changed_ = false;
   unsigned turns_ = 0;  // since the last look
   util::Nanoseconds looked_at_ = 0;
 };

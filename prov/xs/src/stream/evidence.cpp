@@ -14,7 +14,7 @@ void Evidence::forget() noexcept {
   gathered_ = false;
   refusals_ = 0;
   silent_ = 0;
-  alive_ = false;
+  alive_ = excused_ = false;
   counted_from_ = 0;
   held_since_ = 0;
   probe_.reset();

@@ -26,6 +26,9 @@ class Evidence {
   // even the kernel's answer makes a dead peer. Only time that was spent probing counts, so a
   // stopped process or VM convicts nobody when it wakes.
   Verdict judge(util::Nanoseconds now, util::Nanoseconds timeout) noexcept;
+  // There is a reason for its silence, until it is heard.
+  void excuse() noexcept { gathered_ = excused_ = true; }
+  bool excused() const noexcept { return excused_; }
   // The kernel at the home address answers right now.
   bool alive() const noexcept { return alive_; }
   // Since when it does so without a break (a held probe is renewed now and then); 0: it does not.
@@ -39,8 +42,9 @@ class Evidence {
   util::Nanoseconds ended_at_ = 0;
   util::Nanoseconds counted_from_ = 0;  // silence before this has been counted
   util::Nanoseconds held_since_ = 0;
-  bool gathered_ = false;  // a look has begun since the last sign of life
+  bool gathered_ = false;  // something has, since the last sign of life
   bool alive_ = false;
+  bool excused_ = false;
   util::Nanoseconds silent_ = 0;
   unsigned refusals_ = 0;
 };

@@ -32,6 +32,8 @@ const char* text_of(LeaveReason reason) noexcept {
       return "this process has moved";
     case LeaveReason::kStale:
       return "it is not the one in hand";
+    case LeaveReason::kPaused:
+      return "this VM is about to be moved";
   }
   return "unknown";
 }

@@ -54,6 +54,7 @@ enum class LeaveReason : std::uint32_t {
   kRefused,  // what was offered can't be mapped, or what is needed for it is exhausted
   kMoved,    // we live elsewhere now
   kStale,    // not an epoch in hand
+  kPaused,   // our VM is about to be moved
 };
 const char* text_of(LeaveReason reason) noexcept;
 // The other side, or a mapping, was at fault.

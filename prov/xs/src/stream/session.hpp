@@ -141,6 +141,11 @@ class Session {
   // What could not be mapped or offered yet may be possible now.
   void consider_ring(util::Nanoseconds now) noexcept;
   void leave(LeaveReason reason) noexcept;
+  // The peer's VM is about to be moved, or saved, as its card says: it may be silent for long, and
+  // StreamLimits::pause_timeout counts. What its kernel says is evidence as ever.
+  void set_peer_paused(bool paused) noexcept;
+  // The same until it is heard.
+  void excuse_silence() noexcept { evidence_.excuse(); }
   // Our card is another one: the peer is told until it answers.
   void card_changed(util::Nanoseconds now) noexcept;
   // If this machine has lost the address that we send from: greets from another one, now.
@@ -279,6 +284,7 @@ class Session {
   void forget_ring() noexcept;
   void repeat_path(util::Nanoseconds now) noexcept;
   util::Nanoseconds tick_path(util::Nanoseconds now) noexcept;
+  util::Nanoseconds close_ring(util::Nanoseconds now) noexcept;
   void say_offer() noexcept;
   void say_mapped() noexcept;
   void say_left(std::uint64_t epoch, bool answer, LeaveReason reason) noexcept;
@@ -373,6 +379,7 @@ class Session {
   bool ping_open_ = false;            // a PING may still cause its one replay
   unsigned held_up_ = 0;              // PINGs answered while our first frame could not be replayed
   Evidence evidence_;
+  bool peer_paused_ = false;
   SessionCounters counters_;
   Path path_;
   proto::NeighbourCard peer_card_{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "stream/session.hpp"
 #include "stream/streams.hpp"
@@ -220,8 +221,8 @@ void Session::take_card(const proto::NeighbourCard& card, std::uint64_t number) 
   if (number < path_.peer_cards) return;
   path_.peer_cards = number;
   if (card == peer_card_) return;
-  peer_card_ = card;
-  streams_.upper_.card_changed(*this);
+  const Card before = std::exchange(peer_card_, card);
+  streams_.upper_.card_changed(*this, before);
 }
 
 void Session::card_changed(util::Nanoseconds now) noexcept {
@@ -347,8 +348,9 @@ void Session::reset_received(const proto::Reset& reset) noexcept {
 }
 
 void Session::close_if_done() noexcept {
-  if (state_ == SessionState::kOpen && goodbye_sent_ && goodbye_taken_ && drained())
-    state_ = SessionState::kClosed;
+  if (state_ != SessionState::kOpen || !goodbye_sent_ || !goodbye_taken_ || !drained()) return;
+  state_ = SessionState::kClosed;
+  streams_.due_at(streams_.now());  // to give the ring back
 }
 
 void Session::end(int error) noexcept {

@@ -142,6 +142,9 @@ void Session::finish_leaving(util::Nanoseconds now) noexcept {
     streams_.list_due(*this);
   }
   if (!take_back_frames()) {
+    // Our region is needed, the peer's is not: it may be gone for long, and what is mapped of it
+    // must not stand when we are moved (docs/migration.md, M1).
+    path_.ring->unmap();
     // Neither offers nor answers meanwhile (P6): the next ring would take this one's place.
     path_.state = PathState::kLeaving;
     path_.answered = true;
@@ -159,7 +162,8 @@ void Session::drop_ring() noexcept {
   path_.ring.reset();
 }
 
-// A session that is over keeps its mapping until it is destroyed: somebody may be copying.
+// A session that is over keeps its mapping until it is destroyed, or its next tick: somebody may be
+// copying.
 void Session::forget_ring() noexcept {
   if (path_.ring) path_.ring->wipe_witness();
   path_.state = PathState::kFabric;
@@ -192,16 +196,7 @@ void Session::repeat_path(util::Nanoseconds now) noexcept {
 }
 
 util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
-  if (state_ == SessionState::kClosed) {
-    // Everything is taken in both directions, but for a GOODBYE of ours that crossed the peer's:
-    // that becomes a frame like others.
-    if (path_.state == PathState::kFabric) return util::kNever;
-    stop_writing(now);
-    if (path_.ring->ready() && path_.ring->consumer().publish()) ring_bell();
-    forget_ring();
-    pump(now);
-    return util::kNever;
-  }
+  if (state_ == SessionState::kClosed) return close_ring(now);
   if (!open()) return util::kNever;
   if (path_.wants_to_write) try_to_write(now);
   if (path_.state == PathState::kJoined && path_.ring_bytes >= path_.grow_at) {
@@ -211,6 +206,22 @@ util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
   consider_ring(now);
   if (now >= path_.repeat_at) repeat_path(now);
   return path_.repeat_at;
+}
+
+// Everything is taken in both directions, but for a GOODBYE of ours that crossed the peer's: that
+// becomes a frame like others. Nobody copies now.
+util::Nanoseconds Session::close_ring(util::Nanoseconds now) noexcept {
+  if (!path_.ring) return util::kNever;
+  if (path_.state != PathState::kFabric) {
+    stop_writing(now);
+    if (path_.ring->ready() && path_.ring->consumer().publish()) ring_bell();
+    forget_ring();
+    pump(now);
+  }
+  path_.ring->unmap();
+  if (!take_back_frames()) return now + kMemoryPause;
+  path_.ring.reset();
+  return util::kNever;
 }
 
 void Session::say_offer() noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "stream/session.hpp"
 #include "stream/streams.hpp"
@@ -129,10 +130,19 @@ void Session::send_ping(util::Nanoseconds now) noexcept {
   if (streams_.post_control(route_, *frame)) ping_open_ = true;
 }
 
+void Session::set_peer_paused(bool paused) noexcept {
+  if (paused == std::exchange(peer_paused_, paused)) return;
+  log(Level::kInfo, "%s is %s", home_.text().c_str(),
+      paused ? "about to be moved: its silence is excused" : "not about to be moved any more");
+}
+
 // The home address is asked, not a lane, for lanes come and go; unless the peer has no other.
 void Session::consult_evidence(util::Nanoseconds now) noexcept {
   evidence_.look(streams_.inner_, reach(), now, streams_.limits_.quiet);
-  const Verdict verdict = evidence_.judge(now, streams_.limits_.peer_timeout);
+  const bool excused = peer_paused_ || evidence_.excused();
+  const StreamLimits& limits = streams_.limits_;
+  const Verdict verdict =
+      evidence_.judge(now, excused ? limits.pause_timeout : limits.peer_timeout);
   if (verdict == Verdict::kUnknown) return;
   drain_ring(now);  // the pages outlive their writer
   if (state_ == SessionState::kDead) return;

@@ -24,8 +24,9 @@ struct StreamLimits {
   std::uint32_t window;         // frames a peer may have unacknowledged
   std::size_t receive_buffers;
   util::Nanoseconds quiet;
-  util::Nanoseconds peer_timeout;
-  Rings* rings = nullptr;  // outlives the streams; null: there are none
+  util::Nanoseconds peer_timeout;   // of silence, not even of its kernel
+  util::Nanoseconds pause_timeout;  // the same if its VM, or ours, was about to be moved
+  Rings* rings = nullptr;           // outlives the streams; null: there are none
 };
 
 struct StreamCounters {

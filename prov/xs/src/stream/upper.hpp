@@ -5,6 +5,7 @@
 
 #include "carrier/frame_buffer.hpp"
 #include "proto/frame.hpp"
+#include "proto/greeting.hpp"
 #include "stream/payload.hpp"
 
 namespace xs::stream {
@@ -12,6 +13,7 @@ namespace xs::stream {
 class Session;
 using carrier::BulkOperation;
 using carrier::FrameBuffer;
+using Card = proto::NeighbourCard;
 
 // The narrow interface through which three things travel upwards: frames received, frames released,
 // events of a session. Calls come from inside Streams::progress() and Streams::retire paths; all
@@ -41,8 +43,9 @@ class Upper {
   // The session is over: error is a positive errno. It is destroyed soon after; session.owner must
   // forget it.
   virtual void session_ended(Session& session, int error) noexcept = 0;
-  // The peer's process tells of another place where it lives (Session::peer_card).
-  virtual void card_changed(Session& session) noexcept = 0;
+  // The peer's process tells of another place where it lives (Session::peer_card), or of what is
+  // about to happen to it. before: what it said last.
+  virtual void card_changed(Session& session, const Card& before) noexcept = 0;
   // From now on what the session sends goes by a ring. Nothing may be sent from inside this call.
   virtual void ring_joined(Session& session) noexcept = 0;
   virtual void bulk_let_go(BulkOperation& operation, std::size_t length, int error) noexcept = 0;

@@ -46,6 +46,7 @@ TEST_F(StarvedTest, what_stands_in_the_ring_waits_for_memory) {
   rig.hear(peer.left(1));
   for (int i = 0; i < 10; ++i) rig.pass(kQuiet);
   expect_nothing_said();
+  EXPECT_EQ(link.mappings, 0u) << "the peer's is not needed";
   expect_said_as_committed();
   expect_nothing_stands();
   expect_goes_on();
@@ -63,7 +64,10 @@ TEST_F(StarvedTest, leaving_by_ourselves_waits_as_well) {
 }
 
 TEST_F(StarvedTest, lost_link_takes_nothing_away) {
-  session->neighbour_lost(LeaveReason::kLink);
+  ASSERT_TRUE(put_letter());
+  session->neighbour_lost(LeaveReason::kPaused);
+  EXPECT_EQ(link.mappings, 0u) << "what was in it is taken";
+  EXPECT_EQ(rig.upper.frames.size(), 1u);
   rig.pass(kQuiet);
   expect_nothing_said();
   expect_said_as_committed();

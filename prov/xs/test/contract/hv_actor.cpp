@@ -95,7 +95,8 @@ void HvActor::lost(hv::Link& link, hv::Loss why) noexcept {
 }
 
 // card | meet CARD | progress | readable MS | counters | cost | close | moves: how many, and losses
-// by a move that was not told before
+// by a move that was not told before | pauses: how often they began or ended, and whether something
+// is still to be given back
 std::string HvActor::obey(const std::string& line) {
   std::istringstream words(line);
   const auto verb = next<std::string>(words);
@@ -104,6 +105,7 @@ std::string HvActor::obey(const std::string& line) {
   if (verb == "progress") return std::to_string(backend_->progress(*this));
   if (verb == "readable") return std::to_string(readable(backend_->descriptor(), next<int>(words)));
   if (verb == "moves") return std::to_string(moves_) + ' ' + std::to_string(untold_);
+  if (verb == "pauses") return std::to_string(pauses_) + ' ' + std::to_string(backend_->restless());
   if (verb == "counters") return counters();
   if (verb == "cost")
     return std::to_string(open_descriptors()) + ' ' + std::to_string(shared_mappings());

@@ -31,6 +31,7 @@ class HvActor final : hv::Events {
   void rung(hv::Link& link) noexcept override { ++of(link).rung; }
   void lost(hv::Link& link, hv::Loss why) noexcept override;
   void budget_changed() noexcept override {}
+  void pause_changed() noexcept override { ++pauses_; }
   void moved() noexcept override { ++moves_; }
   Pair& of(const hv::Link& link) noexcept;
 
@@ -43,7 +44,7 @@ class HvActor final : hv::Events {
   std::string counters() const;
 
   std::unique_ptr<hv::Backend> backend_;
-  unsigned moves_ = 0, untold_ = 0;
+  unsigned moves_ = 0, pauses_ = 0, untold_ = 0;
   std::vector<Pair> pairs_;
   std::vector<std::unique_ptr<hv::Share>> shares_;
   std::vector<std::unique_ptr<hv::Mapping>> mappings_;

@@ -48,6 +48,7 @@ struct Party final : hv::Events {
   void rung(hv::Link&) noexcept override { ++rings; }
   void lost(hv::Link&, Loss why) noexcept override { losses.push_back(why); }
   void budget_changed() noexcept override {}
+  void pause_changed() noexcept override {}
   void moved() noexcept override {
     EXPECT_TRUE(losses.empty()) << "first moved, then lost";
     ++moves;

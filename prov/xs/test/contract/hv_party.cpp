@@ -150,6 +150,12 @@ std::string HvParty::own(unsigned share, std::size_t at, std::size_t size) {
              std::to_string(size));
 }
 
+HvParty::Pauses HvParty::pauses() {
+  Pauses pauses{};
+  parse(ask("pauses"), pauses.count, pauses.restless);
+  return pauses;
+}
+
 int HvParty::moves() {
   int moves = 0, untold = 0;
   parse(ask("moves"), moves, untold);

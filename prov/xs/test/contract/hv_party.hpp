@@ -61,6 +61,12 @@ class HvParty {
   hv::Counters counters();
   // How often it was told that it had moved; -1 if a link was lost by a move before that.
   int moves();
+  // How often a pause has begun or ended, and whether something is still to be given back in it.
+  struct Pauses {
+    unsigned count;
+    bool restless;
+  };
+  Pauses pauses();
   // Descriptors and shared mappings of the process.
   std::string cost() { return ask("cost"); }
 };

@@ -10,7 +10,7 @@ namespace xs::test {
 
 namespace {
 
-const hv::Card kCard{.host = {1, 2}, .process = {3, 4}, .domid = 5, .generation = 6};
+const hv::Card kCard{.host = {1, 2}, .process = {3, 4}, .domid = 5, .generation = 6, .pauses = 7};
 
 TEST(HvCard, ComesBackAsItWas) {
   const auto card = hv::decode_card(encode(kCard));
@@ -21,7 +21,7 @@ TEST(HvCard, ComesBackAsItWas) {
 TEST(HvCard, StandsAsDocumented) {
   const auto bytes = encode(kCard);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const bool low_byte = i == 0 || i == 4 || i == 8 || i == 16 || i == 24 || i == 32 || i == 40;
+    const bool low_byte = i == 0 || i == 4 || (i % 8 == 0 && i <= 48);
     EXPECT_EQ(bytes[i] != std::byte{0}, low_byte) << i;
   }
 }
@@ -44,25 +44,47 @@ TEST(HvCard, Dom0IsNotNoDomain) {
       "0200000000000000"  // host
       "0300000000000000"
       "0400000000000000"  // process
-      "0600000000000000"
-      "00000000000000000000000000000000";  // generation
+      "0600000000000000"  // generation
+      "0700000000000000"  // pauses, zero
+      "0000000000000000";
   card.domid = 0;
-  EXPECT_EQ(hex(encode(card)), "0200000000000000" + rest);
+  EXPECT_EQ(hex(encode(card)), "0300000000000000" + rest);
   card.domid = hv::kNoDomid;
-  EXPECT_EQ(hex(encode(card)), "02000000ffffffff" + rest);
+  EXPECT_EQ(hex(encode(card)), "03000000ffffffff" + rest);
   EXPECT_EQ(hv::decode_card(encode(card)), card);
   EXPECT_EQ(hv::Card().domid, hv::kNoDomid);
+}
+
+TEST(HvCard, APauseIsNoOtherLife) {
+  EXPECT_TRUE(kCard.paused());
+  hv::Card later = kCard;
+  ++later.pauses;
+  EXPECT_FALSE(later.paused());
+  EXPECT_NE(later, kCard) << "it is news";
+  EXPECT_TRUE(later.same_life(kCard));
+  for (int i = 0; i < 4; ++i) {
+    hv::Card other = kCard;
+    if (i == 0) ++other.host.low;
+    if (i == 1) ++other.process.low;
+    if (i == 2) ++other.domid;
+    if (i == 3) ++other.generation;
+    EXPECT_FALSE(other.same_life(kCard)) << i;
+  }
 }
 
 TEST(HvCard, OthersAreNone) {
   auto bytes = encode(kCard);
   bytes[0] = std::byte{1};
   EXPECT_FALSE(hv::decode_card(bytes)) << "of a version whose domid of 0 was none";
-  bytes[0] = std::byte{3};
+  bytes[0] = std::byte{2};
+  EXPECT_FALSE(hv::decode_card(bytes)) << "of a version that knew no pauses";
+  bytes[0] = std::byte{4};
   EXPECT_FALSE(hv::decode_card(bytes)) << "another version";
-  bytes = encode(kCard);
-  bytes[63] = std::byte{1};
-  EXPECT_FALSE(hv::decode_card(bytes)) << "a field of tomorrow";
+  for (const std::size_t at : {52, 56, 63}) {
+    bytes = encode(kCard);
+    bytes[at] = std::byte{1};
+    EXPECT_FALSE(hv::decode_card(bytes)) << "a field of tomorrow";
+  }
   hv::Card nobody = kCard;
   nobody.process = {};
   EXPECT_FALSE(hv::decode_card(encode(nobody)));

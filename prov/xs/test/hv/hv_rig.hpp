@@ -49,12 +49,13 @@ class Told final : public hv::Events {
   void pages_came(hv::Link&) noexcept override { ++pages; }
   void rung(hv::Link&) noexcept override { ++rings; }
   void budget_changed() noexcept override { ++budgets; }
+  void pause_changed() noexcept override { ++pauses; }
   void lost(hv::Link&, hv::Loss loss) noexcept override {
     ++losses;
     why = loss;
   }
   void moved() noexcept override { ++moves; }
-  unsigned openings = 0, pages = 0, rings = 0, losses = 0, moves = 0, budgets = 0;
+  unsigned openings = 0, pages = 0, rings = 0, losses = 0, moves = 0, budgets = 0, pauses = 0;
   hv::Loss why{};
 };
 

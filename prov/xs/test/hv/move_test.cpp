@@ -43,9 +43,12 @@ TEST(HvWhereabouts, AreWords) {
   EXPECT_EQ(all->lost_late, 20u);
   EXPECT_EQ(all->domid, 3u);
   EXPECT_TRUE(Whereabouts::from("A sees=frozen sees=ones")->sees_ones);
+  EXPECT_FALSE(all->pause);
+  EXPECT_TRUE(Whereabouts::from("A pause")->pause);
   for (const char* nonsense :
        {"", " \n", "A B", "A sees", "A sees=", "A sees=ice", "A lost=", "A lost=-1", "A lost=1ms",
-        "A lost=99999999999", "A told=x", "A domid=", "A late=1", "A =1"})
+        "A lost=99999999999", "A told=x", "A domid=", "A late=1", "A =1", "A pause=1", "A pauses",
+        "pause pause pauses"})
     EXPECT_FALSE(Whereabouts::from(nonsense)) << nonsense;
 }
 
@@ -260,6 +263,7 @@ class Leaver final : public hv::Events {
   void rung(hv::Link&) noexcept override {}
   void lost(hv::Link&, Loss) noexcept override { ++losses; }
   void budget_changed() noexcept override {}
+  void pause_changed() noexcept override {}
   void moved() noexcept override { on_move(); }
   std::function<void()> on_move;
   unsigned losses = 0;

@@ -66,6 +66,29 @@ TEST(HvNote, SaysToOnlookersEverything) {
   EXPECT_EQ(note->peers[1].granted, 0u);
 }
 
+TEST(HvNote, SaysThatItsProcessIsQuiet) {
+  hv::Note note(3, 0xf00);
+  note.add_pid(0x19c);
+  note.add_quiesced(0xfedcba9876543210);
+  EXPECT_EQ(note.text(), "xs1 3 f00\nI 19c\nQ fedcba9876543210\n");
+  const auto whole = hv::parse_whole_note(note.text());
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->quiesced, 0xfedcba9876543210u);
+  EXPECT_TRUE(hv::parse_note(note.text(), kUs, 2)->quiesced);
+  const hv::Note free = example();
+  EXPECT_FALSE(hv::parse_whole_note(free.text())->quiesced);
+  EXPECT_FALSE(hv::parse_note(free.text(), kUs, 2)->quiesced);
+}
+
+TEST(HvNote, ASerialIsTheFirstWordOfWhatAnnouncesAMove) {
+  EXPECT_EQ(hv::parse_quiesce("2a"), 0x2au);
+  EXPECT_EQ(hv::parse_quiesce("ffffffffffffffff\n"), ~0ull);
+  EXPECT_EQ(hv::parse_quiesce("1 xsctl 99 since 12:00"), 1u);
+  for (const char* text :
+       {"", " ", "0", "0 1", "g", "2ag", " 2a", "-1", "+1", "0x1", "11112222333344445"})
+    EXPECT_FALSE(hv::parse_quiesce(text)) << text;
+}
+
 TEST(HvNote, WhatAnotherVersionDoesNotSayIsUnknown) {
   const auto note = hv::parse_whole_note("xs1 1 2\nP 0123456789abcdef 5 6 77 more\nZ\n");
   ASSERT_TRUE(note);
@@ -107,7 +130,8 @@ TEST(HvNote, ChangedTextsAreReadOrRefused) {
   for (int i = 0; i < 20000; ++i) {
     std::string text(written.text());
     for (unsigned changes = dice() % 5; changes > 0; --changes)
-      text[dice() % text.size()] = static_cast<char>(dice() % 3 ? "\n PLRI0f"[dice() % 8] : dice());
+      text[dice() % text.size()] =
+          static_cast<char>(dice() % 3 ? "\n PLRIQ0f"[dice() % 9] : dice());
     text.resize(dice() % 4 ? text.size() : dice() % text.size());
     const auto note = hv::parse_whole_note(text);
     const auto to_us = hv::parse_note(text, kUs, 2);

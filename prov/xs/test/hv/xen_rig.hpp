@@ -24,12 +24,13 @@ class HvXen : public testing::Test {
     std::unique_ptr<hv::Link> link;
     Told told;
   };
-  Party party(std::uint32_t domain, std::size_t pages = 0) {
+  Party party(std::uint32_t domain, std::size_t pages = 0,
+              hv::XenBellUse bells = hv::XenBellUse::kFabric) {
     Party made;
     made.calls = machine_.connect(domain);
     const hv::Card card{
         .host = {1, domain}, .process = {random_.next(), random_.next()}, .generation = 1};
-    auto opened = hv::Xen::open(made.calls, card, random_, hv::XenBellUse::kFabric, pages);
+    auto opened = hv::Xen::open(made.calls, card, random_, bells, pages);
     if (opened) made.xen = std::move(*opened);
     return made;
   }

@@ -70,6 +70,8 @@ const Environment kAsleep = {{kWaiting, "sread"}};
 INSTANTIATE_TEST_SUITE_P(Procs, Moved,
                          testing::Values(MoveCase{"Ones", Fate::kOnes, Mix::kMixed, kPlain},
                                          MoveCase{"Frozen", Fate::kFrozen, Mix::kMixed, kPlain},
+                                         MoveCase{"Announced", Fate::kAnnounced, Mix::kMixed,
+                                                  kPlain},
                                          MoveCase{"AnySmallRings", Fate::kAny, Mix::kEager, kSmall},
                                          MoveCase{"AnyAsleep", Fate::kAny, Mix::kEager, kAsleep}),
                          [](const auto& info) { return std::string(info.param.name); });

@@ -51,6 +51,10 @@ void Migrations::keep_moving(Worker& me) const {
   for (std::uint64_t moves = 1; !me.heard(); ++moves) {
     const SimulatedVm& vm = vms_[random() % 2];
     const std::string line = somewhere(fate_, random);
+    if (fate_ == Fate::kAnnounced) {
+      vm.write("A pause");
+      std::this_thread::sleep_for(milliseconds(random() % 2 << random() % 6));
+    }
     if (random() % 2)
       vm.write(line);
     else

@@ -11,7 +11,9 @@
 namespace xs::test {
 
 // What becomes of mapped memory when a VM moves.
-enum class Fate { kOnes, kFrozen, kAny };
+// kAnnounced: its processes are asked to
+// give up first what is not theirs alone, and given a while for that, or not.
+enum class Fate { kOnes, kFrozen, kAny, kAnnounced };
 
 // What may be logged then: who is told late reads a dead mapping or a frozen one first.
 inline constexpr const char* kDeadRing = "ring left: (its memory is gone|nothing in it is taken)";

@@ -62,6 +62,15 @@ TEST_F(EvidenceTest, silence_of_the_kernel_convicts_after_the_timeout) {
   EXPECT_GE(looks, 6) << "the first look has watched no time yet";
 }
 
+TEST_F(EvidenceTest, excuse_holds_until_a_sign_of_life) {
+  EXPECT_FALSE(evidence.excused());
+  evidence.excuse();
+  look(ProbeState::kSilent);
+  EXPECT_TRUE(evidence.excused());
+  evidence.life();
+  EXPECT_FALSE(evidence.excused());
+}
+
 TEST_F(EvidenceTest, time_that_nobody_watched_convicts_nobody) {
   look(ProbeState::kSilent);
   now += 3600 * util::kSecond;

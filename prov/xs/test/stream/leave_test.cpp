@@ -278,6 +278,19 @@ TEST_F(LeaveTest, goodbye_as_the_last_of_a_visit_is_acknowledged) {
   EXPECT_EQ(peer.taken_by_them(), 16u);
 }
 
+// Both have said everything, but the session stays to answer for as long as the endpoint lives: its
+// pages are others' until then, and keep a domain that has moved alive.
+TEST_F(LeaveTest, closed_session_gives_its_ring_back) {
+  session->say_goodbye();
+  ASSERT_TRUE(peer.take());
+  ASSERT_TRUE(peer.put_next(Kind::kGoodbye));
+  rig.settle();
+  rig.settle();
+  ASSERT_EQ(session->state(), SessionState::kClosed);
+  expect_nothing_stands();
+  EXPECT_EQ(peer.taken_by_them(), 1u);
+}
+
 TEST_F(LeaveTest, crossing_goodbye_goes_over_the_fabric) {
   session->say_goodbye();
   ASSERT_TRUE(peer.put_next(Kind::kGoodbye));

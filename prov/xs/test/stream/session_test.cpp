@@ -91,6 +91,59 @@ TEST_F(SessionTest, acknowledged_frame_is_released) {
   EXPECT_EQ(rig.upper.released, (std::vector<Scribe::Released>{{5, 0}}));
 }
 
+// ---- Silence ----
+
+class SilenceTest : public SessionTest {
+ protected:
+  SilenceTest() { rig.inner.probe_finds = carrier::ProbeState::kSilent; }
+  // So many seconds without a word.
+  void pass_seconds(unsigned seconds) {
+    for (unsigned i = 0; i < 20 * seconds; ++i) rig.pass(util::kSecond / 20);
+  }
+};
+
+TEST_F(SilenceTest, convicts_a_peer) {
+  commit();
+  pass_seconds(4);
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{EHOSTUNREACH});
+}
+
+TEST_F(SilenceTest, of_a_paused_peer_is_excused) {
+  session.set_peer_paused(true);
+  commit();
+  pass_seconds(15);
+  EXPECT_TRUE(rig.upper.ended.empty());
+  pass_seconds(15);
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{EHOSTUNREACH}) << "not for ever";
+}
+
+TEST_F(SilenceTest, counts_again_when_the_pause_is_over) {
+  session.set_peer_paused(true);
+  session.set_peer_paused(false);
+  commit();
+  pass_seconds(4);
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{EHOSTUNREACH});
+}
+
+TEST_F(SilenceTest, refusals_of_a_paused_peer_count) {
+  session.set_peer_paused(true);
+  rig.inner.probe_finds = carrier::ProbeState::kRefused;
+  commit();
+  pass_seconds(4);
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{ECONNRESET});
+}
+
+// Both were saved: the peer may be told of, and not come back, later than we are.
+TEST_F(SilenceTest, is_excused_until_the_peer_is_heard) {
+  session.excuse_silence();
+  commit();
+  pass_seconds(15);
+  EXPECT_TRUE(rig.upper.ended.empty());
+  rig.hear(peer.ack_up_to(1));
+  pass_seconds(19);
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{EHOSTUNREACH});
+}
+
 TEST_F(SessionTest, user_memory_is_released_when_the_inner_provider_lets_go_too) {
   const Handed held = commit_held(5);
   rig.hear(peer.ack_up_to(2));

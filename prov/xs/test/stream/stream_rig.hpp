@@ -19,6 +19,8 @@ using namespace xs::test;
 
 inline constexpr std::uint32_t kLargestFrame = 4096;
 inline constexpr util::Nanoseconds kQuiet = 200 * util::kMillisecond;
+inline constexpr util::Nanoseconds kPeerTimeout = util::kSecond;
+inline constexpr util::Nanoseconds kPauseTimeout = 20 * util::kSecond;
 
 struct Scribe final : Upper {
   bool frame_received(Session& session, const proto::FrameView& frame) noexcept override {
@@ -39,7 +41,7 @@ struct Scribe final : Upper {
     if (!payload.take()) return Taken::kVanished;
     return frame_received(session, frame) ? Taken::kYes : Taken::kLie;
   }
-  void card_changed(Session&) noexcept override { ++cards; }
+  void card_changed(Session&, const Card&) noexcept override { ++cards; }
   void ring_joined(Session&) noexcept override { ++joins; }
   bool frame_left(std::uint64_t) noexcept override { return false; }
   void frame_released(std::uint64_t cookie, int error) noexcept override {
@@ -71,8 +73,9 @@ struct Scribe final : Upper {
 
 struct StreamRig {
   explicit StreamRig(const RingLimits& limits = {}) : rings{.limits = limits} {
-    auto made = Streams::open(inner, {kLargestFrame, 8, 8, kQuiet, util::kSecond, &rings}, clock,
-                              random, upper);
+    auto made =
+        Streams::open(inner, {kLargestFrame, 8, 8, kQuiet, kPeerTimeout, kPauseTimeout, &rings},
+                      clock, random, upper);
     EXPECT_TRUE(made);
     streams = std::move(*made);
   }

@@ -27,6 +27,9 @@ LocalLink::~LocalLink() {
   backend_.forget(*this);
 }
 
+// Two processes may live in one simulated VM or in two: nothing tells.
+bool LocalLink::within_vm() const noexcept { return backend_.is_real(); }
+
 int LocalLink::connect(Channel channel, UniqueFd their_bell) noexcept {
   auto bell = make_bell();
   if (!bell) return bell.error().code;

@@ -24,6 +24,7 @@ class LocalLink final : public Link {
   ~LocalLink() override;
 
   const Card& peer() const noexcept override { return peer_; }
+  bool within_vm() const noexcept override;
   LinkState state() const noexcept override { return state_; }
   util::Result<std::unique_ptr<Share>> share(std::size_t pages) noexcept override;
   util::Result<std::unique_ptr<Mapping>> map(const Offer& offer) noexcept override;

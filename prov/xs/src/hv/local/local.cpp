@@ -78,6 +78,10 @@ Result<std::unique_ptr<Link>> Local::meet(const Card& peer) noexcept {
     ++counters_.elsewhere;
     return Error{EHOSTUNREACH, "the peer lives elsewhere"};
   }
+  if (!is_real()) {
+    if (card_.paused()) return Error{EAGAIN, "this VM is about to be moved"};
+    if (peer.paused()) return Error{EHOSTUNREACH, "the peer's VM is about to be moved"};
+  }
   if (peer.process == card_.process) return Error{EINVAL, "the peer is this process"};
   const bool known = std::any_of(links_.begin(), links_.end(), [&](const LocalLink* link) {
     return link->peer().process == peer.process;

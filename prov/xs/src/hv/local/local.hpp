@@ -30,6 +30,7 @@ class Local final : public NearBackend {
   bool progress(Events& events) noexcept override;
   int descriptor() const noexcept override { return watch_.fd(); }
   int life_descriptor() const noexcept override { return vm_ ? vm_->lives.fd() : -1; }
+  bool restless() const noexcept override;
   const Counters& counters() const noexcept override { return counters_; }
   void relocate(Events& events) noexcept override;
 
@@ -45,6 +46,8 @@ class Local final : public NearBackend {
   // share.
   std::uint64_t new_share_number() noexcept { return ++last_share_; }
   void forget(const LocalLink& link) noexcept;
+  // Nothing is told of a real VM here: all processes of its kernel move together.
+  bool is_real() const noexcept { return card_.host == real_host_; }
   Memories& shared() noexcept { return shared_; }
   Memories& mapped() noexcept { return mapped_; }
   // A link's socket tells of its peer's life, its bell does not. Forgotten before it is closed.
@@ -94,7 +97,9 @@ class Local final : public NearBackend {
   void tell(LocalLink& link, News news, Events& events) noexcept;
 
   void vm_written(Events& events) noexcept;
-  util::Result<bool> read_whereabouts() noexcept;
+  util::Result<Whereabouts> read_whereabouts() noexcept;
+  void pause(Events& events) noexcept;
+  void tell_losses(Events& events) noexcept;
   void leave_place() noexcept;
   void close_door() noexcept;
   void tell_of_move(Events& events) noexcept;

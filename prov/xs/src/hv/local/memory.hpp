@@ -17,6 +17,7 @@ class Memories {
   Memories() noexcept = default;
   ~Memories();
 
+  bool empty() const noexcept { return all_.empty(); }
   // Each keeps its bytes, but nobody else's changes are seen in it, nor its own elsewhere.
   void make_private() noexcept;
   // Each reads all ones, or those of one link do.

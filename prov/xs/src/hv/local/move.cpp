@@ -46,20 +46,17 @@ Result<bool> Local::begin_vm(const std::string& file) noexcept {
   if (error != 0) return Error{error, "a simulated VM can't be watched"};
   card_.host = host_within(real_host_, vm_->where.host);
   card_.domid = vm_->where.domid != 0 ? vm_->where.domid : 1;
+  card_.pauses = vm_->where.pause ? 1 : 0;
   return true;
 }
 
 // An error: the VM stays where it is.
-Result<bool> Local::read_whereabouts() noexcept {
+Result<Whereabouts> Local::read_whereabouts() noexcept {
   // A process may have no other descriptor left, and would miss the move.
   spare_.reset();
-  Result<bool> out = true;
+  Result<Whereabouts> out = Error{ENOMEM, "no memory"};
   try {
-    auto where = vm_->file.read();
-    if (where)
-      vm_->where = std::move(*where);
-    else
-      out = where.error();
+    out = vm_->file.read();
   } catch (const std::bad_alloc&) {
     out = vm_->file.useless("no memory to read it");
   }
@@ -68,7 +65,11 @@ Result<bool> Local::read_whereabouts() noexcept {
 }
 
 void Local::vm_written(Events& events) noexcept {
-  if (!vm_->file.was_written() || !read_whereabouts()) return;
+  if (!vm_->file.was_written()) return;
+  auto where = read_whereabouts();
+  if (!where) return;
+  if (where->pause) return pause(events);
+  vm_->where = std::move(*where);
   leave_place();
   vm_->untold = true;
   if (vm_->where.told_late == 0) return tell_of_move(events);
@@ -110,11 +111,27 @@ void Local::relocate(Events& events) noexcept {
   begin_life(events);
 }
 
+// Announced: everything still works, and is given up in order. The host in the file is not looked
+// at.
+void Local::pause(Events& events) noexcept {
+  if (vm_->untold) tell_of_move(events);
+  if (card_.paused()) return;
+  ++card_.pauses;
+  for (LocalLink* link : links_) link->lose(Loss::kPaused, "");
+  events.pause_changed();
+  tell_losses(events);
+}
+
+bool Local::restless() const noexcept {
+  return card_.paused() && !(shared_.empty() && mapped_.empty());
+}
+
 void Local::tell_of_move(Events& events) noexcept {
   vm_->telling.stop();
   vm_->untold = false;
   const Whereabouts& where = vm_->where;
   ++card_.generation;
+  card_.pauses = 0;
   card_.host = host_within(real_host_, where.host);
   card_.domid = where.domid != 0 ? where.domid : static_cast<std::uint32_t>(card_.generation);
   begin_life(events);
@@ -127,15 +144,17 @@ void Local::begin_life(Events& events) noexcept {
     deaf_ = true;
   }
   for (LocalLink* link : links_) link->lose_by_move();
-  // Whoever is told may destroy links and meet others.
-  const std::uint64_t last = last_key_;
   ++counters_.moved;
   events.moved();
+  tell_losses(events);
+}
+
+// Of links that are lost. Whoever is told may destroy links and meet others, which aren't.
+void Local::tell_losses(Events& events) noexcept {
   std::uint64_t key = kFirstKey;
   while (LocalLink* const link = find_from(key)) {
     key = link->key() + 1;
-    if (key > last + 1) break;
-    if (!link->is_told()) tell(*link, News::kLost, events);
+    if (link->state() == LinkState::kLost && !link->is_told()) tell(*link, News::kLost, events);
   }
 }
 

@@ -37,6 +37,7 @@ bool take_kind(std::string_view text, bool& ones) noexcept {
 }
 
 bool take_word(std::string_view word, Whereabouts& to) noexcept {
+  if (word == "pause") return to.pause = true;
   const std::size_t at = word.find('=');
   if (at == std::string_view::npos) return false;
   const std::string_view name = word.substr(0, at);
@@ -100,7 +101,8 @@ util::Result<Whereabouts> VmFile::read() const {
   auto out = Whereabouts::from(text);
   if (out) return std::move(*out);
   return useless(
-      "it must say: HOST [sees=ones|frozen] [seen=ones|frozen] [told=MS] [lost=MS] [domid=N]");
+      "it must say: HOST [pause] [sees=ones|frozen] [seen=ones|frozen] [told=MS] [lost=MS] "
+      "[domid=N]");
 }
 
 util::Result<Whereabouts> VmFile::read_first() {

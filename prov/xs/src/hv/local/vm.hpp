@@ -19,6 +19,7 @@ struct Whereabouts {
   unsigned told_late = 0;   // ms until its processes are told
   unsigned lost_late = 0;   // ms until their peers are told
   std::uint32_t domid = 0;  // 0: a new one each time
+  bool pause = false;       // it is still there, and about to be moved
 
   // Nothing if there is no name, or a word that nobody knows.
   static std::optional<Whereabouts> from(const std::string& text);

@@ -40,8 +40,8 @@ Result<std::unique_ptr<Share>> XenLink::share(std::size_t pages) noexcept {
   auto made = grant_pages(backend_.calls(), peer_.domid, pages, backend_.new_share_number(),
                           backend_.new_nonce());
   if (!made) return lacks(made.error());
-  std::unique_ptr<XenShare> share(new (std::nothrow)
-                                      XenShare(*this, std::move(*made), backend_.budget()));
+  std::unique_ptr<XenShare> share(
+      new (std::nothrow) XenShare(*this, std::move(*made), backend_.budget(), backend_.holdings()));
   if (!share) return lacks({ENOMEM, "no memory for a share"});
   *place = share.get();
   backend_.granted_changed();
@@ -66,7 +66,8 @@ Result<std::unique_ptr<Mapping>> XenLink::map(const Offer& offer) noexcept {
     }
     return error;
   }
-  std::unique_ptr<Mapping> mapping(new (std::nothrow) XenMapping(std::move(*grant), name.pages));
+  std::unique_ptr<Mapping> mapping(
+      new (std::nothrow) XenMapping(std::move(*grant), name.pages, backend_.holdings()));
   if (!mapping) return lacks({ENOMEM, "no memory for a mapping"});
   mapped_[next_mapped_++ % mapped_.size()] = name.number;
   return mapping;
@@ -81,6 +82,8 @@ void XenLink::heed(const std::optional<NoteToUs>& note) noexcept {
   if (state_ == LinkState::kLost) return;
   const bool ours = note && note->generation == peer_.generation;
   if (note && !ours) ++backend_.count().stale;
+  // It will not meet us before its card is another one; what we have for it would be in its way.
+  if (note && note->quiesced) return lose(Loss::kGone, "");
   const std::uint32_t session = ours ? note->session : 0;
   if (session != theirs_) {
     if (state_ == LinkState::kOpen) return lose(Loss::kGone, "");

@@ -15,6 +15,8 @@ namespace xs::hv {
 
 // Watched: fires when a process comes or goes, and, for nobody writes there, after every resume.
 inline constexpr const char* kMatesDirectory = "data/xs-here";
+// Written there by who is about to move this VM, and removed when that is over. No process' name.
+inline constexpr const char* kQuiesceNode = "data/xs-here/quiesce";
 
 // Of the pages of a VM one in so many stays free for the life pages of those who come: the others
 // need a while to make room.

@@ -50,6 +50,13 @@ bool parse_peer(std::string_view line, const Id& own, NoteToUs& note) noexcept {
   return true;
 }
 
+// What makes no sense is no answer, and takes nothing from the rest.
+std::optional<std::uint64_t> parse_quiesced(std::string_view line) noexcept {
+  std::uint64_t serial = 0;
+  if (!parse(line, serial) || serial == 0) return std::nullopt;
+  return serial;
+}
+
 }  // namespace
 
 XenPath node_of(const Id& process) noexcept {
@@ -103,6 +110,8 @@ void Note::add_peer(const Id& process, std::uint32_t session, std::uint32_t echo
 
 void Note::add_pid(std::uint32_t pid) noexcept { need(add("I %" PRIx32 "\n", pid)); }
 
+void Note::add_quiesced(std::uint64_t serial) noexcept { need(add("Q %" PRIx64 "\n", serial)); }
+
 // The line grows at its end. What had no room leaves nothing behind it, or it would be taken for
 // the next link's.
 void Note::add_granted(std::size_t pages) noexcept {
@@ -137,6 +146,7 @@ std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
   while (!text.empty()) {
     std::string_view line = take(text, '\n');
     const std::string_view kind = take(line, ' ');
+    note.quiesced = note.quiesced || (kind == "Q" && parse_quiesced(line));
     const bool good = kind == "L"   ? parse_life(line, own_domain, note)
                       : kind == "P" ? parse_peer(line, own, note)
                                     : true;
@@ -173,10 +183,8 @@ bool read_granted(std::string_view line, WholeNote& note) noexcept {
   return true;
 }
 
-// What makes no sense is no answer, and takes nothing from the rest.
 bool read_quiesced(std::string_view line, WholeNote& note) noexcept {
-  std::uint64_t serial = 0;
-  if (parse(line, serial) && serial != 0) note.quiesced = serial;
+  if (const auto serial = parse_quiesced(line)) note.quiesced = serial;
   return true;
 }
 
@@ -201,6 +209,10 @@ std::optional<WholeNote> parse_whole_note(std::string_view text) {
   while (!text.empty())
     if (!read_line(take(text, '\n'), note)) return std::nullopt;
   return note;
+}
+
+std::optional<std::uint64_t> parse_quiesce(std::string_view text) noexcept {
+  return parse_quiesced(text.substr(0, text.find_first_of(" \n")));
 }
 
 }  // namespace xs::hv

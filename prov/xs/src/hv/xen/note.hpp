@@ -44,6 +44,7 @@ class Note {
   void add_peer(const Id& process, std::uint32_t session, std::uint32_t echo,
                 std::optional<std::uint32_t> bell = std::nullopt) noexcept;
   void add_pid(std::uint32_t pid) noexcept;
+  void add_quiesced(std::uint64_t serial) noexcept;
   void add_granted(std::size_t pages) noexcept;
   // Something had no room.
   bool is_full() const noexcept { return full_; }
@@ -68,6 +69,7 @@ struct NoteToUs {
   std::uint32_t session = 0;          // 0: it has no link with us
   std::uint32_t echo = 0;
   std::optional<std::uint32_t> bell;  // nothing: it wants none with us
+  bool quiesced = false;              // it wants nobody: its VM is about to be moved
 };
 // Nothing if it is no note.
 std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
@@ -90,5 +92,9 @@ struct WholeNote {
 };
 // Nothing if it is no note. Throws bad_alloc.
 std::optional<WholeNote> parse_whole_note(std::string_view text);
+
+// The serial with which the node of an announced move begins: hexadecimal, never 0. Words of other
+// tools may follow it.
+std::optional<std::uint64_t> parse_quiesce(std::string_view text) noexcept;
 
 }  // namespace xs::hv

@@ -72,14 +72,16 @@ void Xen::settle(Events& events) noexcept {
 
 void Xen::hear(Events& events) noexcept {
   std::array<char, kPathSize> path{};
-  bool woken = false, mates = false;
+  bool woken = false, mates = false, quiesce = false;
   for (int i = 0; i < kEventsAtOnce && calls_->next_event(path); ++i) {
     const std::string_view what(path.data());
     woken = woken || what == kMatesDirectory;
-    mates = mates || what.starts_with(kMatesDirectory);
+    quiesce = quiesce || what == kQuiesceNode;
+    mates = mates || (what.starts_with(kMatesDirectory) && what != kQuiesceNode);
     if (!what.starts_with(kMatesDirectory)) hear(what);
   }
   if (woken) look_for_move(events);
+  if (woken || quiesce) look_for_pause(events);
   if (mates && mates_.entered()) count_mates();
 }
 
@@ -101,8 +103,11 @@ void Xen::tick(Events& events) noexcept {
   }
   if (deaf_) {
     look_for_move(events);
+    look_for_pause(events);
     if (mates_.entered()) count_mates();
   }
+  if (quiesce_ == 0 && card_.paused()) end_pause(events);
+  dirty_ = dirty_ || is_unsaid();
   dirty_ = dirty_ || granted_changed_;
 }
 
@@ -113,17 +118,21 @@ bool Xen::is_elsewhere() noexcept {
   return !ours && ours.error().code == ENOENT;
 }
 
-void Xen::look_for_move(Events& events) noexcept {
-  if (!is_elsewhere()) return;
+bool Xen::look_for_move(Events& events) noexcept {
+  if (!is_elsewhere()) return false;
   read_domid();
   ++card_.generation;
+  quiesce_ = 0;  // M4
+  card_.pauses = 0;
   ++counters_.moved;
   move_bells();
   for (XenLink* link : links_) link->lose(Loss::kMoved, "");
   if (const int error = publish_first())
     complain(counters_.exhausted, "other domains after a move", std::strerror(error));
   if (mates_.entered()) join_mates();
+  begin_paused();
   events.moved();  // and attend() tells of the links
+  return true;
 }
 
 // Before the notes are asked for: what changes later is heard of.
@@ -138,11 +147,16 @@ void Xen::watch_vicinities() noexcept {
 void Xen::become_deaf(int error) noexcept {
   deaf_ = true;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, calls_->descriptor(), nullptr);
+  epoll_ctl(lives_.get(), EPOLL_CTL_DEL, calls_->descriptor(), nullptr);
+  struct epoll_event every_second {};
+  every_second.events = EPOLLIN;
+  epoll_ctl(lives_.get(), EPOLL_CTL_ADD, timer_.get(), &every_second);
   ++counters_.exhausted;
   util::log(util::Level::kWarn,
             "the store refuses to watch other domains (%s; see its quota of watches): they are "
             "looked at once a second",
             std::strerror(error));
+  set_timer();
 }
 
 // Whatever is told may destroy any link, so every one is looked up afresh.
@@ -184,9 +198,10 @@ void Xen::tell(XenLink& link, Events& events) noexcept {
     events.pages_came(link);
 }
 
-// Nobody but the kernel clears a life page, and it tells nobody whose bell doesn't stand.
+// Nobody but the kernel clears a life page, and it tells nobody whose bell doesn't stand. Who is
+// deaf is told of no pause either; and a note that could not be written is tried again.
 void Xen::set_timer() noexcept {
-  bool wanted = granted_changed_ || (deaf_ && !links_.empty());
+  bool wanted = granted_changed_ || deaf_ || is_unsaid() || (quiesce_ == 0 && card_.paused());
   for (const XenLink* link : links_) wanted = wanted || link->needs_ticks();
   if (wanted == ticks_) return;
   struct itimerspec time {};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hv/hv.hpp"
+#include "hv/xen/holdings.hpp"
 #include "hv/xen/link.hpp"
 #include "hv/xen/pages.hpp"
 
@@ -11,8 +12,10 @@ namespace xs::hv {
 
 class XenShare final : public Share {
  public:
-  XenShare(XenLink& link, MadePages made, std::shared_ptr<Budget> budget) noexcept
-      : link_(&link),
+  XenShare(XenLink& link, MadePages made, std::shared_ptr<Budget> budget,
+           std::shared_ptr<Holdings> holdings) noexcept
+      : held_(std::move(holdings)),
+        link_(&link),
         grant_(std::move(made.grant)),
         pages_(made.name.pages),
         offer_(encode(made.name)),
@@ -43,6 +46,7 @@ class XenShare final : public Share {
   }
 
  private:
+  Holdings::One held_;  // first: the last to go
   XenLink* link_;
   OwnGrant grant_;
   std::size_t pages_;
@@ -53,13 +57,14 @@ class XenShare final : public Share {
 
 class XenMapping final : public Mapping {
  public:
-  XenMapping(TheirGrant grant, std::size_t pages) noexcept
-      : grant_(std::move(grant)), pages_(pages) {}
+  XenMapping(TheirGrant grant, std::size_t pages, std::shared_ptr<Holdings> holdings) noexcept
+      : held_(std::move(holdings)), grant_(std::move(grant)), pages_(pages) {}
   std::span<const std::byte> bytes() const noexcept override {
     return {grant_.begin() + kHeadSize, pages_ * kPageSize - kHeadSize};
   }
 
  private:
+  Holdings::One held_;  // first: the last to go
   TheirGrant grant_;
   std::size_t pages_;
 };

@@ -35,6 +35,7 @@ Result<std::unique_ptr<Xen>> Xen::open(std::shared_ptr<XenCalls> calls, const Ca
 }
 
 Xen::~Xen() {
+  holdings_->disown();
   if (card_.domid != kNoDomid) calls_->remove(node_of(card_.process).data());
 }
 
@@ -48,8 +49,17 @@ Result<bool> Xen::begin() noexcept {
     return Error{error, "data/ of this domain in the store can't be written (is it the guest's?)"};
   }
   if (const int error = calls_->watch(kMatesDirectory)) become_deaf(error);
+  begin_paused();
   return true;
 }
+
+namespace {
+bool watch_for(const UniqueFd& epoll, int fd) noexcept {
+  struct epoll_event event {};
+  event.events = EPOLLIN;
+  return epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+}  // namespace
 
 Result<bool> Xen::make_descriptors() noexcept {
   epoll_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
@@ -64,6 +74,9 @@ Result<bool> Xen::make_descriptors() noexcept {
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
       return Error{errno, "no descriptor to wait for other domains"};
   }
+  lives_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  for (const int fd : {todo_.get(), calls_->descriptor()})
+    if (!watch_for(lives_, fd)) return Error{errno, "no descriptor to hear of moves"};
   return true;
 }
 
@@ -87,12 +100,12 @@ void Xen::sweep() noexcept {
     Id process;
     if (std::from_chars(name.data(), name.data() + name.size(), process.high, 16).ec != std::errc{})
       continue;
+    if (process.high == card_.process.high || sign_.is_up(process.high)) continue;
     const XenPath path = node_of(process);
     auto found = calls_->read(path.data(), text);
     const auto note =
         found ? parse_note({text.data(), *found}, card_.process, card_.domid) : std::nullopt;
-    if (note && note->network == sign_.network() && !sign_.is_up(process.high))
-      calls_->remove(path.data());
+    if (note && note->network == sign_.network()) calls_->remove(path.data());
   }
 }
 
@@ -104,10 +117,13 @@ int Xen::publish_first() noexcept {
   return error;
 }
 
+// M1: Q is said of this very moment, and while our node says it nobody is met.
 int Xen::publish() noexcept {
   dirty_ = granted_changed_ = false;
+  const std::uint64_t says = holds_nothing() ? quiesce_ : 0;
   Note note(card_.generation, sign_.network());
   note.add_pid(static_cast<std::uint32_t>(getpid()));
+  if (says != 0) note.add_quiesced(says);
   for (const Vicinity& vicinity : vicinities_)
     note.add_life(vicinity.domain, vicinity.life.reference);
   for (const XenLink* link : links_)
@@ -117,7 +133,9 @@ int Xen::publish() noexcept {
   for (const XenLink* link : links_)
     if (link->state() != LinkState::kLost) note.add_granted(link->granted());
   if (note.is_full()) complain(counters_.exhausted, "a node of the store", "it is full");
-  return calls_->write(node_of(card_.process).data(), note.text());
+  const int error = calls_->write(node_of(card_.process).data(), note.text());
+  if (error == 0) said_ = says;
+  return error;
 }
 
 Result<std::unique_ptr<Link>> Xen::meet(const Card& peer) noexcept {
@@ -126,6 +144,8 @@ Result<std::unique_ptr<Link>> Xen::meet(const Card& peer) noexcept {
     ++counters_.elsewhere;
     return Error{EHOSTUNREACH, "the peer lives elsewhere"};
   }
+  if (card_.paused()) return Error{EAGAIN, "this VM is about to be moved"};
+  if (peer.paused()) return Error{EHOSTUNREACH, "the peer's VM is about to be moved"};
   const bool known = std::any_of(links_.begin(), links_.end(), [&](const XenLink* link) {
     return link->peer().process == peer.process;
   });
@@ -200,11 +220,15 @@ void Xen::count_mates() noexcept {
   budget_->pages = pages;
 }
 
-// The owner's link is no more. The peer learns of it now: nobody may ever come to progress() again.
+// The owner's link is no more. The peer learns of it now, or at the end of this pass of progress(),
+// when many may have gone: nobody may ever come to another one.
 void Xen::part(XenLink& link) noexcept {
   std::erase(links_, &link);
   leave(link.peer().domid);
-  if (!is_elsewhere()) publish();
+  if (progressing_)
+    dirty_ = pending_ = true;
+  else if (!is_elsewhere())
+    publish();
   set_timer();
 }
 

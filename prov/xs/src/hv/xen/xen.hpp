@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "hv/options.hpp"
 #include "hv/unique_fd.hpp"
 #include "hv/xen/calls.hpp"
+#include "hv/xen/holdings.hpp"
 #include "hv/xen/link.hpp"
 #include "hv/xen/mates.hpp"
 #include "hv/xen/note.hpp"
@@ -27,7 +29,7 @@ inline constexpr const char* kNoPagesLeft =
 inline constexpr const char* kNoPortsLeft =
     "the event channels of this VM are used up (raise event_channels in its configuration)";
 
-class Xen final : public Backend {
+class Xen final : public Backend, private Holdings::Owner {
  public:
   // The card's host, process and generation are the process'; its domid is filled in. `random` must
   // outlive the backend. pages: that it may grant, 0 for its part of what the VM may.
@@ -41,7 +43,8 @@ class Xen final : public Backend {
   util::Result<std::unique_ptr<Link>> meet(const Card& peer) noexcept override;
   bool progress(Events& events) noexcept override;
   int descriptor() const noexcept override { return epoll_.get(); }
-  int life_descriptor() const noexcept override { return calls_->descriptor(); }
+  int life_descriptor() const noexcept override { return lives_.get(); }
+  bool restless() const noexcept override;
   const Counters& counters() const noexcept override { return counters_; }
 
   // Links at a time: as many as a note has room for.
@@ -52,8 +55,9 @@ class Xen final : public Backend {
   // For links.
   const std::shared_ptr<XenCalls>& calls() const noexcept { return calls_; }
   Counters& count() noexcept { return counters_; }
-  // Outlives the backend with its shares.
+  // These two outlive the backend with its shares and mappings.
   const std::shared_ptr<Budget>& budget() const noexcept { return budget_; }
+  const std::shared_ptr<Holdings>& holdings() const noexcept { return holdings_; }
   Id new_nonce() noexcept { return {random_.next(), random_.next()}; }
   // Of all links: a late offer of a former one must not name another share.
   std::uint64_t new_share_number() noexcept { return ++last_share_; }
@@ -82,6 +86,7 @@ class Xen final : public Backend {
         random_(random),
         card_(own),
         fixed_pages_(pages),
+        holdings_(std::make_shared<Holdings>(static_cast<Holdings::Owner&>(*this))),
         mates_(calls_, own.process) {}  // throws bad_alloc
   util::Result<bool> begin() noexcept;
   util::Result<bool> make_descriptors() noexcept;
@@ -102,12 +107,20 @@ class Xen final : public Backend {
   void hear(Events& events) noexcept;
   void hear(std::string_view path) noexcept;
   void tick(Events& events) noexcept;
-  void look_for_move(Events& events) noexcept;
+  bool look_for_move(Events& events) noexcept;  // true: this VM has moved
   void settle(Events& events) noexcept;
   void attend(Events& events) noexcept;
   void ask(XenLink& link) noexcept;
   void tell(XenLink& link, Events& events) noexcept;
   void set_timer() noexcept;
+  std::optional<std::uint64_t> read_quiesce() noexcept;
+  void begin_paused() noexcept;
+  void look_for_pause(Events& events) noexcept;
+  void begin_pause(std::uint64_t serial, Events& events) noexcept;
+  void end_pause(Events& events) noexcept;
+  bool holds_nothing() const noexcept;
+  bool is_unsaid() const noexcept;
+  void nothing_stands() noexcept override;
   bool is_elsewhere() noexcept;
   void open_bells() noexcept;
   void hear_bells() noexcept;
@@ -124,8 +137,10 @@ class Xen final : public Backend {
   Counters counters_;
   Sign sign_;
   UniqueFd epoll_, todo_, timer_;
+  UniqueFd lives_;                           // of these: what is not of bells, nor of every second
   std::unique_ptr<EventChannels> channels_;  // null: the fabric rings
   bool warned_of_bells_ = false;
+  bool warned_of_quiesce_ = false;
   bool ticks_ = false;
   bool deaf_ = false;          // no watch works: the store is asked at every tick
   bool other_budget_ = false;  // and nobody was told yet
@@ -133,8 +148,12 @@ class Xen final : public Backend {
   bool granted_changed_ = false;
   bool pending_ = false;  // there is something to tell, or to ask
   bool progressing_ = false;
+  // The serial of who announces a move of this VM, and of whom our node answers; 0: nobody.
+  std::uint64_t quiesce_ = 0;
+  std::uint64_t said_ = 0;
   std::size_t fixed_pages_;
   std::shared_ptr<Budget> budget_ = std::make_shared<Budget>();
+  std::shared_ptr<Holdings> holdings_;
   Mates mates_;
   std::uint64_t last_key_ = 0;
   std::uint32_t last_session_ = 0;

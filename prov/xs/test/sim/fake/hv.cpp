@@ -13,7 +13,11 @@ using util::Error;
 using util::Result;
 
 FakeHv::FakeHv(FakeHypervisor& machine, ProcessId process, unsigned host)
-    : machine_(machine), process_(process), number_(machine.new_number()), host_(host) {
+    : machine_(machine),
+      process_(process),
+      number_(machine.new_number()),
+      host_(host),
+      vm_(~number_) {
   Dice& dice = machine.dice();
   card_ = {.host = host_digest(),
            .process = {dice.next(), dice.next()},
@@ -39,12 +43,16 @@ Result<std::unique_ptr<hv::Link>> FakeHv::meet(const hv::Card& peer) noexcept {
     return Error{EHOSTUNREACH, "the peer lives elsewhere"};
   }
   if (peer.process == card_.process) return Error{EINVAL, "the peer is this process"};
+  const FakeHv* const other = machine_.find(peer.process);
+  const bool within_vm = other && other->vm_ == vm_ && other->host_ == host_;
+  if (card_.paused() && !within_vm) return Error{EAGAIN, "this VM is about to be moved"};
+  if (peer.paused() && !within_vm) return Error{EHOSTUNREACH, "its VM is about to be moved"};
   if (link_with(peer.process)) return Error{EALREADY, "there is a link with this peer"};
   if (const int error = lacks()) {
     ++counters_.exhausted;
     return Error{error, "no link with this peer"};
   }
-  auto link = std::make_unique<FakeLink>(*this, peer);
+  auto link = std::make_unique<FakeLink>(*this, peer, within_vm);
   links_.push_back(link.get());
   if (const int error = introduce(*link)) return Error{error, "no link with this peer"};
   return std::unique_ptr<hv::Link>(std::move(link));
@@ -72,8 +80,9 @@ FakeLink* FakeHv::link_with(const hv::Id& process) const noexcept {
 
 bool FakeHv::progress(hv::Events& events) noexcept {
   if (dead_ || machine_.now() < told_from_) return false;
-  bool any = moving_ || other_budget_;
+  bool any = has_news();
   if (moving_) arrive(events);
+  if (!knows_pause()) change_pause(events);
   if (std::exchange(other_budget_, false)) events.budget_changed();
   while (FakeLink* const link = first_due()) {
     any = true;
@@ -87,9 +96,23 @@ void FakeHv::arrive(hv::Events& events) noexcept {
   moving_ = false;
   card_.host = host_digest();
   ++card_.generation;
+  card_.pauses = 0;
   ++counters_.moved;
   for (FakeLink* link : links_) link->lose(hv::Loss::kMoved, machine_.now());
   events.moved();
+}
+
+void FakeHv::change_pause(hv::Events& events) noexcept {
+  ++card_.pauses;
+  for (FakeLink* link : links_)
+    if (card_.paused() && !link->within_vm()) link->lose(hv::Loss::kPaused, machine_.now());
+  events.pause_changed();
+}
+
+bool FakeHv::restless() const noexcept {
+  if (!card_.paused()) return false;
+  const FakeHypervisor::Held held = machine_.held_by(number_);
+  return held.far > 0;
 }
 
 FakeLink* FakeHv::first_due() const noexcept {
@@ -101,13 +124,13 @@ FakeLink* FakeHv::first_due() const noexcept {
 
 Nanoseconds FakeHv::readable_at() const noexcept {
   if (dead_) return util::kNever;
-  Nanoseconds first = moving_ || other_budget_ ? 0 : util::kNever;
+  Nanoseconds first = has_news() ? 0 : util::kNever;
   for (const FakeLink* link : links_) first = std::min(first, link->due());
   return std::max(first, told_from_);
 }
 
 bool FakeHv::due() const noexcept {
-  return !dead_ && machine_.now() >= told_from_ && (moving_ || other_budget_ || first_due());
+  return !dead_ && machine_.now() >= told_from_ && (has_news() || first_due());
 }
 
 int FakeHv::descriptor() const noexcept {
@@ -138,6 +161,7 @@ void FakeHv::move(unsigned host, Sight seen, Sight shown) noexcept {
     link->part(machine_.now() + machine_.dice().between(habits.absent_low, habits.absent_high));
   hang_up_on_callers(true);
   moving_ = true;
+  announced_ = false;
   stir(machine_.now());
 }
 
@@ -166,6 +190,12 @@ void FakeHv::set_budget(std::size_t pages) {
   if (!budget_) budget_ = std::make_shared<hv::Budget>();
   budget_->pages = pages;
   other_budget_ = true;
+  stir(machine_.now());
+}
+
+void FakeHv::announce(bool pause) {
+  if (dead_) return;
+  announced_ = pause;
   stir(machine_.now());
 }
 

@@ -24,6 +24,7 @@ class FakeHv final : public hv::Backend {
   bool progress(hv::Events& events) noexcept override;
   // Made when first asked for. Time passes by itself, so ask again before looking at it.
   int descriptor() const noexcept override;
+  bool restless() const noexcept override;
   const hv::Counters& counters() const noexcept override { return counters_; }
 
   // ---- For the weather ----
@@ -38,6 +39,12 @@ class FakeHv final : public hv::Backend {
   void delay(Nanoseconds until) noexcept { told_from_ = until; }
   // From now on its links have a budget, or another one.
   void set_budget(std::size_t pages);
+  // Somebody announces that its VM will be moved, or takes that back. A move ends it, too.
+  void announce(bool pause);
+  // It shares its VM with those of the same number: the links with them stand through a pause. By
+  // default it is alone there.
+  void set_vm(unsigned vm) noexcept { vm_ = vm; }
+  unsigned vm() const noexcept { return vm_; }
   // Rings without a cause.
   void jingle() noexcept;
 
@@ -65,6 +72,8 @@ class FakeHv final : public hv::Backend {
   bool knows_budget() const noexcept { return !other_budget_; }
   // Has moved, and was not told yet.
   bool moving() const noexcept { return moving_; }
+  bool announced() const noexcept { return announced_; }
+  bool knows_pause() const noexcept { return announced_ == card_.paused(); }
   void count_loss() noexcept { ++losses_; }
   void forget(const FakeLink& link) noexcept { std::erase(links_, &link); }
   void stir(Nanoseconds at) noexcept { machine_.stir(process_, std::max(at, told_from_)); }
@@ -76,6 +85,8 @@ class FakeHv final : public hv::Backend {
   // Those who called us and are not met yet hear that we are gone.
   void hang_up_on_callers(bool moved) noexcept;
   void arrive(hv::Events& events) noexcept;
+  void change_pause(hv::Events& events) noexcept;
+  bool has_news() const noexcept { return moving_ || other_budget_ || !knows_pause(); }
   FakeLink* first_due() const noexcept;
   bool due() const noexcept;
 
@@ -83,11 +94,13 @@ class FakeHv final : public hv::Backend {
   ProcessId process_;
   unsigned number_;
   unsigned host_;
+  unsigned vm_;
   hv::Card card_;
   hv::Counters counters_;
   std::vector<FakeLink*> links_;
   bool dead_ = false;
   bool moving_ = false;
+  bool announced_ = false;
   std::uint64_t losses_ = 0;
   Nanoseconds told_from_ = 0;
   Nanoseconds lacks_until_ = 0;
@@ -100,10 +113,11 @@ class FakeHv final : public hv::Backend {
 
 class FakeLink final : public hv::Link {
  public:
-  FakeLink(FakeHv& backend, const hv::Card& peer) noexcept;
+  FakeLink(FakeHv& backend, const hv::Card& peer, bool within_vm) noexcept;
   ~FakeLink() override;
 
   const hv::Card& peer() const noexcept override { return peer_; }
+  bool within_vm() const noexcept override { return within_vm_; }
   hv::LinkState state() const noexcept override { return state_; }
   const hv::Budget* budget() const noexcept override;
   // As hv/xen: what has more than 6 pages has a list.
@@ -164,6 +178,7 @@ class FakeLink final : public hv::Link {
 
   FakeHv& backend_;
   hv::Card peer_;
+  bool within_vm_;
   hv::LinkState state_ = hv::LinkState::kMeeting;
   FakeLink* far_ = nullptr;  // until one of the two has parted
   bool met_ = false;

@@ -27,8 +27,8 @@ hv::Offer encode(std::uint64_t number, std::uint64_t size, const hv::Id& nonce) 
 
 }  // namespace
 
-FakeLink::FakeLink(FakeHv& backend, const hv::Card& peer) noexcept
-    : backend_(backend), peer_(peer) {
+FakeLink::FakeLink(FakeHv& backend, const hv::Card& peer, bool within_vm) noexcept
+    : backend_(backend), peer_(peer), within_vm_(within_vm) {
   ++backend_.machine().standing().links;
 }
 
@@ -98,8 +98,9 @@ Result<std::unique_ptr<hv::Mapping>> FakeLink::map(const hv::Offer& offer) noexc
   const int error = backend_.lacks();
   std::byte* const begin = error == 0 || error == EAGAIN ? claimed.pages->again() : nullptr;
   if (!begin) return lacking(error ? error : ENOMEM);
-  return std::unique_ptr<hv::Mapping>(new FakeMapping(
-      backend_.machine(), claimed.owner, backend_.number(), begin, claimed.pages->size()));
+  return std::unique_ptr<hv::Mapping>(new FakeMapping(backend_.machine(), claimed.owner,
+                                                      backend_.number(), begin,
+                                                      claimed.pages->size(), !within_vm_));
 }
 
 hv::Rang FakeLink::ring() noexcept {

@@ -96,6 +96,7 @@ FakeShare::FakeShare(FakeHypervisor& machine, FakeLink& link, std::shared_ptr<Pa
       pages_(std::move(pages)),
       offer_(offer),
       number_(number),
+      far_(!link.within_vm()),
       budget_(link.backend().budget()),
       cost_(link.cost(pages_->size() / hv::kPageSize)) {
   if (budget_) budget_->in_use += cost_;
@@ -115,8 +116,8 @@ void FakeShare::revoke() noexcept {
 }
 
 FakeMapping::FakeMapping(FakeHypervisor& machine, unsigned owner, unsigned reader, std::byte* begin,
-                         std::size_t size) noexcept
-    : machine_(machine), owner_(owner), reader_(reader), begin_(begin), size_(size) {
+                         std::size_t size, bool far) noexcept
+    : machine_(machine), owner_(owner), reader_(reader), begin_(begin), size_(size), far_(far) {
   machine_.add(*this);
 }
 

@@ -51,6 +51,8 @@ class FakeShare final : public hv::Share {
 
   std::uint64_t number() const noexcept { return number_; }
   unsigned owner() const noexcept { return owner_; }
+  // For another VM.
+  bool far() const noexcept { return far_; }
   // The link is no more.
   void detach() noexcept { link_ = nullptr; }
 
@@ -61,6 +63,7 @@ class FakeShare final : public hv::Share {
   std::shared_ptr<Pages> pages_;
   hv::Offer offer_;
   std::uint64_t number_;
+  bool far_;
   std::shared_ptr<hv::Budget> budget_;  // that it is counted in
   std::size_t cost_;
   bool revoked_ = false;
@@ -70,7 +73,7 @@ class FakeMapping final : public hv::Mapping {
  public:
   // The processes are numbered by the hypervisor. begin: from Pages::again().
   FakeMapping(FakeHypervisor& machine, unsigned owner, unsigned reader, std::byte* begin,
-              std::size_t size) noexcept;
+              std::size_t size, bool far) noexcept;
   ~FakeMapping() override;
   std::span<const std::byte> bytes() const noexcept override {
     return {begin_ + hv::kHeadSize, size_ - hv::kHeadSize};
@@ -78,6 +81,7 @@ class FakeMapping final : public hv::Mapping {
 
   unsigned owner() const noexcept { return owner_; }
   unsigned reader() const noexcept { return reader_; }
+  bool far() const noexcept { return far_; }  // another VM's
   std::size_t pages() const noexcept { return size_ / hv::kPageSize; }
   Sight sight() const noexcept { return sight_; }
   // It shows everything that its owner has written, dead or alive.
@@ -107,6 +111,7 @@ class FakeMapping final : public hv::Mapping {
   unsigned reader_;
   std::byte* begin_;
   std::size_t size_;
+  bool far_;
   Sight sight_ = Sight::kTrue;
   bool kept_ = false;
   Sight trap_ = Sight::kTrue;  // none

@@ -16,12 +16,12 @@ std::vector<FakeLink*> FakeHypervisor::links() const {
 
 void FakeHypervisor::turn_seen_by(unsigned reader, Sight sight) noexcept {
   for (FakeMapping* mapping : mappings_)
-    if (mapping->reader() == reader) mapping->turn(sight);
+    if (mapping->reader() == reader && mapping->far()) mapping->turn(sight);
 }
 
 void FakeHypervisor::turn_owned_by(unsigned owner, Sight sight) noexcept {
   for (FakeMapping* mapping : mappings_)
-    if (mapping->owner() == owner) mapping->turn(sight);
+    if (mapping->owner() == owner && mapping->far()) mapping->turn(sight);
 }
 
 void FakeHypervisor::keep_owned_by(unsigned owner) noexcept {
@@ -67,10 +67,11 @@ FakeHypervisor::Held FakeHypervisor::held_by(unsigned number) const noexcept {
   for (FakeShare* share : shares_) {
     if (share->owner() != number) continue;
     ++held.shares;
+    held.far += share->far();
     held.shared_bytes += share->bytes().size();
   }
   for (const FakeMapping* mapping : mappings_)
-    if (mapping->reader() == number) ++held.mappings;
+    if (mapping->reader() == number) ++held.mappings, held.far += mapping->far();
   return held;
 }
 

@@ -74,6 +74,7 @@ class FakeHypervisor {
     std::size_t shares = 0;
     std::size_t shared_bytes = 0;
     std::size_t mappings = 0;
+    std::size_t far = 0;  // of both: what is another VM's, or for one
   };
   Held held_by(unsigned number) const noexcept;
   // What has happened so far.
@@ -96,7 +97,8 @@ class FakeHypervisor {
   std::vector<FakeLink*> links() const;
   // What that process has written stays as it is now.
   void keep_owned_by(unsigned owner) noexcept;
-  // Turns all mappings that this process reads from, or of what it has shared.
+  // Turns all mappings that this process reads from, or of what it has shared, but for those within
+  // its VM: what moves together stays.
   void turn_seen_by(unsigned reader, Sight sight) noexcept;
   void turn_owned_by(unsigned owner, Sight sight) noexcept;
   // Does that at the given number of strikes from now on (1: at the next).
