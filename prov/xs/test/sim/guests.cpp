@@ -31,6 +31,7 @@ Guests::Guests(std::size_t limit) : network_({}, 1, *this), ranks_(kAll) {
 std::string Guests::run() {
   alone();
   everybody();
+  pauses();
   crashes();
   end();
   return wrong_;
@@ -103,6 +104,7 @@ void Guests::pass(unsigned milliseconds, bool calm, std::size_t busy_bytes) {
     if (busy_bytes > 0) send_busy(busy_bytes);
     network_.set_time(network_.now() + util::kMillisecond);
     for_each([](Rank& rank) { rank.step(); });
+    judge_pause();
   }
 }
 

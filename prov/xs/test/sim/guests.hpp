@@ -32,6 +32,10 @@ class Guests final : private NetworkObserver {
   void alone();
   void everybody();
   void crashes();
+  void pauses();
+  void announce(unsigned vm, bool pause);
+  void await_quiet(unsigned vm);
+  void judge_pause();
   void end();
 
   void start(unsigned vm, unsigned number);

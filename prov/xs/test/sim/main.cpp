@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
-//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings | --tight] [--wakeful]
+//   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings | --tight] [--no-pauses]
+//   [--wakeful]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
-//   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--wakeful]
+//   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--no-pauses] [--wakeful]
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
-// another run then in another build. --wakeful: who would sleep looks now and then instead. --tight:
-// what may be shared is little, and changes.
+// another run then in another build. --wakeful: who would sleep looks now and then instead.
+// --tight: what may be shared is little, and changes. --no-pauses: no move is announced.
 //   xs-sim --guests
 //       64 processes in 4 virtual machines (sim/guests.hpp)
 //
@@ -46,6 +47,10 @@ bool flag_of(std::string_view word, Options& options) {
   if (word == "--fine") return options.mode.fine = true;
   if (word == "--tight") return options.mode.tight = true;
   if (word == "--wakeful") return options.mode.wakeful = true;
+  if (word == "--no-pauses") {
+    options.mode.pauses = false;
+    return true;
+  }
   if (word != "--no-rings") return false;
   options.mode.rings = false;
   return true;
@@ -78,9 +83,10 @@ class Runs {
  public:
   Runs(const Mode& mode, bool stop) : mode_(mode), stop_(stop) {}
 
-  void run(std::uint64_t seed, bool rings, bool wakeful) {
+  void run(std::uint64_t seed, bool rings, bool wakeful, bool pauses) {
     if (stop_ && failed_ > 0) return;
     Mode mode = mode_;
+    mode.pauses = pauses;
     mode.rings = rings;
     mode.wakeful = wakeful;
     World world(seed, mode);
@@ -103,7 +109,12 @@ class Runs {
         "(%lu while read), %lu moves, %lu refusals\n",
         tally_.hv.opened, tally_.hv.shared, tally_.hv.mapped, tally_.hv.rung, tally_.hv.lost,
         tally_.hv.turned, tally_.hv.sprung, tally_.moves, tally_.hv.refused);
-    const bool idle = mode_.rings && passed_ >= kEnough && !tally_.saw_everything_of_rings();
+    std::printf(
+        "%lu pauses; %lu ended by a word, %lu by a move, %lu by one that did not wait; %lu saves\n",
+        tally_.pauses, tally_.resumes, tally_.quiet_moves, tally_.forced_moves, tally_.saves);
+    const bool enough = mode_.rings && passed_ >= kEnough;
+    const bool idle = enough && !(tally_.saw_everything_of_rings() &&
+                                  (tally_.saw_everything_of_pauses() || !mode_.pauses));
     if (idle) std::printf("something that befalls rings was never seen\n");
     std::printf("%lu passed, %lu failed\n", passed_, failed_ + (idle ? 1 : 0));
     return failed_ == 0 && !idle ? 0 : 1;
@@ -137,18 +148,18 @@ int main(int count, char** words) {
   if (!options) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings | --tight] [--wakeful] | --guests\n");
+                 " [--fine | --no-rings | --tight] [--no-pauses] [--wakeful] | --guests\n");
     return 2;
   }
   if (options->guests) return run_guests();
   Runs runs(options->mode, options->stop);
   if (options->seed) {
-    runs.run(*options->seed, options->mode.rings, options->mode.wakeful);
+    runs.run(*options->seed, options->mode.rings, options->mode.wakeful, options->mode.pauses);
     return runs.report();
   }
   for (const auto& each : xs::sim::kRegressionSeeds)
-    runs.run(each.seed, each.rings, !each.sleepers);
+    runs.run(each.seed, each.rings, !each.sleepers, each.pauses);
   for (std::uint64_t i = 0; i < options->seeds; ++i)
-    runs.run(options->from + i, options->mode.rings, options->mode.wakeful);
+    runs.run(options->from + i, options->mode.rings, options->mode.wakeful, options->mode.pauses);
   return runs.report();
 }

@@ -72,6 +72,11 @@ void Process::open_neighbours() {
                    .sleeps = member.sleep == Sleep::kAlways};
   auto backend = std::make_unique<FakeHv>(around_.machine, id_, *member.place);
   hv_ = backend.get();
+  if (member.vm) {
+    hv_->set_vm(*member.vm);
+    for (const FakeHv* other : around_.machine.backends())
+      if (other != hv_ && other->vm() == *member.vm && other->announced()) hv_->announce(true);
+  }
   if (scenario_.tight) hv_->set_budget(around_.machine.dice().below(kMostPages));
   neighbours_ = std::make_unique<locality::Neighbours>(std::move(backend));
 }

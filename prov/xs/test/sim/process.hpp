@@ -80,11 +80,14 @@ class Process {
   bool closes() const noexcept { return closes_; }
   // Null: it shares memory with nobody.
   const FakeHv* hv() const noexcept { return hv_; }
+  // Our VM is about to be moved, and something is still to be given back.
+  bool restless() const noexcept { return neighbours_ && neighbours_->restless(); }
+  Nanoseconds busy_until() const noexcept { return busy_until_; }
   const Sleeper& sleeper() const noexcept { return sleeper_; }
   // Of who is asleep: when, and how much after what woke it at most.
   Nanoseconds wakes_at() const noexcept;
   Nanoseconds lateness() const noexcept { return lateness_; }
-  Life& life() noexcept { return life_; }
+  Life& life() const noexcept { return life_; }
   ProcessId id() const noexcept { return id_; }
   std::string state() const;
   // Messages that the endpoint has taken from that address, whoever lived there.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "sim/scenario.hpp"
 
+#include <utility>
+
 #include "sim/dice.hpp"
 
 namespace xs::sim {
@@ -37,6 +39,7 @@ core::Config config_of(Dice& dice) {
   config.unexpected = dice.pick<std::size_t>({0, 600, 5000, 256u << 20});
   config.quiet = dice.pick({5ull, 20ull, 200ull}) * kMillisecond;
   config.peer_timeout = dice.between(3, 8) * kSecond;
+  config.pause_timeout = 60 * kSecond;  // longer than any save, shorter than a run
   config.linger = dice.pick({100ull, 1000ull, 5000ull}) * kMillisecond;
   return config;
 }
@@ -51,6 +54,7 @@ std::vector<Member> members_of(Dice& dice) {
                   static_cast<std::uint16_t>(5000 + i),
                   config_of(dice),
                   dice.pick<std::size_t>({4, 16, 256}),
+                  {},
                   {},
                   {}};
     if (alike && i > 0) member.config = members[0].config;
@@ -92,6 +96,14 @@ void place_members(Scenario& made, Dice dice) {
     made.rings_suffer = made.rings_suffer || member.config.ring_memory < kPlentyForRings;
 }
 
+// Dice of their own, too.
+void plan_pauses(Scenario& made, Dice dice) {
+  made.pauses = dice.pick({0u, 0u, 2u, 6u, 20u});
+  if (made.pauses == 0 || !dice.percent(30)) return;
+  for (Member& member : made.members)
+    if (member.place == 1 && dice.percent(60)) member.vm = 1;
+}
+
 }  // namespace
 
 Scenario scenario_of(std::uint64_t seed) {
@@ -118,12 +130,19 @@ Scenario scenario_of(std::uint64_t seed) {
   made.habits.ports = made.reuses_ports ? 24 : 20000;
   made.limit = 600 * kSecond;
   place_members(made, Dice(seed * 0xbf58476d1ce4e5b9u + 7));
+  plan_pauses(made, Dice(seed * 0x94d049bb133111ebu + 3));
   return made;
 }
 
 Scenario without_rings(Scenario scenario) {
   for (Member& member : scenario.members) member.place.reset();
   scenario.ring_events = 0;
+  return without_pauses(std::move(scenario));
+}
+
+Scenario without_pauses(Scenario scenario) {
+  scenario.pauses = 0;
+  for (Member& member : scenario.members) member.vm.reset();
   return scenario;
 }
 

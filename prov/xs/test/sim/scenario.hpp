@@ -26,6 +26,7 @@ struct Member {
   std::size_t queue_size;
   std::optional<unsigned> place;  // the host that hv knows it on; none: it shares with nobody
   Sleep sleep;                    // of readers of rings
+  std::optional<unsigned> vm;     // that it shares with others there; none: it has one of its own
 };
 
 struct Scenario {
@@ -38,6 +39,7 @@ struct Scenario {
   HvHabits hv;
   unsigned ring_events;     // of the weather, about shared memory
   bool rings_suffer;        // so that some may have faults
+  unsigned pauses = 0;      // and ends of pauses: announced moves
   unsigned operations;      // per process
   unsigned tags;            // how many different ones, besides the unique parts
   unsigned big_percent;     // messages of many frames
@@ -57,5 +59,7 @@ struct Scenario {
 Scenario scenario_of(std::uint64_t seed);
 // The same, but nobody shares memory.
 Scenario without_rings(Scenario scenario);
+// The same, but no move is announced.
+Scenario without_pauses(Scenario scenario);
 
 }  // namespace xs::sim

@@ -60,6 +60,7 @@ void Watch::begins_step() noexcept {
 }
 
 void Watch::stepped(Process& process, bool disturbed) {
+  judge_pause(process);
   std::map<Key, Seen> now;
   each_session(process, [&](Session& session) {
     const Key key{process.life().number, session.receive_token()};
@@ -79,7 +80,11 @@ void Watch::stepped(Process& process, bool disturbed) {
       judge_pair(end, opposite);
       judge_pair(opposite, end);
     }
-    before = look(end, other);
+    Seen then = look(end, other);
+    judge_acquaintance(end, other, far, then);
+    if (could_be_neighbours(end, other, far) && !session.path().link)
+      then.apart_since = before.apart_since != 0 ? before.apart_since : network_.now();
+    before = then;
     judge_leaving(end, other);
     now[key] = before;
   });
@@ -104,6 +109,9 @@ Watch::Seen Watch::look(const End& end, const Process* other) const {
            .replayed = session.counters().replayed,
            .losses = end.process.hv() ? end.process.hv()->losses() : 0,
            .moves = other && other->hv() ? other->hv()->counters().moved : 0,
+           .own_moves = end.process.hv() ? end.process.hv()->counters().moved : 0,
+           .within_vm = path.link && path.link->within_vm(),
+           .apart_since = 0,
            .numbers = session.numbers(),
            .leaves_since = 0,
            .refused = network_.refused_posts()};

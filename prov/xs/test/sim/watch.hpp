@@ -53,6 +53,9 @@ class Watch {
     std::uint64_t replayed = 0;
     std::uint64_t losses = 0;  // of our links
     std::uint64_t moves = 0;   // of the peer
+    std::uint64_t own_moves = 0;
+    bool within_vm = false;       // the link
+    Nanoseconds apart_since = 0;  // although they could be neighbours
     Session::Numbers numbers{};
     Nanoseconds leaves_since = 0;  // or since a post was refused, which may have been LEFT's
     std::uint64_t refused = 0;     // posts
@@ -78,12 +81,22 @@ class Watch {
   void judge_change(const End& end, Process* other, const Session* far);
   bool ended_by_peer(const Session& session) const noexcept;
   void judge_leaving(const End& end, const Process* other);
+  void judge_pause(Process& process);
+  bool could_be_neighbours(const End& end, const Process* other, const Session* far) const noexcept;
+  void judge_acquaintance(const End& end, const Process* other, const Session* far,
+                          const Seen& now);
 
   Judge& judge_;
   const Scenario& scenario_;
   FakeNetwork& network_;
   FakeHypervisor& machine_;
   const Processes& processes_;
+  struct Paused {
+    Nanoseconds since = 0;
+    unsigned steps = 0;
+    bool quiet = false;
+  };
+  std::map<unsigned, Paused> paused_;     // by the hypervisor's number of a process
   std::map<Key, Seen> seen_;              // by life and receive token
   std::map<Key, std::uint64_t> written_;  // frames put into a ring, by its writer's nonce and epoch
   std::set<Key> lefts_;                   // heard, by token and epoch

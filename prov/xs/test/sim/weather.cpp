@@ -27,6 +27,7 @@ void World::still() noexcept {
   network_.habits().refuses_percent = 0;
   network_.habits().late_percent = 0;
   machine_.habits().deaf_percent = 0;
+  for (FakeHv* each : machine_.backends()) each->announce(false);
   for (const auto& process : processes_) process->stop_working();
 }
 

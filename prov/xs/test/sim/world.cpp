@@ -18,11 +18,16 @@ std::optional<proto::Prefix> prefix_of(std::span<const std::byte> bytes) noexcep
                        .seq = util::load<std::uint64_t>(from + 16),
                        .ack = util::load<std::uint64_t>(from + 24)};
 }
+
+Scenario scenario_for(std::uint64_t seed, const Mode& mode) {
+  if (!mode.rings) return without_rings(scenario_of(seed));
+  return mode.pauses ? scenario_of(seed) : without_pauses(scenario_of(seed));
+}
 }  // namespace
 
 World::World(std::uint64_t seed, const Mode& mode)
     : mode_(mode),
-      scenario_(mode.rings ? scenario_of(seed) : without_rings(scenario_of(seed))),
+      scenario_(scenario_for(seed, mode)),
       dice_(seed ^ 0x5ca1ab1e),
       network_(scenario_.habits, dice_.next(), *this),
       judge_(network_, mode.tracing),
@@ -34,7 +39,8 @@ World::World(std::uint64_t seed, const Mode& mode)
       began_(network_.now()),
       next_event_(began_ + dice_.below(scenario_.stormy / (scenario_.events + 1) + 1)),
       ring_dice_(seed ^ 0x51d3),
-      next_ring_event_(util::kNever) {
+      next_ring_event_(util::kNever),
+      pause_dice_(seed ^ 0xa117) {
   scenario_.wakeful = mode.wakeful;
   if (mode.wakeful) network_.habits().late_percent = 0;  // older than that
   scenario_.fine = mode.fine;
@@ -42,6 +48,8 @@ World::World(std::uint64_t seed, const Mode& mode)
   if (scenario_.ring_events > 0)
     next_ring_event_ =
         began_ + ring_dice_.below(scenario_.stormy / (scenario_.ring_events + 1) + 1);
+  if (scenario_.pauses > 0)
+    next_pause_ = began_ + pause_dice_.below(scenario_.stormy / (scenario_.pauses + 1) + 1);
   for (unsigned i = 0; i < scenario_.members.size(); ++i)
     processes_.push_back(std::make_unique<Process>(around_, i, dice_.next()));
   for (const auto& process : processes_) process->set_others(processes_);
@@ -80,6 +88,10 @@ bool Tally::saw_everything_of_rings() const noexcept {
          hv.sprung > 0;
 }
 
+bool Tally::saw_everything_of_pauses() const noexcept {
+  return pauses > 0 && resumes > 0 && quiet_moves > 0 && forced_moves > 0 && saves > 0;
+}
+
 void Tally::add(const Process::Outcome& outcome) noexcept {
   replayed += outcome.replayed;
   ring_messages += outcome.ring_messages;
@@ -97,6 +109,11 @@ void Tally::add(const Tally& other) noexcept {
   deaths += other.deaths;
   replayed += other.replayed;
   moves += other.moves;
+  pauses += other.pauses;
+  resumes += other.resumes;
+  quiet_moves += other.quiet_moves;
+  forced_moves += other.forced_moves;
+  saves += other.saves;
   ring_messages += other.ring_messages;
   joins += other.joins;
   rejoins += other.rejoins;
@@ -117,9 +134,10 @@ void World::turn() {
   Process* next = nullptr;
   for (const auto& process : processes_)
     if (!next || process->next_step() < next->next_step()) next = process.get();
-  const Nanoseconds event = std::min(next_event_, next_ring_event_);
+  const Nanoseconds event = std::min({next_event_, next_ring_event_, next_pause_});
   if (stormy_ && event < next->next_step()) {
     network_.set_time(std::max(network_.now(), event));
+    if (next_pause_ == event) return blow_on_pauses();
     return next_ring_event_ < next_event_ ? blow_on_rings() : blow();
   }
   if (next->next_step() == util::kNever) return judge_.fail("nobody has anything to do");

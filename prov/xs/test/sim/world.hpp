@@ -22,6 +22,8 @@ struct Tally {
   // Shared memory: what hv did, and what befell it.
   FakeHypervisor::Tally hv;
   std::uint64_t moves = 0;  // of processes
+  // Announced: how often a VM was asked to pause, what ended that, and saves of it meanwhile.
+  std::uint64_t pauses = 0, resumes = 0, quiet_moves = 0, forced_moves = 0, saves = 0;
 
   std::uint64_t ring_messages = 0;
   std::uint64_t joins = 0;  // these four of sessions that lived to the end
@@ -30,6 +32,7 @@ struct Tally {
   std::uint64_t ring_faults = 0;
 
   bool saw_everything_of_rings() const noexcept;
+  bool saw_everything_of_pauses() const noexcept;
   void add(const Tally& other) noexcept;
   void add(const Process::Outcome& outcome) noexcept;
 };
@@ -37,6 +40,7 @@ struct Tally {
 struct Mode {
   bool tracing = false;
   bool rings = true;     // else nobody shares memory
+  bool pauses = true;    // else no move is announced
   bool wakeful = false;  // who would sleep looks now and then instead
   bool tight = false;    // pages are few, and divided by budgets
   bool fine = false;     // memory may be lost between any two instructions: no other build's run
@@ -82,6 +86,13 @@ class World final : private NetworkObserver, private FakeHypervisor::Observer, p
   void hurt_mapping();
   void move_process(FakeHv& place);
   void tighten(FakeHv& place);
+  void blow_on_pauses();
+  void change_pause();
+  void announce(unsigned vm, bool pause);
+  void end_pause(FakeHv& place);
+  bool is_quiet(unsigned vm) const noexcept;
+  void save(FakeHv& place);
+  bool all_know_of(Process& paused) noexcept;
   Process& some_process() { return *processes_[dice_.below(processes_.size())]; }
 
   Mode mode_;
@@ -100,6 +111,8 @@ class World final : private NetworkObserver, private FakeHypervisor::Observer, p
   Nanoseconds next_event_;
   Dice ring_dice_;
   Nanoseconds next_ring_event_;
+  Dice pause_dice_;
+  Nanoseconds next_pause_ = util::kNever;
   bool stormy_ = true;
   bool inside_ = false;     // somebody runs in the middle of somebody else's step
   bool disturbed_ = false;  // somebody has run so in this one

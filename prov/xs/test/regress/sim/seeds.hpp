@@ -10,6 +10,7 @@ struct RegressionSeed {
   const char* found;
   bool rings = false;     // whether memory was shared
   bool sleepers = false;  // whether processes slept; else they were --wakeful
+  bool pauses = false;    // whether moves were announced
 };
 
 inline constexpr RegressionSeed kRegressionSeeds[] = {
@@ -25,19 +26,24 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
     {13315, "late RESETs of a port's new owner ended a session"},
     {173493, "an acknowledgement that found no room began connection after connection"},
     {9888, "lanes were changed before they could be tried"},
-    {179, "an injected message without bytes was announced, and its sender did not wait for its end"},
+    {179,
+     "an injected message without bytes was announced, and its sender did not wait for its end"},
     {89, "a send that found its ring full was never called again", true},
     {3871, "room in a ring for an answer made a stream of DATA be forgotten", true},
-    // This one and 40978 show their faults no more: LeaveTest.crossing_goodbye_goes_over_the_fabric and
-    // AnswererTest.offers_again_do_not_keep_our_way_to_the_peer do.
-    {7351, "a GOODBYE that stood in a ring alone when its session closed was lost with the ring", true},
+    // This one and 40978 show their faults no more: LeaveTest.crossing_goodbye_goes_over_the_fabric
+    // and AnswererTest.offers_again_do_not_keep_our_way_to_the_peer do.
+    {7351, "a GOODBYE that stood in a ring alone when its session closed was lost with the ring",
+     true},
     {360, "a session with a new card to tell never tried another lane", true},
     {4583, "a candidate was told of a new card only, and never opened", true},
     {40978, "offers over a living connection kept the other way from being given up", true},
-    {61164, "frames that one lane had sent were let go more slowly than another acknowledged them", true},
+    {61164, "frames that one lane had sent were let go more slowly than another acknowledged them",
+     true},
     {6331, "refusals of a port counted against the process that took it later", false, true},
     {20590, "greetings of a new card were answered over a dead connection only, without end", true},
-    {24438, "a PING was answered where LEFT had not gone: a ring that was left was taken for frozen", true, true},
+    {24438,
+     "a PING was answered where LEFT had not gone: a ring that was left was taken for frozen", true,
+     true},
     {35724, "the same", true, true},
 };
 

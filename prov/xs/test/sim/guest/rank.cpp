@@ -13,6 +13,7 @@ constexpr std::uint64_t kTag = 1;
 
 Rank::Rank(FakeNetwork& network, test::FakeXen& xen, unsigned vm, unsigned number, unsigned life)
     : network_(network),
+      machine_(xen),
       vm_(vm),
       id_(life),
       dice_(life),
@@ -100,6 +101,12 @@ void Rank::read_queue() {
       return;
     }
   }
+}
+
+std::uint64_t Rank::quiesced() const {
+  const auto node = hv::node_of(card().domid, card().process);
+  const auto note = hv::parse_whole_note(machine_.value(node.data()));
+  return note && note->quiesced ? *note->quiesced : 0;
 }
 
 void Rank::kill() {

@@ -40,6 +40,9 @@ class Rank {
   const std::shared_ptr<test::FakeXenCalls>& calls() const noexcept { return calls_; }
   std::size_t pages() const noexcept { return xen_->budget()->pages; }
   std::size_t in_use() const noexcept { return xen_->budget()->in_use; }
+  // The serial of the announced move that its note answers; 0: none.
+  std::uint64_t quiesced() const;
+  bool restless() const noexcept { return xen_->restless(); }
   // Of our own region towards that peer; 0: there is no ring that both read and write.
   std::uint32_t ring_to(const proto::Address& peer) const;
   // Pages of all of them, and how many there are.
@@ -57,6 +60,7 @@ class Rank {
   void read_queue();
 
   FakeNetwork& network_;
+  test::FakeXen& machine_;
   unsigned vm_;
   ProcessId id_;
   Dice dice_;
