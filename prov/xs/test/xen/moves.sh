@@ -13,12 +13,13 @@ case_moved-at-once() { moved 'migrate u1 & migrate u2 && wait $!' "migrate u2 &&
 
 case_saved() { moved "save_restore u2" "save_restore u1"; }
 
-# Everybody has paused, in the other guest too, before xl begins: nothing is mapped then.
-case_announced() { moved "announced u2" "announced u1" "announced u2"; }
+# Everybody has paused, in the other guest too, before xl begins: nothing is mapped then, and all goes
+# by the fabric until it has ended.
+announced_moves() { local between=both; moved "$@"; }
+case_announced() { announced_moves "announced u2" "announced u1" "announced u2"; }
 # A port that were still bound would crash the kernel when its process ends.
-case_announced-belled() { moved_belled "announced u2" "announced u1"; }
-moved_belled() { local with_xs="$with_xs FI_XS_XEN_BELL=event"; moved "$@"; }
-case_announced-saved() { moved "announced_save u2" "announced_save u1"; }
+case_announced-belled() { local with_xs="$with_xs FI_XS_XEN_BELL=event"; announced_moves "announced u2" "announced u1"; }
+case_announced-saved() { announced_moves "announced_save u2" "announced_save u1"; }
 
 # moved SCRIPT...: run in dom0, one after the other. The job's contents are right and it ends well; its
 # pairs have rings before, between and after; no kernel complains, no dead domain is left, and no page or node.
