@@ -11,7 +11,11 @@ case_moved-both() { moved "migrate u1" "migrate u2" "migrate u1" "migrate u2"; }
 # Both at once, and one again before the other side has got over it.
 case_moved-at-once() { moved 'migrate u1 & migrate u2 && wait $!' "migrate u2 && migrate u2 && migrate u1"; }
 
-case_saved() { moved "save_restore u2" "save_restore u1"; }
+# Which may take longer than a peer is waited for by default.
+case_saved() {
+	local with_xs="$with_xs FI_XS_PEER_TIMEOUT=600"
+	moved "save_restore u2" "save_restore u1"
+}
 
 # Everybody has paused, in the other guest too, before xl begins: nothing is mapped then, and all goes
 # by the fabric until it has ended.

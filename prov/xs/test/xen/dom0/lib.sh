@@ -37,11 +37,18 @@ migrate() (
 	cp "/tmp/move-$1" "/bed/consoles/move-$1-$(cut -d. -f1 /proc/uptime)"
 )
 
+# into_a_file COMMAND...: with a file to save to as its last word, whose contents then are in /bed/saved.
+# Not straight into that: pages of another domain can't be given to 9p.
+into_a_file() {
+	rm -f /tmp/saved; mkfifo /tmp/saved
+	cat /tmp/saved >/bed/saved &
+	"$@" /tmp/saved && wait $! && rm /tmp/saved
+}
 # save_restore NAME: into a file, and from there.
 save_restore() {
 	local begin saved end
 	read -r begin _ </proc/uptime
-	xl save "$1" /bed/saved >/dev/null && read -r saved _ </proc/uptime && xl restore /bed/saved >/dev/null || return 1
+	into_a_file xl save "$1" >/dev/null && read -r saved _ </proc/uptime && xl restore /bed/saved >/dev/null || return 1
 	read -r end _ </proc/uptime
 	rm /bed/saved
 	echo "$begin $saved $end" | awk -v name="$1" '{ printf "%s was saved in %.1f s and restored in %.1f s\n", name, $2 - $1, $3 - $2 }'
@@ -49,10 +56,7 @@ save_restore() {
 
 # The same, announced. xsctl tells its phases; that it had to force nobody is its exit status.
 announced() { xsctl migrate "$1" 'xl migrate-receive' -- -s ''; }
-announced_save() {
-	xsctl save "$1" /bed/saved && xsctl restore /bed/saved || return 1
-	rm /bed/saved
-}
+announced_save() { into_a_file xsctl save "$1" && xsctl restore /bed/saved && rm /bed/saved; }
 
 # create NAME...: and waits for their agents.
 create() {
