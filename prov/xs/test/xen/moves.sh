@@ -4,7 +4,7 @@
 # host), without a word before, or announced by xsctl. Sourced by tools/check-xen.
 
 move_cases=(moved-second moved-first moved-both moved-at-once saved announced announced-belled announced-saved)
-short_move_cases=(moved-both announced)
+short_move_cases=(moves)
 case_moved-second() { moved "migrate u2" "migrate u2" "migrate u2"; }
 case_moved-first() { moved "migrate u1" "migrate u1"; }
 case_moved-both() { moved "migrate u1" "migrate u2" "migrate u1" "migrate u2"; }
@@ -23,6 +23,8 @@ announced_moves() { local between=both; moved "$@"; }
 case_announced() { announced_moves "announced u2" "announced u1" "announced u2"; }
 # A port that were still bound would crash the kernel when its process ends.
 case_announced-belled() { local with_xs="$with_xs FI_XS_XEN_BELL=event"; announced_moves "announced u2" "announced u1"; }
+# --short: one of each.
+case_moves() { announced_moves "migrate u2" "announced u1"; }
 case_announced-saved() { announced_moves "announced_save u2" "announced_save u1"; }
 
 # moved SCRIPT...: run in dom0, one after the other. The job's contents are right and it ends well; its
