@@ -37,7 +37,7 @@ moved() {
 	mpi_job 500 "-n 4 --host u1:2,u2:2 $program" >"$logs/job.part" 2>&1 &
 	job=$!
 	for step in '' "$@"; do
-		[ -z "$step" ] || in_dom0 200 <<<"$step" || status=1
+		[ -z "$step" ] || in_dom0 400 <<<"$step" || status=1
 		rings_stand || status=1
 		sleep 5 # of load
 	done
