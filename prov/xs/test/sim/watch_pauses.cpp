@@ -56,7 +56,7 @@ void Watch::judge_acquaintance(const End& end, const Process* other, const Sessi
   Nanoseconds quiet = 0;
   for (const Member& member : scenario_.members) quiet = std::max(quiet, member.config.quiet);
   const Nanoseconds longest =
-      4 * (quiet + scenario_.habits.latency_high + scenario_.hv.delay_high + kLooks);
+      20 * (quiet + scenario_.habits.latency_high + scenario_.hv.delay_high + kLooks);
   if (network_.now() - before.apart_since > longest)
     judge_.fail("life %lu and life %lu live in one place, and are no neighbours",
                 end.process.life().number, other->life().number);

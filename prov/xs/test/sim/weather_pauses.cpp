@@ -102,8 +102,10 @@ void World::save(FakeHv& place) {
     if (process.get() == saved) process->compute(until + kMillisecond);
 }
 
-// It has a host of its own, and whoever lives has heard.
+// It has a host of its own, and whoever lives has heard of this very pause: news of the end of one
+// before it may still be under way.
 bool World::all_know_of(Process& paused) noexcept {
+  const proto::NeighbourCard card = hv::encode(paused.hv()->card());
   const Member& home = scenario_.members[paused.life().member];
   for (const auto& process : processes_) {
     if (process.get() == &paused) continue;
@@ -112,8 +114,7 @@ bool World::all_know_of(Process& paused) noexcept {
     bool knows = false;
     process->endpoint().peers().for_each([&](const core::Peer& peer) {
       if (peer.home == FakeNetwork::address(home.host, home.port))
-        knows =
-            peer.session && peer.session->open() && locality::is_paused(peer.session->peer_card());
+        knows = peer.session && peer.session->open() && peer.session->peer_card() == card;
     });
     if (!knows) return false;
   }
