@@ -188,8 +188,8 @@ TEST_P(PauseTest, parted_endpoints_are_not_in_the_way) {
   process(0).endpoint->part();
   process(1).endpoint->part();
   ASSERT_TRUE(until([&] {
-    const bool both = process(0).endpoint->parted() & process(1).endpoint->parted();
-    return both && held(0) + held(1) == 0;
+    const bool one = process(0).endpoint->parted(), other = process(1).endpoint->parted();
+    return one && other && held(0) + held(1) == 0;
   }));
   announce(0, true);
   ASSERT_TRUE(until([&] { return process(0).neighbours.paused(); }));

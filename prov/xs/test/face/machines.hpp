@@ -111,13 +111,17 @@ struct MachinesTest : testing::Test {
   }
   // One message there and one back.
   void talk() {
-    std::array<char, 64> room{};
-    for (Process* side : {&a, &b})
-      ASSERT_EQ(fi_trecv(side->ep.get(), room.data(), room.size(), nullptr, FI_ADDR_UNSPEC, 1, 0,
-                         nullptr),
-                0);
-    ASSERT_EQ(fi_tinject(a.ep.get(), room.data(), 8, to_b, 1), 0);
-    ASSERT_EQ(fi_tinject(b.ep.get(), room.data(), 8, to_a, 1), 0);
+    // One each: a life-cycle thread may write one while the other side is read.
+    std::array<char, 64> of_a{}, of_b{};
+    const std::array<char, 8> words{};
+    const auto post = [](Process& side, std::array<char, 64>& room) {
+      return fi_trecv(side.ep.get(), room.data(), room.size(), nullptr, FI_ADDR_UNSPEC, 1, 0,
+                      nullptr);
+    };
+    ASSERT_EQ(post(a, of_a), 0);
+    ASSERT_EQ(post(b, of_b), 0);
+    ASSERT_EQ(fi_tinject(a.ep.get(), words.data(), words.size(), to_b, 1), 0);
+    ASSERT_EQ(fi_tinject(b.ep.get(), words.data(), words.size(), to_a, 1), 0);
     bool came_a = false, came_b = false;
     struct fi_cq_tagged_entry entry;
     until([&] {
