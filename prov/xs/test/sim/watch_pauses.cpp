@@ -30,7 +30,7 @@ void Watch::judge_pause(Process& process) {
                 process.life().number, held);
 }
 
-// Nothing stands between them but what hv does, and nobody is about to be moved.
+// Nothing stands between them but what hv does, nobody is about to be moved, and nobody computes.
 bool Watch::could_be_neighbours(const End& end, const Process* other,
                                 const Session* far) const noexcept {
   if (!other || !far || !end.process.hv() || !other->hv() || end.seen.parting) return false;
@@ -39,8 +39,9 @@ bool Watch::could_be_neighbours(const End& end, const Process* other,
   };
   const bool talk = end.session.open() && far->open() && !end.session.goodbye_sent() &&
                     !end.session.goodbye_taken() && !far->goodbye_sent() && !far->goodbye_taken();
-  return talk && end.process.hv()->host() == other->hv()->host() && free(*end.process.hv()) &&
-         free(*other->hv());
+  const bool awake = std::max(end.process.busy_until(), other->busy_until()) <= network_.now();
+  return talk && awake && end.process.hv()->host() == other->hv()->host() &&
+         free(*end.process.hv()) && free(*other->hv());
 }
 
 // In calm weather two that could be neighbours are, soon, and stay it if one VM is theirs.
