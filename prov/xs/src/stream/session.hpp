@@ -148,8 +148,8 @@ class Session {
   void excuse_silence() noexcept { evidence_.excuse(); }
   // Our card is another one: the peer is told until it answers.
   void card_changed(util::Nanoseconds now) noexcept;
-  // If this machine has lost the address that we send from: greets from another one, now.
-  void leave_lost_address() noexcept;
+  // place: where this machine is. If that is not where we send from: greets from there, now.
+  void leave_lost_address(const proto::Address& place) noexcept;
   // Takes what the peer has written, as far as it stands.
   void drain_ring(util::Nanoseconds now) noexcept;
   // Looks at what the peer has taken of our ring.

@@ -284,8 +284,8 @@ void Session::take_other_path() noexcept {
   ++our_route_;
 }
 
-void Session::leave_lost_address() noexcept {
-  if (!open() || streams_.carrier_->has_place(route_.lane)) return;
+void Session::leave_lost_address(const proto::Address& place) noexcept {
+  if (!open() || place.same_host(streams_.carrier_->address(route_.lane))) return;
   log(Level::kInfo, "%s: this machine has another address now", home_.text().c_str());
   take_other_path();
 }

@@ -128,8 +128,9 @@ void Streams::run_due() noexcept {
 }
 
 void Streams::tell_card() noexcept {
+  const proto::Address place = inner_.place();
   for (auto& [token, session] : sessions_) {
-    session->leave_lost_address();
+    session->leave_lost_address(place);
     session->card_changed(now_);
   }
 }

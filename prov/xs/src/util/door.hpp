@@ -18,7 +18,7 @@ namespace xs::util {
 //   resident                                visitor
 //   inside_ = true                          lock; set kVisitor
 //   (only the compiler keeps the order)     membarrier: a full barrier in every thread
-//   any obstacle? then wait_outside()       inside_? then give up
+//   any obstacle? wait_for_visitor()        inside_? then give up
 //
 // Whoever is second sees the other: if the resident's look came before his barrier, so did his
 // store, which the visitor reads after it.
@@ -40,9 +40,8 @@ class Door {
     std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with try_visit()'s membarrier
     return obstacles() == 0;
   }
-  void leave() noexcept {
-    inside_.store(false, std::memory_order_release);
-  }  // try_visit() acquires
+  // Releases what he did to try_visit().
+  void leave() noexcept { inside_.store(false, std::memory_order_release); }
   void wait_for_visitor() noexcept {
     if (!(obstacles() & kVisitor)) return;
     leave();

@@ -54,9 +54,10 @@ Result<bool> Xen::begin() noexcept {
 }
 
 namespace {
-bool watch_for(const UniqueFd& epoll, int fd) noexcept {
+bool watch_for(const UniqueFd& epoll, int fd, std::uint64_t happening) noexcept {
   struct epoll_event event {};
   event.events = EPOLLIN;
+  event.data.u64 = happening;
   return epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 }  // namespace
@@ -67,16 +68,12 @@ Result<bool> Xen::make_descriptors() noexcept {
   timer_ = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
   const std::array<std::pair<int, Happening>, 3> watched{
       {{todo_.get(), kTodo}, {calls_->descriptor(), kStore}, {timer_.get(), kTick}}};
-  for (const auto& [fd, happening] : watched) {
-    struct epoll_event event {};
-    event.events = EPOLLIN;
-    event.data.u64 = happening;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+  for (const auto& [fd, happening] : watched)
+    if (!watch_for(epoll_, fd, happening))
       return Error{errno, "no descriptor to wait for other domains"};
-  }
   lives_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
   for (const int fd : {todo_.get(), calls_->descriptor()})
-    if (!watch_for(lives_, fd)) return Error{errno, "no descriptor to hear of moves"};
+    if (!watch_for(lives_, fd, 0)) return Error{errno, "no descriptor to hear of moves"};
   return true;
 }
 
