@@ -54,6 +54,7 @@ void Watch::judge_acquaintance(const End& end, const Process* other, const Sessi
     return judge_.fail("life %lu loses who lives in its own VM", end.process.life().number);
   if (before.apart_since == 0 || end.session.path().link || !could_be_neighbours(end, other, far))
     return;
+  // What they tell each other waits behind whatever their connection carries.
   Nanoseconds quiet = 0;
   for (const Member& member : scenario_.members) quiet = std::max(quiet, member.config.quiet);
   const Nanoseconds longest =
