@@ -2,6 +2,9 @@
 // The thread that follows moves while the application computes (docs/migration.md): here nobody
 // calls the one side at all.
 #include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "face/machines.hpp"
 

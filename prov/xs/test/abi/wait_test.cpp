@@ -30,14 +30,7 @@ struct Side : Face {
     EXPECT_EQ(fi_enable(ep.get()), 0);
   }
 
-  fi_addr_t know(const Side& other) {
-    std::array<std::byte, 64> name;
-    std::size_t size = name.size();
-    EXPECT_EQ(fi_getname(&other.ep->fid, name.data(), &size), 0);
-    fi_addr_t number = FI_ADDR_NOTAVAIL;
-    EXPECT_EQ(fi_av_insert(av.get(), name.data(), 1, &number, 0, nullptr), 1);
-    return number;
-  }
+  fi_addr_t know(const Side& other) { return number_of(*other.ep, *av); }
 
   void send(fi_addr_t to) {
     ASSERT_EQ(fi_tsend(ep.get(), room.data(), room.size(), nullptr, to, 1, &room), 0);

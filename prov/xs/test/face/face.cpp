@@ -38,6 +38,15 @@ int ask(const struct fi_info* hints, InfoPtr* out, const char* node, const char*
   return rc;
 }
 
+fi_addr_t number_of(struct fid_ep& ep, struct fid_av& av) {
+  std::array<std::byte, 64> name;
+  std::size_t size = name.size();
+  EXPECT_EQ(fi_getname(&ep.fid, name.data(), &size), 0);
+  fi_addr_t number = FI_ADDR_NOTAVAIL;
+  EXPECT_EQ(fi_av_insert(&av, name.data(), 1, &number, 0, nullptr), 1);
+  return number;
+}
+
 Face::Face(const struct fi_info* hints) {
   if (ask(hints, &info)) throw std::runtime_error("fi_getinfo");
   struct fid_fabric* fabric_fid = nullptr;
@@ -79,10 +88,7 @@ Loop::Loop(const struct fi_info* hints, std::uint64_t bind_flags)
   EXPECT_EQ(fi_ep_bind(ep.get(), &cq->fid, FI_TRANSMIT | FI_RECV | bind_flags), 0);
   EXPECT_EQ(fi_ep_bind(ep.get(), &av->fid, 0), 0);
   EXPECT_EQ(fi_enable(ep.get()), 0);
-  std::array<std::byte, 64> name;
-  std::size_t size = name.size();
-  EXPECT_EQ(fi_getname(&ep->fid, name.data(), &size), 0);
-  EXPECT_EQ(fi_av_insert(av.get(), name.data(), 1, &self, 0, nullptr), 1);
+  self = number_of(*ep, *av);
 }
 
 ssize_t Loop::try_next(struct fi_cq_tagged_entry& entry) {

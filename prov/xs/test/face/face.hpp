@@ -44,6 +44,9 @@ InfoPtr make_hints();
 int ask(const struct fi_info* hints, InfoPtr* out = nullptr, const char* node = kLoopback,
         const char* service = nullptr, std::uint64_t flags = FI_SOURCE);
 
+// The number that an endpoint has in an address vector from now on.
+fi_addr_t number_of(struct fid_ep& ep, struct fid_av& av);
+
 // An open fabric and domain on the loopback interface. Members close in reverse order.
 struct Face {
   explicit Face(const struct fi_info* hints = nullptr);

@@ -7,37 +7,26 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <string>
 #include <thread>
 
 #include "face/face.hpp"
+#include "hv/simulated_vm.hpp"
 
 namespace xs::abi::test {
 
 using Clock = std::chrono::steady_clock;
 inline constexpr std::chrono::seconds kSoon{20};  // what takes longer never happens
 
-// A directory with the file of a simulated virtual machine.
+// A simulated virtual machine that the next domain of this process is opened in.
 struct Machine {
-  explicit Machine(const char* place) : directory(testing::TempDir() + "xs-paths-XXXXXX") {
-    EXPECT_NE(mkdtemp(directory.data()), nullptr);
-    move_to(place);
-    setenv("FI_XS_SIM_HOST", ("@" + directory + "/place").c_str(), 1);
+  explicit Machine(const char* place) : vm(place) {
+    setenv("FI_XS_SIM_HOST", vm.option().c_str(), 1);
   }
-  ~Machine() {
-    unsetenv("FI_XS_SIM_HOST");
-    std::filesystem::remove_all(directory);
-  }
+  ~Machine() { unsetenv("FI_XS_SIM_HOST"); }
   // By a rename, so that nobody sees an empty file: each is one move.
-  void move_to(const char* place) const {
-    const std::string made = directory + "/new";
-    std::ofstream(made) << place << '\n';
-    std::filesystem::rename(made, directory + "/place");
-  }
-  std::string directory;
+  void move_to(const char* place) const { vm.replace(place); }
+  const xs::test::SimulatedVm vm;
 };
 
 enum class Bound { kDomain, kEndpoint };
@@ -64,14 +53,7 @@ struct Process : private Machine, Loop {
   }
   using Machine::move_to;
 
-  fi_addr_t know(const Process& other) {
-    std::array<std::byte, 64> name;
-    std::size_t size = name.size();
-    EXPECT_EQ(fi_getname(&other.ep->fid, name.data(), &size), 0);
-    fi_addr_t number = FI_ADDR_NOTAVAIL;
-    EXPECT_EQ(fi_av_insert(av.get(), name.data(), 1, &number, 0, nullptr), 1);
-    return number;
-  }
+  fi_addr_t know(const Process& other) { return number_of(*other.ep, *av); }
   struct fi_xs_peer at(fi_addr_t address) const {
     struct fi_xs_peer peer {};
     EXPECT_EQ(ops->peer(ep.get(), address, &peer, sizeof peer), 0);

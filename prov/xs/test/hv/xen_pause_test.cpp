@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // hv/xen when somebody announces that its VM will be moved: docs/migration.md, The pause.
-#include <poll.h>
-
 #include <cerrno>
-#include <optional>
 
-#include "hv/both_rig.hpp"
+#include "hv/xen_pause_rig.hpp"
 
 namespace xs::test {
 
@@ -13,39 +10,6 @@ namespace {
 
 using hv::LinkState;
 using hv::Loss;
-
-constexpr const char* kNode = "/local/domain/1/data/xs-here/quiesce";
-constexpr std::uint64_t kSerial = 0x2a;
-
-class HvPause : public HvXen {
- protected:
-  void announce(const std::string& text = "2a xsctl 17") { machine_.put(kNode, text); }
-  // What its note answers.
-  std::optional<std::uint64_t> said(const Party& party) const {
-    const auto note = hv::parse_whole_note(machine_.value(node_of(party)));
-    return note ? note->quiesced : std::nullopt;
-  }
-  static bool is_readable(const Party& party) {
-    struct pollfd fd {
-      party.xen->descriptor(), POLLIN, 0
-    };
-    return poll(&fd, 1, 0) == 1;
-  }
-  void give_back_links() {
-    a_.link.reset();
-    b_.link.reset();
-    settle();
-    a_.told = b_.told = Told();
-  }
-  void expect_quiet() {
-    EXPECT_EQ(said(a_), kSerial);
-    EXPECT_FALSE(a_.xen->restless());
-    EXPECT_EQ(machine_.used(1).pages, 0u);
-    EXPECT_EQ(a_.calls->mapped(), 0u);
-    EXPECT_EQ(machine_.ports.count(1), 0u);
-    EXPECT_FALSE(is_readable(a_)) << "it would spin";
-  }
-};
 
 TEST_F(HvPause, WhoHoldsNothingSaysSoAtOnce) {
   begin();
@@ -186,142 +150,6 @@ TEST_F(HvPause, TheDeadAreSwept) {
   EXPECT_TRUE(machine_.value(left).empty());
 }
 
-// M4.
-TEST_F(HvPause, EndsWithItsNode) {
-  begin();
-  meet();
-  const hv::Card before = a_.xen->card();
-  announce();
-  settle();
-  give_back_links();
-  machine_.remove(kNode);
-  settle();
-  EXPECT_EQ(a_.told.pauses, 1u);
-  EXPECT_FALSE(a_.xen->card().paused());
-  EXPECT_FALSE(said(a_));
-  EXPECT_NE(a_.xen->card(), before) << "so that peers hear of it";
-  EXPECT_TRUE(a_.xen->card().same_life(before));
-  meet();
-}
-
-TEST_F(HvPause, EndsBeforeEverythingIsGivenBack) {
-  begin();
-  meet();
-  auto share = std::move(*a_.link->share(2));
-  announce();
-  settle();
-  machine_.remove(kNode);
-  settle();
-  EXPECT_FALSE(a_.xen->restless());
-  share.reset();
-  give_back_links();
-  EXPECT_FALSE(said(a_));
-  meet();
-}
-
-TEST_F(HvPause, AnotherSerialCounts) {
-  begin();
-  meet();
-  announce("1");
-  settle();
-  announce();
-  settle();
-  EXPECT_FALSE(said(a_));
-  give_back_links();
-  expect_quiet();
-  announce("2b");
-  settle();
-  EXPECT_EQ(said(a_), 0x2bu);
-  EXPECT_EQ(a_.told.pauses, 0u) << "it is the same pause";
-  EXPECT_TRUE(a_.xen->card().paused());
-}
-
-TEST_F(HvPause, NonsenseAnnouncesNothing) {
-  begin();
-  meet();
-  const Warnings warnings;
-  for (const char* text : {"", " ", "0", "xyz", "-1", " 2a", "2ag", "0x2a", "11112222333344445"}) {
-    announce(text);
-    settle();
-    EXPECT_FALSE(a_.xen->card().paused()) << text;
-    EXPECT_FALSE(said(a_));
-  }
-  EXPECT_EQ(warnings.count(), 1u);
-  EXPECT_GE(a_.xen->counters().nonsense, 9u);
-  EXPECT_EQ(a_.link->state(), LinkState::kOpen);
-  announce();
-  settle();
-  EXPECT_TRUE(a_.xen->card().paused());
-  give_back_links();
-  announce("nonsense");
-  settle();
-  EXPECT_EQ(said(a_), kSerial) << "it is not gone";
-}
-
-TEST_F(HvPause, EndsWithTheMove) {
-  for (const bool quiet : {true, false}) {
-    begin();
-    meet();
-    auto share = std::move(*a_.link->share(2));
-    announce();
-    settle();
-    if (quiet) {
-      share.reset();
-      give_back_links();
-      EXPECT_EQ(said(a_), kSerial);
-    }
-    machine_.move(1, 9);
-    settle();
-    EXPECT_EQ(a_.told.moves, 1u);
-    EXPECT_EQ(a_.xen->card().generation, 2u);
-    EXPECT_EQ(a_.xen->card().domid, 9u);
-    EXPECT_FALSE(a_.xen->card().paused());
-    EXPECT_FALSE(a_.xen->restless());
-    EXPECT_FALSE(said(a_));
-    share.reset();
-    give_back_links();
-    meet();
-    for (Party* each : {&a_, &b_}) {
-      each->link.reset();
-      *each = Party();
-    }
-  }
-}
-
-// The watch on the node that is wiped is heard before that on its directory.
-TEST_F(HvPause, AMoveIsNotTakenForItsRemoval) {
-  begin();
-  announce();
-  settle();
-  machine_.displace(1, 9);
-  machine_.put("/local/domain/9/data/xs-here/quiesce", "2a");
-  machine_.remove("/local/domain/9/data/xs-here/quiesce");
-  settle();
-  EXPECT_EQ(a_.told.moves, 1u);
-  EXPECT_EQ(a_.told.pauses, 1u) << "its beginning";
-  EXPECT_EQ(a_.xen->card().generation, 2u);
-}
-
-TEST_F(HvPause, TheNextMoveMayBeAnnouncedAlready) {
-  begin();
-  meet();
-  auto theirs = std::move(*b_.link->share(1));
-  auto mapping = std::move(*a_.link->map(theirs->offer()));
-  machine_.displace(1, 9);
-  machine_.put("/local/domain/9/data/xs-here/quiesce", "2b");
-  machine_.fire_all(9);
-  settle();
-  EXPECT_EQ(a_.told.moves, 1u);
-  EXPECT_TRUE(a_.xen->card().paused());
-  EXPECT_EQ(a_.told.why, Loss::kMoved);
-  EXPECT_FALSE(said(a_)) << "it keeps the old domain alive";
-  EXPECT_TRUE(a_.xen->restless());
-  give_back_links();
-  mapping.reset();
-  settle();
-  EXPECT_EQ(said(a_), 0x2bu);
-}
-
 TEST_F(HvPause, TwoVmsAtOnce) {
   begin();
   meet();
@@ -351,23 +179,6 @@ TEST_F(HvPause, TheDeafLook) {
   machine_.remove(kNode);
   EXPECT_TRUE(until([&] { return !a_.xen->card().paused(); }));
   EXPECT_FALSE(said(a_));
-}
-
-// M1: as long as our note says Q, whoever reads it relies on it.
-TEST_F(HvPause, NobodyIsMetBeforeTheNoteIsWritten) {
-  begin();
-  announce();
-  settle();
-  machine_.quota(1).value = 0;
-  machine_.remove(kNode);
-  settle();
-  EXPECT_EQ(said(a_), kSerial);
-  EXPECT_EQ(a_.xen->meet(b_.xen->card()).error().code, EAGAIN);
-  EXPECT_EQ(a_.told.pauses, 1u);
-  machine_.quota(1).value = 2048;
-  EXPECT_TRUE(until([&] { return a_.told.pauses == 2; })) << "tried again by itself";
-  EXPECT_FALSE(said(a_));
-  meet();
 }
 
 TEST_F(HvPause, ANoteThatCanNotSayItIsTriedAgain) {
