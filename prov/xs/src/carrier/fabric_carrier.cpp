@@ -116,6 +116,7 @@ void FabricCarrier::retire(std::uint32_t number) noexcept {
     events_.lane_gone(number);
     return;
   }
+  log(Level::kInfo, "home lane %s is replaced", home_.text().c_str());
   if (!reopen_home()) log(Level::kWarn, "home lane %s can't be reopened yet", home_.text().c_str());
   events_.lane_gone(number);
   retiring_ = true;

@@ -50,12 +50,10 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
     return finish(receive, arrival, receive.accepted, length, 0);
   }
   receive.id = ids_.add(receive);
-  if (receive.id == 0) {
-    say_fin(peer, send_id, ENOMEM);
-    return finish(receive, arrival, 0, 0, ENOMEM);
-  }
-  if (!reserve_late()) {
-    ids_.remove(receive.id);
+  if (receive.id == 0 || !reserve_late()) {
+    util::log(util::Level::kWarn, "no memory to receive %llu bytes of %s",
+              static_cast<unsigned long long>(length), peer.home.text().c_str());
+    if (receive.id != 0) ids_.remove(receive.id);
     say_fin(peer, send_id, ENOMEM);
     return finish(receive, arrival, 0, 0, ENOMEM);
   }

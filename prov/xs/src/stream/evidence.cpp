@@ -8,6 +8,10 @@ namespace xs::stream {
 namespace {
 constexpr util::Nanoseconds kProbeTime = 2 * util::kSecond;
 constexpr util::Nanoseconds kHeldLongest = 120 * util::kSecond;
+// Of refusals in a row, how many and over how many spacings: a living peer that replaces its home
+// lane has nobody at that port for a moment, a long one where processors are short.
+constexpr unsigned kRefusals = 3;
+constexpr unsigned kRefusedFor = 8;
 }  // namespace
 
 void Evidence::forget() noexcept {
@@ -22,6 +26,7 @@ void Evidence::forget() noexcept {
 
 void Evidence::look(carrier::InnerProvider& inner, const proto::Address& home,
                     util::Nanoseconds now, util::Nanoseconds spacing) noexcept {
+  spacing_ = spacing;
   if (probe_ || (ended_at_ != 0 && now - ended_at_ < spacing)) return;
   gathered_ = true;
   if (counted_from_ == 0) counted_from_ = now;
@@ -56,11 +61,16 @@ Verdict Evidence::judge(util::Nanoseconds now, util::Nanoseconds timeout) noexce
   if (state == carrier::ProbeState::kClosed) return Verdict::kUnknown;
   if (state == carrier::ProbeState::kRefused) {
     silent_ = 0;
-    return ++refusals_ >= kRefusals ? Verdict::kRefused : Verdict::kUnknown;
+    return refused(now) ? Verdict::kRefused : Verdict::kUnknown;
   }
   refusals_ = 0;
   silent_ += watched;
   return silent_ >= timeout ? Verdict::kUnreachable : Verdict::kUnknown;
+}
+
+bool Evidence::refused(util::Nanoseconds now) noexcept {
+  if (refusals_++ == 0) refused_since_ = now;
+  return refusals_ >= kRefusals && now - refused_since_ >= kRefusedFor * spacing_;
 }
 
 }  // namespace xs::stream

@@ -35,8 +35,9 @@ class Evidence {
   util::Nanoseconds alive_since() const noexcept { return alive_ ? held_since_ : 0; }
 
  private:
-  static constexpr unsigned kRefusals = 3;
   void forget() noexcept;
+  // A refusal was heard. True: they have lasted long enough.
+  bool refused(util::Nanoseconds now) noexcept;
 
   std::unique_ptr<carrier::Probe> probe_;
   util::Nanoseconds ended_at_ = 0;
@@ -47,6 +48,8 @@ class Evidence {
   bool excused_ = false;
   util::Nanoseconds silent_ = 0;
   unsigned refusals_ = 0;
+  util::Nanoseconds refused_since_ = 0;
+  util::Nanoseconds spacing_ = 0;
 };
 
 }  // namespace xs::stream

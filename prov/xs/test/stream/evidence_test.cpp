@@ -26,15 +26,26 @@ struct EvidenceTest : testing::Test {
   util::Nanoseconds now = util::kSecond;
 };
 
-TEST_F(EvidenceTest, third_refusal_in_a_row_convicts) {
+TEST_F(EvidenceTest, refusals_in_a_row_convict_when_they_have_lasted) {
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(look(ProbeState::kRefused), Verdict::kUnknown);
+  EXPECT_EQ(look(ProbeState::kRefused), Verdict::kRefused);
+}
+
+TEST_F(EvidenceTest, two_refusals_are_too_few_however_far_apart) {
   EXPECT_EQ(look(ProbeState::kRefused), Verdict::kUnknown);
+  now += 100 * kSpacing;
   EXPECT_EQ(look(ProbeState::kRefused), Verdict::kUnknown);
   EXPECT_EQ(look(ProbeState::kRefused), Verdict::kRefused);
 }
 
+TEST_F(EvidenceTest, port_that_was_opened_anew_is_no_death) {
+  for (int i = 0; i < 8; ++i) look(ProbeState::kRefused);
+  EXPECT_EQ(look(ProbeState::kAlive), Verdict::kUnknown);
+  EXPECT_TRUE(evidence.alive());
+}
+
 TEST_F(EvidenceTest, sign_of_life_voids_refusals) {
-  look(ProbeState::kRefused);
-  look(ProbeState::kRefused);
+  for (int i = 0; i < 8; ++i) look(ProbeState::kRefused);
   evidence.life();
   EXPECT_EQ(look(ProbeState::kRefused), Verdict::kUnknown);
 }

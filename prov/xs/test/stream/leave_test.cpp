@@ -330,7 +330,7 @@ TEST_F(LeaveTest, ring_is_drained_before_a_reset_ends_the_session) {
 
 // Its last words come after our last look at the ring and before the last refusal.
 TEST_F(LeaveTest, ring_is_drained_before_a_dead_peer_is_told) {
-  constexpr unsigned kRefusals = 3;  // that convict
+  constexpr unsigned kRefusals = 9;  // that convict
   rig.inner.probe_finds = carrier::ProbeState::kRefused;
   rig.inner.on_probe = [&] {
     for (int i = 0; i < 4 && rig.inner.probes == kRefusals; ++i) EXPECT_TRUE(put_letter());
