@@ -105,12 +105,14 @@ void Xen::move_bells() noexcept {
 void Xen::abandon_bells() noexcept {
   for (XenLink* link : links_) link->bell().abandon();
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, channels_->descriptor(), nullptr);
-  channels_->abandon();
+  const bool kept = channels_->abandon();
   channels_.reset();
   util::log(
       Level::kWarn,
-      "this VM was moved while event channels stood, without a word: they are left alone, but "
-      "this process will hang in its kernel when it ends");
+      "this VM was moved while event channels stood, without a word: the fabric wakes peers in "
+      "other domains from now on; %s",
+      kept ? "a process called sleep keeps them, since closing them would crash the kernel"
+           : "they are left alone, but this process will hang in its kernel when it ends");
 }
 
 }  // namespace xs::hv

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <new>
 
+#include "hv/xen/keeper.hpp"
+
 extern "C" {
 #include <xenevtchn.h>
 }
@@ -71,7 +73,7 @@ class Channels final : public EventChannels {
   Result<std::uint32_t> next() noexcept override;
   void unmask(std::uint32_t port) noexcept override { table_.unmask(handle_, port); }
   int descriptor() const noexcept override { return table_.fd(handle_); }
-  void abandon() noexcept override { handle_ = nullptr; }
+  bool abandon() noexcept override;
 
  private:
   static Result<std::uint32_t> made(xenevtchn_port_or_error_t port) noexcept {
@@ -82,6 +84,14 @@ class Channels final : public EventChannels {
   const Table& table_;
   xenevtchn_handle* handle_;
 };
+
+// Closing is no more than close(), and not the last.
+bool Channels::abandon() noexcept {
+  const bool kept = keep_for_ever(descriptor());
+  if (kept) table_.close(handle_);
+  handle_ = nullptr;
+  return kept;
+}
 
 // Its header says: look first, or it may block, whatever the descriptor's flags are.
 Result<std::uint32_t> Channels::next() noexcept {

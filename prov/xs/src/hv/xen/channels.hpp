@@ -29,8 +29,9 @@ class EventChannels {
   virtual void unmask(std::uint32_t port) noexcept = 0;
   // Readable when next() has one.
   virtual int descriptor() const noexcept = 0;
-  // This VM has moved while ports stood, which are not to be touched, nor closed (docs/hv.md).
-  virtual void abandon() noexcept = 0;
+  // This VM has moved while ports stood, which are not to be touched, nor closed (docs/hv.md): somebody
+  // else keeps them from now on. False: nobody does (errno), so this process will hang when it ends.
+  virtual bool abandon() noexcept = 0;
 };
 
 // By Xen's library. What is missing here, and how to cure it.

@@ -69,7 +69,10 @@ class FakeChannels final : public hv::EventChannels {
   util::Result<std::uint32_t> next() noexcept override;
   void unmask(std::uint32_t port) noexcept override;
   int descriptor() const noexcept override { return readable_.get(); }
-  void abandon() noexcept override { dead_.clear(); }
+  bool abandon() noexcept override {
+    dead_.clear();
+    return true;
+  }
 
   unsigned rings() const { return rings_; }
   // The device fails from now on.

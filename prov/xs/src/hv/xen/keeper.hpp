@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// A descriptor of ours that must never be closed for the last time, outlives us.
+#pragma once
+
+namespace xs::hv {
+
+// Starts a process (`sleep`, of the shell, in a session of its own, with no other descriptor of
+// ours) that holds `descriptor` for as long as this machine runs, and nobody waits for: the caller
+// may close its own then. False: there is none, and why is in errno. Takes some milliseconds.
+bool keep_for_ever(int descriptor) noexcept;
+
+}  // namespace xs::hv
