@@ -146,12 +146,12 @@ dom0_sees_fabric() { grep -q '^No process runs xs'; }
 holdings() {
 	local ids from domain
 	ids=$(in_dom0 20 <<<'xl domid u1; xl domid u2') || return 1
-	from=$(($(stat -c %s "$logs/xen.console") + 1))
+	from=$(($(stat -c %s "$logs/xen-h1.console") + 1))
 	in_dom0 20 <<<'xl debug-keys g' || return 1
 	wait_for 60 grants_are_told "$from" || return 1
 	# shellcheck disable=SC2086 # two words
 	set -- $ids
-	tail -c "+$from" "$logs/xen.console" | tr -d '\r' | awk -v one="$1" -v two="$2" '
+	tail -c "+$from" "$logs/xen-h1.console" | tr -d '\r' | awk -v one="$1" -v two="$2" '
 		/grant-table for remote d/ { owner = $0; sub(/.* remote d/, "", owner); owner += 0 }
 		$2 ~ /^.0x/ && (owner == one && $3 == two || owner == two && $3 == one) { ++mapped[owner] }
 		END { printf "mapped %d and %d\n", mapped[one + 0], mapped[two + 0] }'
@@ -161,7 +161,7 @@ holdings() {
 	in_guest u1 60 "echo free \$(xs-xen-probe --free $2 2>/dev/null)"
 	in_guest u2 60 "echo free \$(xs-xen-probe --free $1 2>/dev/null)"
 }
-grants_are_told() { tail -c "+$1" "$logs/xen.console" | grep -q 'gnttab_usage_print_all ] done'; } # FROM
+grants_are_told() { tail -c "+$1" "$logs/xen-h1.console" | grep -q 'gnttab_usage_print_all ] done'; } # FROM
 # still AFTER WHAT: whether they hold as much of WHAT (a pattern) as before. Linux takes back
 # seconds later what a peer had mapped.
 still() {

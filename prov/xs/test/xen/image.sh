@@ -12,9 +12,10 @@ in_guests=(xs-xen-probe xs-xen-parties xs-xen-talk xs-contract xs-unit xs-hammer
 bed_env() {
 	cat <<-'END'
 		network=10.9.0
-		agent_port=7000
+		agent_port=7000 receiver_port=7001
 		end_of_script='### end of script ###'
-		address_of() { case $1 in dom0) echo "$network.1" ;; *) echo "$network.1${1#u}" ;; esac; } # u1 is .11
+		# h1 is .1, u1 is .11
+		address_of() { case $1 in dom0) address_of h1 ;; h*) echo "$network.${1#h}" ;; *) echo "$network.1${1#u}" ;; esac; }
 		export PATH=/usr/local/bin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/lib/xen/bin HOME=/root
 	END
 }
@@ -109,10 +110,11 @@ make_dom0() { # XENSTORED
 	echo "xenstored=$1" >>"$root/etc/bed.env"
 	mkdir -p "$root/etc/xen/scripts"
 	cp "$here/dom0/vif" "$root/etc/xen/scripts/vif-bed"
+	[ ${#hosts[@]} -lt 2 ] || put "$root" /usr/bin/socat
 	cp "$here/dom0/init" "$root/init"
-	cp "$here/dom0/lib.sh" "$root/etc/lib.sh"
+	cp "$here/dom0/receive" "$here/dom0/lib.sh" "$root/etc"
 	put_modules "$root" "$kernel" xen-gntdev xen-gntalloc xen-evtchn xen-privcmd xenfs xen-netback bridge \
-		virtio_pci 9p 9pnet_virtio
+		virtio_pci virtio_net 9p 9pnet_virtio
 	pack "$root" "$bed/dom0.img"
 }
 

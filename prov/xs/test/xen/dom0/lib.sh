@@ -16,11 +16,14 @@ in_guest() {
 	return "${status:-124}"
 }
 
-# migrate NAME: to this same host, while it runs. Each line that xl and its library say of it has the
+# way_to [HOST]: the command through which xl sends a guest, to this same host or to another one.
+way_to() { if [ -z "${1-}" ]; then echo 'xl migrate-receive'; else echo "socat -b 262144 - TCP:$(address_of "$1"):$receiver_port"; fi; }
+
+# migrate NAME [HOST]: while it runs. Each line that xl and its library say of it has the
 # seconds since dom0's start.
 migrate() (
 	set -o pipefail
-	xl -vvv migrate -s '' "$1" 'xl -vvv migrate-receive' 2>&1 | while read -r line; do
+	xl -vvv migrate -s '' "$1" "$(way_to "${2-}")" 2>&1 | while read -r line; do
 		read -r now rest </proc/uptime
 		echo "$now $line"
 	done >"/tmp/move-$1" || { tail -n 20 "/tmp/move-$1"; exit 1; }
@@ -28,13 +31,13 @@ migrate() (
 		NR == 1 { begin = $1 }
 		/issuing .* suspend request/ { stop = $1 }
 		/ has suspended|was suspended/ { stopped = $1 }
-		/Domain started successs?fully/ { started = $1 }
+		/Target reports successful startup/ { started = $1 }
 		{ end = $1 }
 		END {
 			printf "%s was moved in %.1f s; asked to stop after %.1f s, stood still from %.1f s to %.1f s\n",
 				name, end - begin, stop - begin, stopped - begin, started - begin
 		}' "/tmp/move-$1"
-	cp "/tmp/move-$1" "/bed/consoles/move-$1-$(cut -d. -f1 /proc/uptime)"
+	cp "/tmp/move-$1" "/bed/$host/consoles/move-$1-$(cut -d. -f1 /proc/uptime)"
 )
 
 # into_a_file COMMAND...: with a file to save to as its last word, whose contents then are in /bed/saved.
@@ -55,7 +58,7 @@ save_restore() {
 }
 
 # The same, announced. xsctl tells its phases; that it had to force nobody is its exit status.
-announced() { xsctl migrate "$1" 'xl migrate-receive' -- -s ''; }
+announced() { xsctl migrate "$1" "$(way_to "${2-}")" -- -s ''; }
 announced_save() { into_a_file xsctl save "$1" && xsctl restore /bed/saved && rm /bed/saved; }
 
 # create NAME...: and waits for their agents.
