@@ -2,7 +2,6 @@
 #include "abi/cq.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
 #include "abi/errno.hpp"
@@ -17,13 +16,6 @@ constexpr std::size_t kDefaultSize = 1024;     // entries
 constexpr unsigned kReadsPerPass = 64;         // that found something
 constexpr std::size_t kLargestSize = 1 << 24;  // entries
 
-// Until a point in time, rounded up: a wait must not be short. Negative: for ever.
-int milliseconds_left(std::chrono::steady_clock::time_point deadline, int timeout) noexcept {
-  if (timeout < 0) return -1;
-  const auto left = deadline - std::chrono::steady_clock::now();
-  return std::max(0, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
-}
-
 }  // namespace
 
 Cq::Cq(Domain& owner, const struct fi_cq_attr& attr)
@@ -36,7 +28,7 @@ Cq::Cq(Domain& owner, const struct fi_cq_attr& attr)
 int Cq::open_wait() {
   if (wait_object == FI_WAIT_NONE) return 0;
   if (const int rc = domain.open_waits()) return rc;
-  return wait.emplace(*domain.waits, core).open();
+  return wait.emplace(*domain.waits, awaited).open();
 }
 
 ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
@@ -61,11 +53,10 @@ ssize_t Cq::take(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
 
 ssize_t Cq::wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::size_t threshold,
                       int timeout) noexcept {
-  using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + std::chrono::milliseconds(std::max(timeout, 0));
-  QueueWait::Sleeper self{threshold};
+  const Deadline deadline(timeout);
+  Sleeper self{threshold};
   for (;;) {
-    const bool late = timeout >= 0 && Clock::now() >= deadline;
+    const bool late = deadline.passed();
     {
       const Guard guard(domain.gate);
       wait->wakes(self);
@@ -77,10 +68,10 @@ ssize_t Cq::wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::s
         if (signaled) return -FI_ECANCELED;
         if (late) return rc;
       }
-      if (!wait->arm(threshold)) continue;
+      if (!wait->arm(self)) continue;
       wait->falls_asleep(self);
     }
-    wait->sleep(milliseconds_left(deadline, timeout));
+    wait->sleep(deadline);
   }
 }
 
@@ -88,16 +79,6 @@ int Cq::try_wait() noexcept {
   if (!wait) return -FI_EINVAL;
   const Guard guard(domain.gate);
   return wait->try_wait() ? 0 : -FI_EAGAIN;
-}
-
-int Cq::control(int command, void* arg) noexcept {
-  if (!arg) return -FI_EINVAL;
-  if (command == FI_GETWAITOBJ) {
-    *static_cast<enum fi_wait_obj*>(arg) = wait_object;
-    return 0;
-  }
-  if (command != FI_GETWAIT) return -FI_ENOSYS;
-  return wait ? give_descriptor(wait_object, wait->descriptor(), arg) : -FI_ENODATA;
 }
 
 namespace {
@@ -112,7 +93,8 @@ int close(struct fid* fid) noexcept {
 }
 
 int control_cq(struct fid* fid, int command, void* arg) noexcept {
-  return object_of<Cq>(fid).control(command, arg);
+  const auto& cq = object_of<Cq>(fid);
+  return wait_control(command, arg, cq.wait_object, cq.wait ? cq.wait->descriptor() : -1);
 }
 
 ssize_t read(struct fid_cq* fid, void* buffer, std::size_t count) noexcept {
@@ -176,17 +158,11 @@ struct fi_ops_cq cq_ops = [] {
   return ops;
 }();
 
-// Nobody rings a condition variable while the application sleeps on it: progress is manual.
-bool has_wait_object(std::uint32_t kind) noexcept {
-  return kind == FI_WAIT_NONE || kind == FI_WAIT_UNSPEC || kind == FI_WAIT_FD ||
-         kind == FI_WAIT_POLLFD || kind == FI_WAIT_YIELD;
-}
-
 int check(const struct fi_cq_attr& attr) noexcept {
   if (raw(attr.format) > FI_CQ_FORMAT_TAGGED) return -FI_EINVAL;
   if (attr.size > kLargestSize) return -FI_EINVAL;
   if (attr.flags & ~FI_AFFINITY) return -FI_EBADFLAGS;
-  if (!has_wait_object(raw(attr.wait_obj))) return -FI_ENOSYS;
+  if (!is_waitable(raw(attr.wait_obj))) return -FI_ENOSYS;
   if (attr.wait_obj == FI_WAIT_NONE) return 0;
   return raw(attr.wait_cond) > FI_CQ_COND_THRESHOLD ? -FI_EINVAL : 0;
 }

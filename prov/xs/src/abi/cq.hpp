@@ -12,6 +12,19 @@
 
 namespace xs::abi {
 
+// Sleepers on a completion queue wait for so many completions, or an error.
+class CompletionsAwaited final : public Awaited {
+ public:
+  explicit CompletionsAwaited(const core::CompletionQueue& queue) noexcept : queue_(queue) {}
+  bool ends(const Sleeper& sleeper) const noexcept override {
+    return queue_.has(sleeper.threshold);
+  }
+  bool has_news() const noexcept override { return queue_.has(1); }
+
+ private:
+  const core::CompletionQueue& queue_;
+};
+
 struct Cq : fid_cq {
   using Foreign = struct fid_cq;
 
@@ -28,14 +41,13 @@ struct Cq : fid_cq {
                     int timeout) noexcept;
   // As fi_trywait.
   int try_wait() noexcept;
-  // As fi_control on the queue.
-  int control(int command, void* arg) noexcept;
 
   Domain& domain;
   core::CompletionQueue core;
   const enum fi_wait_obj wait_object;
   const enum fi_cq_wait_cond wait_condition;
-  std::size_t users = 0;          // bindings of endpoints
+  std::size_t users = 0;  // bindings of endpoints
+  const CompletionsAwaited awaited{core};
   std::optional<QueueWait> wait;  // unless FI_WAIT_NONE
 
  private:

@@ -27,6 +27,30 @@ bool add_to(int epoll, int descriptor) noexcept {
 
 }  // namespace
 
+Deadline::Deadline(int timeout) noexcept
+    : endless_(timeout < 0), at_(Clock::now() + std::chrono::milliseconds(std::max(timeout, 0))) {}
+
+int Deadline::milliseconds_left() const noexcept {
+  if (endless_) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(at_ - Clock::now());
+  return std::max(0, static_cast<int>(left.count()));
+}
+
+bool is_waitable(std::uint32_t kind) noexcept {
+  return kind == FI_WAIT_NONE || kind == FI_WAIT_UNSPEC || kind == FI_WAIT_FD ||
+         kind == FI_WAIT_POLLFD || kind == FI_WAIT_YIELD;
+}
+
+int wait_control(int command, void* arg, enum fi_wait_obj kind, int descriptor) noexcept {
+  if (!arg) return -FI_EINVAL;
+  if (command == FI_GETWAITOBJ) {
+    *static_cast<enum fi_wait_obj*>(arg) = kind;
+    return 0;
+  }
+  if (command != FI_GETWAIT) return -FI_ENOSYS;
+  return descriptor < 0 ? -FI_ENODATA : give_descriptor(kind, descriptor, arg);
+}
+
 int give_descriptor(enum fi_wait_obj kind, int descriptor, void* arg) noexcept {
   if (kind == FI_WAIT_FD) {
     *static_cast<int*>(arg) = descriptor;
@@ -126,7 +150,7 @@ void Waits::woken() noexcept {
 
 void Waits::leaving() noexcept {
   if (!armed_) return;
-  for (QueueWait* queue : queues_) queue->ring_if_filled();
+  for (QueueWait* queue : queues_) queue->ring_if_ended();
   if (!settled()) {
     // A post may have ended at once without a sign: somebody has to look.
     armed_ = false;
@@ -184,16 +208,20 @@ void QueueWait::unwatch(int descriptor) noexcept {
   epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
 }
 
-bool QueueWait::arm(std::size_t threshold) noexcept {
+bool QueueWait::prepare() noexcept {
   bell_.drain();
   armed_ = true;
   // A signal is noted before its bell rings, so one whose ring was drained shows here.
-  return waits_.arm() && !queue_.has(threshold) && !signaled();
+  return waits_.arm() && !signaled();
+}
+
+bool QueueWait::arm(const Sleeper& sleeper) noexcept {
+  return prepare() && !awaited_.ends(sleeper);
 }
 
 bool QueueWait::try_wait() noexcept {
   if (take_signal()) return false;
-  tried_ = arm(1);
+  tried_ = prepare() && !awaited_.has_news();
   return tried_;
 }
 
@@ -212,17 +240,17 @@ void QueueWait::wakes(Sleeper& sleeper) noexcept {
   waits_.woken();
 }
 
-void QueueWait::sleep(int timeout) const noexcept {
+void QueueWait::sleep(const Deadline& deadline) const noexcept {
   struct epoll_event event;
-  epoll_wait(epoll_, &event, 1, timeout);
+  epoll_wait(epoll_, &event, 1, deadline.milliseconds_left());
 }
 
-void QueueWait::ring_if_filled() noexcept {
+void QueueWait::ring_if_ended() noexcept {
   if (!armed_) return;
-  bool filled = tried_ && queue_.has(1);
-  for (const Sleeper* each = sleepers_; each && !filled; each = each->next)
-    filled = queue_.has(each->threshold);
-  if (!filled) return;
+  bool awake = tried_ && awaited_.has_news();
+  for (const Sleeper* each = sleepers_; each && !awake; each = each->next)
+    awake = awaited_.ends(*each);
+  if (!awake) return;
   armed_ = tried_ = false;
   bell_.ring();
 }

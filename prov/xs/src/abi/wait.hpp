@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Sleeping until a completion queue has something: docs/waits.md.
+// Sleeping until a completion queue has something, or a counter has moved: docs/waits.md.
 #pragma once
-#include <cstddef>
+#include <rdma/fi_eq.h>
+
+#include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <vector>
 
-#include "core/cq.hpp"
 #include "core/inner.hpp"
 #include "util/clock.hpp"
 
@@ -14,6 +16,44 @@ namespace xs::abi {
 struct Domain;
 class QueueWait;
 
+// A thread in fi_cq_sread or fi_cntr_wait, on its stack.
+struct Sleeper {
+  std::uint64_t threshold;   // completions that it waits for, or the value of a counter
+  std::uint64_t errors = 0;  // counters: any other number ends its wait
+  Sleeper* next = nullptr;
+  bool listed = false;
+};
+
+// What threads sleep for, as the queue or counter knows it. Inside the gate.
+class Awaited {
+ public:
+  virtual bool ends(const Sleeper& sleeper) const noexcept = 0;
+  // Whether there is anything that the application has not been told: then fi_trywait refuses.
+  virtual bool has_news() const noexcept = 0;
+
+ protected:
+  ~Awaited() = default;
+};
+
+// When a wait is over. timeout: milliseconds; negative: for ever.
+class Deadline {
+ public:
+  explicit Deadline(int timeout) noexcept;
+  bool passed() const noexcept { return !endless_ && Clock::now() >= at_; }
+  // As epoll_wait wants it; rounded up: a wait must not be short.
+  int milliseconds_left() const noexcept;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const bool endless_;
+  const Clock::time_point at_;
+};
+
+// Whether a queue or counter may be opened with this kind of wait object. Not a condition variable:
+// nobody rings it while the application sleeps on it, for progress is manual.
+bool is_waitable(std::uint32_t kind) noexcept;
+// Answers FI_GETWAIT and FI_GETWAITOBJ; `descriptor` of what has none is -1.
+int wait_control(int command, void* arg, enum fi_wait_obj kind, int descriptor) noexcept;
 // Answers FI_GETWAIT for the kinds of wait object that are one descriptor.
 int give_descriptor(enum fi_wait_obj kind, int descriptor, void* arg) noexcept;
 
@@ -34,8 +74,8 @@ class Bell {
   int descriptor_ = -1;
 };
 
-// What the sleepers of one domain share. Made with its first waitable queue; all of it inside the
-// gate.
+// What the sleepers of one domain share. Made with its first waitable queue or counter; all of it
+// inside the gate.
 //
 // Invariant: while anybody sleeps, armed_ holds or kick_ is readable.
 class Waits final : public core::WaitSet {
@@ -73,21 +113,13 @@ class Waits final : public core::WaitSet {
   bool armed_ = false;
 };
 
-// What the sleepers on one completion queue share. Inside the gate, but for signal(), pending() and
+// What the sleepers on one completion queue or counter share. Inside the gate, but for signal() and
 // sleep().
 //
 // Invariant: while anybody sleeps here, armed_ holds or bell_ is readable.
 class QueueWait {
  public:
-  // A thread in fi_cq_sread, on its stack.
-  struct Sleeper {
-    std::size_t threshold;  // completions it waits for
-    Sleeper* next = nullptr;
-    bool listed = false;
-  };
-
-  QueueWait(Waits& waits, const core::CompletionQueue& queue) noexcept
-      : waits_(waits), queue_(queue) {}
+  QueueWait(Waits& waits, const Awaited& awaited) noexcept : waits_(waits), awaited_(awaited) {}
   ~QueueWait();
   QueueWait(const QueueWait&) = delete;
   QueueWait& operator=(const QueueWait&) = delete;
@@ -95,14 +127,14 @@ class QueueWait {
   int open();  // 0 or a negative errno; throws bad_alloc
   int descriptor() const noexcept { return epoll_; }
 
-  // True: nothing is there, and the descriptor becomes readable when that changes.
-  bool arm(std::size_t threshold) noexcept;
+  // True: its wait goes on, and the descriptor becomes readable when that changes.
+  bool arm(const Sleeper& sleeper) noexcept;
   // The application goes to sleep on the descriptor by itself; as fi_trywait.
   bool try_wait() noexcept;
   void falls_asleep(Sleeper& sleeper) noexcept;
   void wakes(Sleeper& sleeper) noexcept;
-  // milliseconds; negative: for ever. Outside the gate.
-  void sleep(int timeout) const noexcept;
+  // Outside the gate.
+  void sleep(const Deadline& deadline) const noexcept;
 
   // Ends one wait, the present or the next one. Any thread.
   void signal() noexcept;
@@ -111,14 +143,15 @@ class QueueWait {
  private:
   friend class Waits;
 
+  bool prepare() noexcept;
   bool signaled() noexcept;
   bool watch(int descriptor) noexcept;
   void unwatch(int descriptor) noexcept;
-  void ring_if_filled() noexcept;
+  void ring_if_ended() noexcept;
   bool occupied() const noexcept { return sleepers_ || tried_; }
 
   Waits& waits_;
-  const core::CompletionQueue& queue_;
+  const Awaited& awaited_;
   Bell bell_;
   int epoll_ = -1;
   Sleeper* sleepers_ = nullptr;

@@ -2,7 +2,6 @@
 // Sleeping until a completion queue has something, and being woken.
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <thread>
 
 #include "face/face.hpp"
+#include "face/time.hpp"
 
 namespace xs::abi::test {
 namespace {
@@ -17,7 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kSoon = 20'000;  // milliseconds: what takes longer never happens
 constexpr struct fi_cq_attr kDescriptor { .format = FI_CQ_FORMAT_TAGGED, .wait_obj = FI_WAIT_FD };
 
 // An enabled endpoint with a queue for each direction.
@@ -85,23 +84,6 @@ int descriptor_of(const FidPtr<struct fid_cq>& cq) {
   int descriptor = -1;
   EXPECT_EQ(fi_control(&cq->fid, FI_GETWAIT, &descriptor), 0);
   return descriptor;
-}
-
-bool readable(int descriptor, int timeout) {
-  struct pollfd look = {.fd = descriptor, .events = POLLIN, .revents = 0};
-  return poll(&look, 1, timeout) == 1;
-}
-
-// Time for a thread to fall asleep. Whether it has changes no result: it makes the test sharp.
-void let_sleep() { std::this_thread::sleep_for(milliseconds(100)); }
-
-milliseconds processor_time() {
-  struct rusage used {};
-  getrusage(RUSAGE_THREAD, &used);
-  const auto in = [](const struct timeval& t) {
-    return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
-  };
-  return std::chrono::duration_cast<milliseconds>(in(used.ru_utime) + in(used.ru_stime));
 }
 
 TEST(WaitTest, kinds_are_told_and_given) {
@@ -174,10 +156,10 @@ TEST(WaitTest, a_signal_makes_the_descriptor_readable) {
   const int descriptor = descriptor_of(side.received);
   ASSERT_EQ(side.try_wait(side.received), 0);
   EXPECT_EQ(fi_cq_signal(side.received.get()), 0);
-  EXPECT_TRUE(readable(descriptor, 0));
+  EXPECT_TRUE(is_readable(descriptor, 0));
   EXPECT_EQ(side.try_wait(side.received), -FI_EAGAIN);
   EXPECT_EQ(side.try_wait(side.received), 0);
-  EXPECT_FALSE(readable(descriptor, 0));
+  EXPECT_FALSE(is_readable(descriptor, 0));
 }
 
 TEST(WaitTest, timeout_is_kept_and_slept) {
@@ -314,7 +296,7 @@ TEST(WaitTest, a_queue_becomes_waitable_after_an_endpoint) {
   b.receive();
   b.prepare(late);
   a.send(to);
-  EXPECT_TRUE(readable(descriptor_of(late), kSoon));
+  EXPECT_TRUE(is_readable(descriptor_of(late), kSoon));
   part(a, b);
 }
 
@@ -335,7 +317,7 @@ TEST(WaitTest, a_calm_sleeper_is_not_woken) {
   EXPECT_EQ(a.sread(a.received, 500), -FI_EAGAIN);
   for (Side* side : {&a, &b}) {
     side->prepare(side->received);
-    EXPECT_FALSE(readable(descriptor_of(side->received), 1000)) << "nothing is owed";
+    EXPECT_FALSE(is_readable(descriptor_of(side->received), 1000)) << "nothing is owed";
   }
   part(a, b);
 }
