@@ -17,7 +17,7 @@ using proto::Kind;
 
 Endpoint::Endpoint(const EndpointParts& parts) noexcept
     : parts_(parts),
-      reporter_(parts.send_queue, parts.receive_queue, parts.source),
+      reporter_(parts.send_queue, parts.receive_queue, parts.source, parts.counters),
       peers_(parts.book),
       watch_(parts.config.quiet) {}
 

@@ -7,6 +7,7 @@
 #include "core/address_book.hpp"
 #include "core/bulk_watch.hpp"
 #include "core/config.hpp"
+#include "core/counter.hpp"
 #include "core/cq.hpp"
 #include "core/peers.hpp"
 #include "core/receiver.hpp"
@@ -43,6 +44,7 @@ struct EndpointParts {
   util::Random& random;
   CompletionQueue* send_queue = nullptr;       // may be null: nothing reports sends
   CompletionQueue* receive_queue = nullptr;    // may be null for a send-only endpoint
+  Counters counters = {};                      // what is counted, beside the queues
   AddressBook* book = nullptr;                 // may be null for a receive-only endpoint
   locality::Neighbours* neighbours = nullptr;  // may be null: shares memory with nobody
   stream::Rings* rings = nullptr;              // the domain's; null without neighbours
@@ -63,10 +65,12 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   const proto::Address& name() const noexcept { return streams_->name(); }
 
   // The usual cases of the two below, for who includes core/quick.hpp. False: nothing has happened,
-  // and it is none. Only tagged operations without special flags.
+  // and it is none. Only tagged operations without special flags, and sends only if
+  // sends_quickly().
   bool send_quickly(util::Bytes payload, PeerAddress to, const SendPlan& plan) noexcept;
   bool receive_quickly(std::span<std::byte> memory, PeerAddress from,
                        const ReceivePlan& plan) noexcept;
+  bool sends_quickly() const noexcept { return !reporter_.counts_sends(); }
   Status send(const SendOp& op) noexcept { return sender_->send(op); }
   Status receive(const ReceiveOp& op) noexcept { return receiver_->receive(op); }
   // Takes back an operation that has not begun: posted receives, sends that still wait for their

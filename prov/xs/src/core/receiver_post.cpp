@@ -69,7 +69,7 @@ Status Receiver::post_multi(const ReceiveOp& op) noexcept {
   --receive->parts;
   if (!receive->queued() && receive->parts == 0) {
     // Everything that filled it is reported already: say that it is free.
-    reporter_.received(receive->flags, {.context = receive->context, .flags = FI_MULTI_RECV});
+    reporter_.tell(receive->flags, {.context = receive->context, .flags = FI_MULTI_RECV});
     requests_.drop(receive);
   }
   return Status::kOk;
@@ -93,7 +93,7 @@ Status Receiver::peek(const ReceiveOp& op) noexcept {
   const bool tagged = (op.flags & kOpTagged) != 0;
   auto* message = static_cast<Unexpected*>(matcher(tagged).peek(chosen));
   if (!message) {
-    reporter_.receive_failed(op.flags, {.context = op.context, .tag = op.tag}, ENOMSG);
+    reporter_.tell_failure(op.flags, {.context = op.context, .tag = op.tag}, ENOMSG);
     return Status::kOk;
   }
   if (op.flags & kOpClaim) try {
@@ -101,12 +101,12 @@ Status Receiver::peek(const ReceiveOp& op) noexcept {
     } catch (const std::bad_alloc&) {
       return Status::kNoMemory;
     }
-  reporter_.received(op.flags, {.context = op.context,
-                                .flags = message->has_data ? FI_REMOTE_CQ_DATA : 0,
-                                .length = message->length,
-                                .data = message->data,
-                                .tag = message->envelope.tag,
-                                .source = message->peer->number});
+  reporter_.tell(op.flags, {.context = op.context,
+                            .flags = message->has_data ? FI_REMOTE_CQ_DATA : 0,
+                            .length = message->length,
+                            .data = message->data,
+                            .tag = message->envelope.tag,
+                            .source = message->peer->number});
   if (op.flags & (kOpClaim | kOpDiscard)) matcher(tagged).remove(*message);
   if ((op.flags & kOpDiscard) && !(op.flags & kOpClaim)) discard(*message);
   return Status::kOk;
@@ -119,7 +119,7 @@ Status Receiver::claimed(const ReceiveOp& op) noexcept {
   Unexpected& message = *found->second;
   if (op.flags & kOpDiscard) {
     claimed_.erase(found);
-    reporter_.received(
+    reporter_.tell(
         op.flags,
         {.context = op.context, .tag = message.envelope.tag, .source = message.peer->number});
     discard(message);

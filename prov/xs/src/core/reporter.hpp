@@ -2,19 +2,29 @@
 #pragma once
 #include <cerrno>
 
+#include "core/counter.hpp"
 #include "core/cq.hpp"
 #include "core/types.hpp"
 
 namespace xs::core {
 
-// Writes the completions of one endpoint to its queues; knows which operations want one.
+// Says that the operations of one endpoint have ended, to its queues and counters; knows which of
+// them want a completion.
 class Reporter {
  public:
-  Reporter(CompletionQueue* sends, CompletionQueue* receives, bool source) noexcept
-      : sends_(sends), receives_(receives), source_(source) {}
+  Reporter(CompletionQueue* sends, CompletionQueue* receives, bool source,
+           const Counters& counters = {}) noexcept
+      : counters_(counters),
+        sends_(sends),
+        receives_(receives),
+        quick_receives_(counters.of(Counted::kReceive) ? nullptr : receives),
+        source_(source) {}
 
   // Nobody listens any more: the endpoint is closing.
-  void mute() noexcept { sends_ = receives_ = nullptr; }
+  void mute() noexcept {
+    sends_ = receives_ = quick_receives_ = nullptr;
+    counters_ = {};
+  }
 
   // Resource management: an operation that would need an entry waits while its queue is full.
   bool send_room(std::uint32_t flags) const noexcept {
@@ -22,15 +32,22 @@ class Reporter {
   }
   bool receive_room() const noexcept { return !receives_ || !receives_->full(); }
 
+  // For operations of other kinds than those below, when one ends: counted, told to no queue.
+  void count(Counted what, int error = 0) const noexcept { counters_.ended(what, error); }
+
   [[gnu::always_inline]] void sent(std::uint32_t flags, void* context) noexcept {
+    count(Counted::kSend);
     if (!(flags & kOpCompletion) || !sends_) return;
     Completion* const slot = sends_->claim();
     if (!slot) return sends_->write({.context = context, .flags = FI_SEND | kind(flags)});
-    commit_sent(*slot, flags, context);
+    fill_sent(*slot, flags, context);
+    sends_->commit();
   }
 
-  // The same in two steps. False: there is no room. slot: for commit_sent(), before anything else
-  // is reported; null: nobody wants to hear of it.
+  bool counts_sends() const noexcept { return counters_.of(Counted::kSend); }
+  // The same in two steps, for who counts no sends: to ask here would cost every small message a
+  // twentieth of its instructions. False: there is no room. slot: for commit_sent(), before
+  // anything else is reported; null: nobody wants to hear of it.
   [[gnu::always_inline]] bool claim_sent(std::uint32_t flags, Completion*& slot) noexcept {
     const bool wanted = (flags & kOpCompletion) != 0 && sends_;
     slot = wanted ? sends_->claim() : nullptr;
@@ -38,16 +55,12 @@ class Reporter {
   }
   [[gnu::always_inline]] void commit_sent(Completion& slot, std::uint32_t flags,
                                           void* context) noexcept {
-    slot.context = context;
-    slot.flags = FI_SEND | kind(flags);
-    slot.length = 0;
-    slot.buffer = nullptr;
-    slot.data = slot.tag = 0;
-    slot.source = kAnyPeer;
+    fill_sent(slot, flags, context);
     sends_->commit();
   }
 
   void send_failed(std::uint32_t flags, void* context, int error) noexcept {
+    count(Counted::kSend, error);
     // An injected message has no context that its owner could recognise; the log line and the
     // counters speak for it.
     if ((flags & kOpInject) && !(flags & kOpCompletion)) return;
@@ -56,19 +69,16 @@ class Reporter {
         {.completion = {.context = context, .flags = FI_SEND | kind(flags)}, .error = error});
   }
 
-  void received(std::uint32_t flags, Completion completion) noexcept {
-    if (!receives_) return;
-    completion.flags |= FI_RECV | kind(flags);
-    if (!source_) completion.source = kAnyPeer;
-    // The last of a multi-receive tells that its buffer is free: never withheld.
-    if ((flags & kOpCompletion) || (completion.flags & FI_MULTI_RECV)) receives_->write(completion);
+  void received(std::uint32_t flags, const Completion& completion) noexcept {
+    count(Counted::kReceive);
+    tell(flags, completion);
   }
 
   // A whole receive of its own. False: tell it by received().
   bool received_whole(std::uint32_t flags, void* context, std::size_t length, std::uint64_t tag,
                       std::uint64_t data, bool has_data, PeerAddress source) noexcept {
-    if (!receives_ || !(flags & kOpCompletion)) return true;
-    Completion* const slot = receives_->claim();
+    if (!quick_receives_ || !(flags & kOpCompletion)) return !counters_.of(Counted::kReceive);
+    Completion* const slot = quick_receives_->claim();
     if (!slot) return false;
     slot->context = context;
     slot->flags = FI_RECV | kind(flags) | (has_data ? FI_REMOTE_CQ_DATA : 0);
@@ -77,12 +87,27 @@ class Reporter {
     slot->data = data;
     slot->tag = tag;
     slot->source = source_ ? source : kAnyPeer;
-    receives_->commit();
+    quick_receives_->commit();
     return true;
   }
 
-  void receive_failed(std::uint32_t flags, Completion completion, int error,
+  void receive_failed(std::uint32_t flags, const Completion& completion, int error,
                       std::size_t overflow = 0) noexcept {
+    count(Counted::kReceive, error);
+    tell_failure(flags, completion, error, overflow);
+  }
+
+  // What is no message received, and is not counted: how a peek went, that a multi-receive's buffer
+  // is free.
+  void tell(std::uint32_t flags, Completion completion) noexcept {
+    if (!receives_) return;
+    completion.flags |= FI_RECV | kind(flags);
+    if (!source_) completion.source = kAnyPeer;
+    // The last of a multi-receive tells that its buffer is free: never withheld.
+    if ((flags & kOpCompletion) || (completion.flags & FI_MULTI_RECV)) receives_->write(completion);
+  }
+  void tell_failure(std::uint32_t flags, Completion completion, int error,
+                    std::size_t overflow = 0) noexcept {
     if (!receives_) return;
     completion.flags |= FI_RECV | kind(flags);
     if (!source_) completion.source = kAnyPeer;
@@ -93,9 +118,20 @@ class Reporter {
   static std::uint64_t kind(std::uint32_t flags) noexcept {
     return flags & kOpTagged ? FI_TAGGED : FI_MSG;
   }
+  static void fill_sent(Completion& slot, std::uint32_t flags, void* context) noexcept {
+    slot.context = context;
+    slot.flags = FI_SEND | kind(flags);
+    slot.length = 0;
+    slot.buffer = nullptr;
+    slot.data = slot.tag = 0;
+    slot.source = kAnyPeer;
+  }
 
+  Counters counters_;
   CompletionQueue* sends_;
   CompletionQueue* receives_;
+  // The same if there is nothing to count, else null: one look tells most messages both.
+  CompletionQueue* quick_receives_;
   bool source_;
 };
 

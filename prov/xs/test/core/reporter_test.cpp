@@ -63,6 +63,76 @@ TEST_F(ReporterTest, full_queue_has_no_room) {
   EXPECT_FALSE(reporter.receive_room());
 }
 
+struct CountingTest : ReporterTest {
+  static Counters counters(Counter& sends, Counter& receives) {
+    Counters all;
+    all.set(Counted::kSend, sends);
+    all.set(Counted::kReceive, receives);
+    return all;
+  }
+
+  Counter sends;
+  Counter receives;
+  Reporter counting{&queue, &queue, false, counters(sends, receives)};
+};
+
+TEST_F(CountingTest, success_is_counted_whether_it_is_told_or_not) {
+  counting.sent(0, this);
+  counting.received(0, {});
+  EXPECT_EQ(read(), -FI_EAGAIN);
+  counting.sent(kOpCompletion, this);
+  EXPECT_EQ(read(), 1);
+  counting.received(kOpCompletion, {});
+  EXPECT_EQ(read(), 1);
+  EXPECT_EQ(sends.value(), 2u);
+  EXPECT_EQ(receives.value(), 2u);
+}
+
+TEST_F(CountingTest, failure_is_counted_also_of_an_inject) {
+  counting.send_failed(kOpInject, this, EIO);
+  counting.receive_failed(0, {}, ECANCELED);
+  EXPECT_EQ(sends.errors(), 1u);
+  EXPECT_EQ(receives.errors(), 1u);
+  EXPECT_EQ(sends.value() + receives.value(), 0u);
+}
+
+TEST_F(CountingTest, a_peek_and_a_free_buffer_are_no_receives) {
+  counting.tell(0, {.flags = FI_MULTI_RECV});
+  EXPECT_EQ(read(), 1);
+  counting.tell_failure(0, {}, ENOMSG);
+  EXPECT_EQ(read(), -FI_EAVAIL);
+  EXPECT_EQ(receives.value() + receives.errors(), 0u);
+}
+
+TEST_F(CountingTest, the_quick_way_is_for_who_does_not_count) {
+  EXPECT_TRUE(counting.counts_sends());
+  EXPECT_FALSE(reporter.counts_sends());
+  for (const std::uint32_t flags : {std::uint32_t{kOpCompletion}, std::uint32_t{0}}) {
+    EXPECT_FALSE(counting.received_whole(flags, this, 1, 1, 0, false, 0));
+    EXPECT_TRUE(reporter.received_whole(flags, this, 1, 1, 0, false, 0));
+    EXPECT_EQ(read(), flags == kOpCompletion ? 1 : -FI_EAGAIN);
+  }
+  EXPECT_EQ(receives.value(), 0u);
+}
+
+TEST_F(CountingTest, without_a_queue_there_is_still_a_counter) {
+  Reporter alone(nullptr, nullptr, false, counters(sends, receives));
+  alone.sent(kOpCompletion, this);
+  alone.received(kOpCompletion, {});
+  EXPECT_EQ(sends.value(), 1u);
+  EXPECT_EQ(receives.value(), 1u);
+  EXPECT_FALSE(alone.received_whole(kOpCompletion, this, 1, 1, 0, false, 0));
+}
+
+TEST_F(CountingTest, mute_counts_nothing) {
+  counting.mute();
+  counting.sent(0, this);
+  counting.send_failed(0, this, EIO);
+  counting.received(0, {});
+  counting.receive_failed(0, {}, EIO);
+  EXPECT_EQ(sends.value() + sends.errors() + receives.value() + receives.errors(), 0u);
+}
+
 TEST_F(ReporterTest, mute_tells_nothing) {
   reporter.mute();
   reporter.sent(kOpCompletion, this);
