@@ -79,6 +79,7 @@ struct fi_ops_domain domain_ops = [] {
   ops.av_open = open_av;
   ops.cq_open = open_cq;
   ops.endpoint = open_endpoint;
+  ops.cntr_open = open_cntr;
   return ops;
 }();
 

@@ -52,9 +52,9 @@ struct Domain : fid_domain {
   Gate gate;
   core::Domain core;
   std::vector<core::Endpoint*> endpoints;  // enabled
-  std::size_t children = 0;                // open endpoints, queues, address vectors, registrations
+  std::size_t children = 0;                // open endpoints, queues, counters, and so on
   Eq* eq = nullptr;
-  std::unique_ptr<Waits> waits;   // null until a queue is waitable
+  std::unique_ptr<Waits> waits;   // null until a queue or counter is waitable
   std::vector<Eq*> endpoint_eqs;  // one for each open endpoint that is bound to a queue
   PathEvents path_events{*this};
   std::unique_ptr<LifeCycle> life;  // last, so it goes first: it visits all of the above
@@ -68,6 +68,8 @@ int open_av(struct fid_domain* domain, struct fi_av_attr* attr, struct fid_av** 
             void* context) noexcept;
 int open_cq(struct fid_domain* domain, struct fi_cq_attr* attr, struct fid_cq** cq,
             void* context) noexcept;
+int open_cntr(struct fid_domain* domain, struct fi_cntr_attr* attr, struct fid_cntr** cntr,
+              void* context) noexcept;
 int open_endpoint(struct fid_domain* domain, struct fi_info* info, struct fid_ep** ep,
                   void* context) noexcept;
 extern struct fi_ops_mr memory_ops;

@@ -17,22 +17,30 @@
 
 namespace xs::abi {
 
+using core::Counted;
+
 Ep::Ep(Domain& owner, const struct fi_info& info) noexcept
     : fid_ep{},
       domain(owner),
       inject_size(std::min(info.tx_attr->inject_size, core::kInjectLimit)),
       largest_message(info.ep_attr->max_msg_size),
-      never_too_long(std::min(inject_size, largest_message)),
       caps(info.caps),
       send_op_flags(info.tx_attr->op_flags),
       receive_op_flags(info.rx_attr->op_flags) {
   set_defaults();
 }
 
+core::Counters Ep::core_counters() const noexcept {
+  core::Counters all;
+  for (std::size_t i = 0; i < counters.size(); ++i)
+    if (counters[i]) all.set(static_cast<Counted>(i), counters[i]->counter.core);
+  return all;
+}
+
 int Ep::enable() noexcept {
   if (core) return -FI_EOPBADSTATE;
-  if ((caps & FI_SEND) && !send_queue) return -FI_ENOCQ;
-  if ((caps & FI_RECV) && !receive_queue) return -FI_ENOCQ;
+  if ((caps & FI_SEND) && !send_queue && !counter_of(Counted::kSend)) return -FI_ENOCQ;
+  if ((caps & FI_RECV) && !receive_queue && !counter_of(Counted::kReceive)) return -FI_ENOCQ;
   if (!av) return -FI_ENOAV;
   core::InnerProvider& provider = inner ? *inner : domain.core.inner();
   if (domain.waits) provider.want_waits();
@@ -43,6 +51,7 @@ int Ep::enable() noexcept {
                             .random = domain.core.random(),
                             .send_queue = send_queue ? &send_queue->core : nullptr,
                             .receive_queue = receive_queue ? &receive_queue->core : nullptr,
+                            .counters = core_counters(),
                             .book = &av->book,
                             .neighbours = domain.core.neighbours(),
                             .rings = domain.core.neighbours() ? &domain.core.rings() : nullptr,
@@ -54,6 +63,7 @@ int Ep::enable() noexcept {
     domain.endpoints.reserve(domain.endpoints.size() + 1);
     av->book.attach(**opened);
     core = std::move(*opened);
+    if (core->sends_quickly()) quick_below = std::min(inject_size, largest_message) + 1;
     core->set_min_multi_receive(min_multi_receive);
     if (domain.waits) core->set_waits(*domain.waits);
     domain.endpoints.push_back(core.get());
@@ -84,6 +94,8 @@ int close(struct fid* fid) noexcept {
   if (ep.core) part(ep);
   if (ep.send_queue) --ep.send_queue->users;
   if (ep.receive_queue) --ep.receive_queue->users;
+  for (Cntr* cntr : ep.counters)
+    if (cntr) --cntr->users;
   if (ep.av) --ep.av->users;
   if (ep.eq) release_eq(ep);
   --ep.domain.children;
@@ -109,6 +121,28 @@ int bind_queue(Ep& ep, Cq& cq, std::uint64_t flags) noexcept {
     ++cq.users;
   }
   ep.set_defaults();
+  return 0;
+}
+
+// What the flags of a binding count, in the order of Counted.
+constexpr std::array<std::uint64_t, core::kCountedKinds> kCountFlags = {
+    FI_SEND, FI_RECV, FI_READ, FI_WRITE, FI_REMOTE_READ, FI_REMOTE_WRITE};
+constexpr std::uint64_t kAllCountFlags = [] {
+  std::uint64_t all = 0;
+  for (const std::uint64_t flag : kCountFlags) all |= flag;
+  return all;
+}();
+
+int bind_counter(Ep& ep, Cntr& cntr, std::uint64_t flags) noexcept {
+  if ((flags & ~kAllCountFlags) || !flags) return -FI_EBADFLAGS;
+  if (&cntr.domain != &ep.domain) return -FI_EINVAL;
+  for (std::size_t i = 0; i < kCountFlags.size(); ++i)
+    if ((flags & kCountFlags[i]) && ep.counters[i]) return -FI_EINVAL;
+  for (std::size_t i = 0; i < kCountFlags.size(); ++i) {
+    if (!(flags & kCountFlags[i])) continue;
+    ep.counters[i] = &cntr;
+    ++cntr.users;
+  }
   return 0;
 }
 
@@ -142,6 +176,7 @@ int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
     case FI_CLASS_EQ:
       return bind_eq(ep, object_of<Eq>(other));
     case FI_CLASS_CNTR:
+      return bind_counter(ep, object_of<Cntr>(other), flags);
     case FI_CLASS_STX_CTX:
     case FI_CLASS_SRX_CTX:
       return -FI_ENOSYS;

@@ -4,12 +4,14 @@
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_tagged.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
 
 #include "abi/av.hpp"
+#include "abi/cntr.hpp"
 #include "abi/cq.hpp"
 #include "abi/domain.hpp"
 #include "abi/errno.hpp"
@@ -23,6 +25,10 @@ struct Ep : fid_ep {
 
   Ep(Domain& owner, const struct fi_info& info) noexcept;
 
+  Cntr* counter_of(core::Counted what) const noexcept {
+    return counters[static_cast<std::size_t>(what)];
+  }
+  core::Counters core_counters() const noexcept;
   // Opens the core endpoint; from here on it has an address.
   int enable() noexcept;
 
@@ -60,13 +66,14 @@ struct Ep : fid_ep {
   std::uint32_t default_receive = 0;
   std::size_t inject_size;      // bytes
   std::size_t largest_message;  // bytes
-  std::size_t never_too_long;   // bytes: so long may be sent in any way
+  std::size_t quick_below = 0;  // bytes: shorter messages may be sent in any way, the quick one too
 
   std::uint64_t caps;
   std::uint64_t send_op_flags;
   std::uint64_t receive_op_flags;
   Cq* send_queue = nullptr;
   Cq* receive_queue = nullptr;
+  std::array<Cntr*, core::kCountedKinds> counters{};  // by core::Counted; null: not counted
   Av* av = nullptr;
   Eq* eq = nullptr;
   bool selective_send = false;  // completions only where FI_COMPLETION asks for one

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "abi/fabric.hpp"
 
+#include "abi/cntr.hpp"
 #include "abi/cq.hpp"
 #include "abi/domain.hpp"
 #include "abi/eq.hpp"
@@ -40,6 +41,8 @@ int trywait(struct fid_fabric*, struct fid** fids, int count) noexcept {
       rc = object_of<Eq>(fids[i]).try_wait();
     else if (fids[i]->fclass == FI_CLASS_CQ)
       rc = object_of<Cq>(fids[i]).try_wait();
+    else if (fids[i]->fclass == FI_CLASS_CNTR)
+      rc = object_of<Cntr>(fids[i]).try_wait();
     if (rc) return rc;
   }
   return 0;

@@ -100,6 +100,7 @@ void describe(struct fi_domain_attr& attr) noexcept {
   attr.cq_data_size = kCqDataSize;
   attr.cq_cnt = kQueueCount;
   attr.ep_cnt = kEndpointCount;
+  attr.cntr_cnt = kCounterCount;
   attr.tx_ctx_cnt = kEndpointCount;
   attr.rx_ctx_cnt = kEndpointCount;
   attr.max_ep_tx_ctx = 1;

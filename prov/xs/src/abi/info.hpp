@@ -42,6 +42,7 @@ inline constexpr std::uint64_t kTagFormat = 0xaaaaaaaaaaaaaaaa;  // every bit is
 inline constexpr std::size_t kCqDataSize = 8;
 inline constexpr std::size_t kQueueCount = 256;  // announced, not enforced
 inline constexpr std::size_t kEndpointCount = 256;
+inline constexpr std::size_t kCounterCount = 1024;
 inline constexpr std::uint32_t kProtocol = (1u << 31) | 0x7873;  // the provider's own
 inline constexpr std::uint32_t kProtocolVersion = 1;
 

@@ -66,7 +66,7 @@ bool acceptable(const struct fi_domain_attr& hints) noexcept {
     return refuse("automatic progress");
   if (hints.cq_data_size > kCqDataSize) return refuse("more CQ data");
   if (!within(hints.caps, kDomainCaps)) return refuse("domain capabilities that xs lacks");
-  if (hints.cq_cnt > kQueueCount || hints.ep_cnt > kEndpointCount || hints.cntr_cnt > 0)
+  if (hints.cq_cnt > kQueueCount || hints.ep_cnt > kEndpointCount || hints.cntr_cnt > kCounterCount)
     return refuse("more queues, endpoints or counters");
   if (hints.max_ep_tx_ctx > 1 || hints.max_ep_rx_ctx > 1 || hints.max_ep_stx_ctx > 0 ||
       hints.max_ep_srx_ctx > 0)

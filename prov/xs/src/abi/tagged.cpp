@@ -72,7 +72,7 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
 [[gnu::always_inline]] inline ssize_t send_piece(Ep& ep, const void* buffer, std::size_t size,
                                                  fi_addr_t to,
                                                  const core::SendPlan& plan) noexcept {
-  if (size <= ep.never_too_long && ep.enter_quickly(buffer, size) &&
+  if (size < ep.quick_below && ep.enter_quickly(buffer, size) &&
       ep.core->send_quickly({static_cast<const std::byte*>(buffer), size}, to, plan)) [[likely]] {
     ep.leave_quickly();
     return 0;
