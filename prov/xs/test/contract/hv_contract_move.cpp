@@ -318,6 +318,31 @@ TEST_P(HvMoves, APauseLosesLinksInOrder) {
   EXPECT_EQ(a.card(), paused) << "once is enough";
 }
 
+TEST_P(HvMoves, APauseLeavesWhatStandsWithinTheVm) {
+  SimulatedVm vm("A");
+  HvParty& a = party(vm.option());
+  HvParty& mate = party(vm.option());
+  HvParty& b = party("A");
+  const HvPair within = introduce(a, mate);
+  const HvPair out = introduce(a, b);
+  const Seen seen = show(a, within.a, mate, within.b, 2);
+  vm.write("A pause");
+  expect_lost(a, out.a, Loss::kPaused);
+  ASSERT_TRUE(until([&] { return mate.pauses().count == 1; }));
+  settle();
+  EXPECT_EQ(a.state(within.a), LinkState::kOpen);
+  EXPECT_EQ(mate.state(within.b), LinkState::kOpen);
+  EXPECT_FALSE(a.pauses().restless || mate.pauses().restless);
+  a.put(seen.share, 4000, "0304");
+  EXPECT_EQ(mate.get(seen.mapping, 4000, 2), "0304");
+  a.leave(within.a);
+  expect_lost(mate, within.b, Loss::kGone);
+  mate.leave(within.b);
+  const HvPair again = introduce(a, mate);
+  move(vm, "B", {&a, &mate});
+  expect_lost(a, again.a, Loss::kMoved);
+}
+
 TEST_P(HvMoves, NobodyIsMetInAPause) {
   SimulatedVm vm("A"), other("A");
   HvParty& a = party(vm.option());

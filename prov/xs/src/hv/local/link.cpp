@@ -18,7 +18,10 @@ using util::Error;
 using util::Result;
 
 LocalLink::LocalLink(Local& backend, const Card& peer, std::uint64_t key) noexcept
-    : backend_(backend), peer_(peer), key_(key) {}
+    : backend_(backend),
+      peer_(peer),
+      key_(key),
+      within_vm_(backend.is_real() || backend.is_mate(peer.process)) {}
 
 LocalLink::~LocalLink() {
   for (LocalShare* share : shares_)
@@ -26,9 +29,6 @@ LocalLink::~LocalLink() {
   release();
   backend_.forget(*this);
 }
-
-// Two processes may live in one simulated VM or in two: nothing tells.
-bool LocalLink::within_vm() const noexcept { return backend_.is_real(); }
 
 int LocalLink::connect(Channel channel, UniqueFd their_bell) noexcept {
   auto bell = make_bell();
@@ -69,8 +69,8 @@ Result<std::unique_ptr<Share>> LocalLink::share(std::size_t pages) noexcept {
   auto made = make_pages(pages, nonce);
   if (!made) return made.error().code == EMSGSIZE ? made.error() : lacks(made.error());
   const PagesName name{backend_.new_share_number(), made->range.size(), nonce};
-  std::unique_ptr<LocalShare> share(
-      new (std::nothrow) LocalShare(*this, backend_.shared(), std::move(made->range), name));
+  std::unique_ptr<LocalShare> share(new (std::nothrow) LocalShare(
+      *this, backend_.shared(within_vm_), std::move(made->range), name));
   if (!share) return lacks({ENOMEM, "no memory for a share"});
   const Message message{.kind = MessageKind::kPages, .first = name.number, .second = name.size};
   const Gave gave = channel_.send(message, std::move(made->memfd));
@@ -96,8 +96,8 @@ Result<std::unique_ptr<Mapping>> LocalLink::map(const Offer& offer) noexcept {
     lose(Loss::kFault, "its pages are not those that it offered");
     return Error{EBADMSG, "pages that prove nothing"};
   }
-  std::unique_ptr<Mapping> mapping(new (std::nothrow)
-                                       LocalMapping(backend_.mapped(), key_, std::move(range)));
+  std::unique_ptr<Mapping> mapping(
+      new (std::nothrow) LocalMapping(backend_.mapped(within_vm_), key_, std::move(range)));
   if (!mapping) return lacks({ENOMEM, "no memory for a mapping"});
   return mapping;
 }
@@ -148,7 +148,7 @@ News LocalLink::take(const Message& message, UniqueFd fd) noexcept {
     return News::kMore;
   }
   if (!meeting && message.kind == MessageKind::kOnes) {
-    backend_.mapped().make_ones(key_);
+    backend_.mapped(within_vm_).make_ones(key_);
     unclaimed_ = {};
     return News::kMore;
   }

@@ -24,7 +24,7 @@ class LocalLink final : public Link {
   ~LocalLink() override;
 
   const Card& peer() const noexcept override { return peer_; }
-  bool within_vm() const noexcept override;
+  bool within_vm() const noexcept override { return within_vm_; }
   LinkState state() const noexcept override { return state_; }
   util::Result<std::unique_ptr<Share>> share(std::size_t pages) noexcept override;
   util::Result<std::unique_ptr<Mapping>> map(const Offer& offer) noexcept override;
@@ -71,6 +71,7 @@ class LocalLink final : public Link {
   Local& backend_;
   Card peer_;
   std::uint64_t key_;
+  const bool within_vm_;
   LinkState state_ = LinkState::kMeeting;
   Loss loss_ = Loss::kGone;
   bool cut_off_ = false;     // by a move that the owner may not have been told of

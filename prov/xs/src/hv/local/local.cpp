@@ -78,7 +78,7 @@ Result<std::unique_ptr<Link>> Local::meet(const Card& peer) noexcept {
     ++counters_.elsewhere;
     return Error{EHOSTUNREACH, "the peer lives elsewhere"};
   }
-  if (!is_real()) {
+  if (!is_real() && !is_mate(peer.process)) {
     if (card_.paused()) return Error{EAGAIN, "this VM is about to be moved"};
     if (peer.paused()) return Error{EHOSTUNREACH, "the peer's VM is about to be moved"};
   }

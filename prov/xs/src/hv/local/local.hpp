@@ -48,8 +48,10 @@ class Local final : public NearBackend {
   void forget(const LocalLink& link) noexcept;
   // Nothing is told of a real VM here: all processes of its kernel move together.
   bool is_real() const noexcept { return card_.host == real_host_; }
-  Memories& shared() noexcept { return shared_; }
-  Memories& mapped() noexcept { return mapped_; }
+  // Another process of our simulated VM.
+  bool is_mate(const Id& process) const noexcept { return vm_ && VmSign::is_up(vm_->id, process); }
+  Memories& shared(bool within_vm) noexcept { return within_vm ? near_.shared : far_.shared; }
+  Memories& mapped(bool within_vm) noexcept { return within_vm ? near_.mapped : far_.mapped; }
   // A link's socket tells of its peer's life, its bell does not. Forgotten before it is closed.
   void hear_of_life(int socket) noexcept {
     if (vm_) vm_->lives.add(socket, 0, EPOLLIN);
@@ -72,6 +74,8 @@ class Local final : public NearBackend {
   // A simulated VM, and what its last move left to be done.
   struct Vm {
     VmFile file;
+    Id id;  // the same in all its processes
+    VmSign sign;
     Timer telling, burying;
     Watch lives;  // what life_descriptor() is of
     Whereabouts where;
@@ -127,7 +131,10 @@ class Local final : public NearBackend {
   bool deaf_ = false;  // the listener is not watched
   std::uint64_t last_key_ = kFirstKey - 1;
   std::uint64_t last_share_ = 0;
-  Memories shared_, mapped_;
+  struct Standing {
+    Memories shared, mapped;
+  };
+  Standing near_, far_;                           // within the VM, and what leaves it
   std::vector<LocalLink*> links_;                 // in order of their keys
   std::vector<std::unique_ptr<Caller>> callers_;  // in order of their coming, which is their keys'
 };

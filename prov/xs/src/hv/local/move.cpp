@@ -22,6 +22,9 @@ Result<bool> Local::begin_vm(const std::string& file) noexcept {
     if (!opened) return opened.error();
     auto where = opened->read_first();
     if (!where) return where.error();
+    const Id id = host_within(real_host_, "vm " + opened->name());
+    auto sign = VmSign::put_up(id, card_.process);
+    if (!sign) return sign.error();
     auto telling = Timer::make();
     if (!telling) return telling.error();
     auto burying = Timer::make();
@@ -29,6 +32,8 @@ Result<bool> Local::begin_vm(const std::string& file) noexcept {
     UniqueFd lives(epoll_create1(EPOLL_CLOEXEC));
     if (!lives) return Error{errno, "no descriptor to hear of moves"};
     vm_.reset(new Vm{std::move(*opened),
+                     id,
+                     std::move(*sign),
                      std::move(*telling),
                      std::move(*burying),
                      Watch(std::move(lives)),
@@ -81,8 +86,10 @@ void Local::leave_place() noexcept {
   const Whereabouts& where = vm_->where;
   bury();
   close_door();
-  shared_.make_private();
-  where.sees_ones ? mapped_.make_ones() : mapped_.make_private();
+  for (Standing* each : {&near_, &far_}) {
+    each->shared.make_private();
+    where.sees_ones ? each->mapped.make_ones() : each->mapped.make_private();
+  }
   bool late = where.lost_late > 0;
   try {
     if (late) util::reserve_for(vm_->graves, links_.size());
@@ -111,19 +118,20 @@ void Local::relocate(Events& events) noexcept {
   begin_life(events);
 }
 
-// Announced: everything still works, and is given up in order. The host in the file is not looked
-// at.
+// Announced: everything still works, and what leaves the VM is given up in order. The host in the
+// file is not looked at.
 void Local::pause(Events& events) noexcept {
   if (vm_->untold) tell_of_move(events);
   if (card_.paused()) return;
   ++card_.pauses;
-  for (LocalLink* link : links_) link->lose(Loss::kPaused, "");
+  for (LocalLink* link : links_)
+    if (!link->within_vm()) link->lose(Loss::kPaused, "");
   events.pause_changed();
   tell_losses(events);
 }
 
 bool Local::restless() const noexcept {
-  return card_.paused() && !(shared_.empty() && mapped_.empty());
+  return card_.paused() && !(far_.shared.empty() && far_.mapped.empty());
 }
 
 void Local::tell_of_move(Events& events) noexcept {

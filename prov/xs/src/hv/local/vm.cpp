@@ -4,15 +4,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cinttypes>
+#include <cstddef>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "util/log.hpp"
 
@@ -137,5 +143,36 @@ void Timer::start(unsigned milliseconds) noexcept {
 
 // A timer that is set anew is not readable before its new time.
 void Timer::stop() noexcept { start(0); }
+
+namespace {
+
+// 0, or why not: EADDRINUSE if it is up.
+int bind_sign(const UniqueFd& socket, const Id& vm, const Id& process) noexcept {
+  if (!socket) return errno;
+  struct sockaddr_un name {};
+  name.sun_family = AF_UNIX;
+  const int size = std::snprintf(name.sun_path + 1, sizeof name.sun_path - 1,
+                                 "xs-vm-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "%016" PRIx64,
+                                 vm.high, vm.low, process.high, process.low);
+  const auto length = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + 1 +
+                                             static_cast<std::size_t>(size));
+  return bind(socket.get(), reinterpret_cast<struct sockaddr*>(&name), length) == 0 ? 0 : errno;
+}
+
+UniqueFd new_sign() noexcept { return UniqueFd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)); }
+
+}  // namespace
+
+util::Result<VmSign> VmSign::put_up(const Id& vm, const Id& process) noexcept {
+  UniqueFd socket = new_sign();
+  if (const int error = bind_sign(socket, vm, process))
+    return util::Error{error, "no socket to be known by in a simulated VM"};
+  return VmSign(std::move(socket));
+}
+
+// In doubt it is not: then a pause costs a link.
+bool VmSign::is_up(const Id& vm, const Id& process) noexcept {
+  return bind_sign(new_sign(), vm, process) == EADDRINUSE;
+}
 
 }  // namespace xs::hv

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "hv/card.hpp"
 #include "hv/unique_fd.hpp"
 #include "util/result.hpp"
 
@@ -41,11 +43,24 @@ class VmFile {
   // The same, but waits a moment for that writer.
   util::Result<Whereabouts> read_first();
   util::Error useless(const char* why) const noexcept;
+  const std::string& name() const noexcept { return name_; }
 
  private:
   std::string name_;  // absolute
   std::string leaf_;
   UniqueFd notify_;
+};
+
+// By which the processes of one simulated VM know each other: a socket that nobody speaks to, which
+// the kernel takes down. vm: a digest of the file's name.
+class VmSign {
+ public:
+  static util::Result<VmSign> put_up(const Id& vm, const Id& process) noexcept;
+  static bool is_up(const Id& vm, const Id& process) noexcept;
+
+ private:
+  explicit VmSign(UniqueFd socket) noexcept : socket_(std::move(socket)) {}
+  UniqueFd socket_;
 };
 
 // Makes its descriptor readable, once, when its time has come.
