@@ -168,9 +168,11 @@ void Endpoint::session_ended(stream::Session& session, int error) noexcept {
   if (!peer) return;
   peer->replayed += session.counters().replayed;
   peer->paths += session.path_counters();
-  if (peer->session != &session)
-    return;  // a newer one took its place after a goodbye: nothing of this one is open
-  peer->session = nullptr;
+  const bool newest = peer->session == &session;
+  if (newest) peer->session = nullptr;
+  if (parts_.neighbours) parts_.neighbours->forget(session.peer_card());
+  // A newer one took its place after a goodbye: nothing of this one is open.
+  if (!newest) return;
   sender_->peer_ended(*peer, error);
   receiver_->peer_ended(*peer, error);
 }
@@ -214,6 +216,12 @@ void Endpoint::for_each_of(const locality::Process& process, F&& f) noexcept {
     if (peer.session && locality::process_of(peer.session->peer_card()) == process)
       f(*peer.session);
   });
+}
+
+bool Endpoint::knows(const locality::Process& process) noexcept {
+  bool knows = false;
+  for_each_of(process, [&](stream::Session&) { knows = true; });
+  return knows;
 }
 
 void Endpoint::neighbour_open(const locality::Process& process, hv::Link& link) noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "locality/neighbours.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -86,6 +87,16 @@ hv::Link* Neighbours::meet(const CardBytes& bytes) noexcept try {
   return nullptr;
 } catch (const std::bad_alloc&) {
   return nullptr;
+}
+
+// An open link tells by itself when the peer has ended.
+void Neighbours::forget(const CardBytes& bytes) noexcept {
+  const auto process = process_of(bytes);
+  const auto known = process ? links_.find(*process) : links_.end();
+  if (known == links_.end() || !known->second) return;
+  if (known->second->state() != hv::LinkState::kMeeting) return;
+  const auto knows = [&](Listener* each) { return each->knows(*process); };
+  if (std::ranges::none_of(listeners_, knows)) part(*process, hv::Loss::kGone);
 }
 
 void Neighbours::turn(util::Nanoseconds now) noexcept {

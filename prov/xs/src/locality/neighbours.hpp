@@ -51,6 +51,8 @@ class Listener {
   // Our VM is about to be moved, or not any more, which card() says: the links that this costs are
   // lost, or may be made again.
   virtual void we_paused() noexcept = 0;
+  // Whether it has anything to do with that process.
+  virtual bool knows(const Process& process) noexcept = 0;
 
  protected:
   ~Listener() = default;
@@ -79,6 +81,9 @@ class Neighbours final : private hv::Events {
   // Makes the acquaintance of the process that has that card. The link, if it is open already; else
   // neighbour_open() follows, or nothing at all if it lives elsewhere or does not want to.
   hv::Link* meet(const CardBytes& card) noexcept;
+
+  // A listener knows it no more. If nobody does, and it has not met us, it never will.
+  void forget(const CardBytes& card) noexcept;
 
   // Looks now and then what has happened; to be called often. now: coarse time.
   void turn(util::Nanoseconds now) noexcept;

@@ -2,6 +2,7 @@
 // hv/xen where things go wrong, over a fake of Xen: what docs/hv.md says of it. What goes well is
 // the contract's (contract/hv_xen_fake_test.cpp). Pages, moves and the budget: xen_*_test.cpp.
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -82,6 +83,35 @@ TEST_F(HvXen, WhoMeetsAKilledPeerWaitsForNothing) {
   for (int i = 0; i < 10; ++i) move(late);
   EXPECT_EQ(late.told.openings, 0u);
   EXPECT_EQ(late.link->state(), LinkState::kMeeting);
+}
+
+TEST_F(HvXen, APeerThatEndsBeforeItHasMetUsIsLost) {
+  begin();
+  meet(a_, b_);
+  for (int i = 0; i < 10; ++i) move(a_);
+  EXPECT_EQ(a_.link->state(), LinkState::kMeeting);
+  b_.xen.reset();
+  EXPECT_TRUE(until([&] { return a_.told.losses == 1; }));
+  EXPECT_EQ(a_.told.why, Loss::kGone);
+}
+
+// Whatever it closes that it has inherited.
+TEST_F(HvXen, AForkedChildLeavesTheNodesOfItsParent) {
+  begin();
+  meet();
+  const std::string node = node_of(a_);
+  const std::string mate = "/local/domain/1/data/xs-here" + node.substr(node.rfind('/'));
+  ASSERT_NE(machine_.value(mate), "");
+  const std::string note = machine_.value(node);
+  const pid_t child = fork();
+  if (child == 0) {
+    a_.link.reset();
+    a_.xen.reset();
+    _exit((machine_.value(node) == note && machine_.value(mate) != "") ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(HvXen, APeerWhoseNodeIsRemovedIsLost) {

@@ -38,8 +38,10 @@ struct Ear final : Listener {
   void budget_changed() noexcept override { ++budgets; }
   void we_moved() noexcept override { ++moves; }
   void we_paused() noexcept override { ++pauses; }
+  bool knows(const Process&) noexcept override { return talks; }
   unsigned opened = 0, shares = 0, lost = 0, lost_by_move = 0, moves = 0, budgets = 0;
   unsigned lost_by_pause = 0, pauses = 0;
+  bool know_card = true, talks = true;
   Process last;
   hv::Link* newest = nullptr;
 };
@@ -112,6 +114,22 @@ TEST_F(NeighboursTest, who_is_being_met_is_met_once) {
   one.neighbours->meet(two.card());
   EXPECT_EQ(one.neighbours->meet(two.card()), nullptr);
   EXPECT_EQ(machine.standing().links, 1u);
+}
+
+TEST_F(NeighboursTest, who_is_dead_is_not_met_any_more) {
+  one.neighbours->meet(two.card());
+  one.neighbours->forget(far.card());
+  one.neighbours->forget(CardBytes{});
+  one.ear.talks = true;
+  one.neighbours->forget(two.card());
+  EXPECT_EQ(machine.standing().links, 1u) << "another session has to do with it";
+  one.ear.talks = false;
+  one.neighbours->forget(two.card());
+  EXPECT_EQ(machine.standing().links, 0u);
+  EXPECT_EQ(one.ear.lost, 1u);
+  introduce();
+  one.neighbours->forget(two.card());
+  EXPECT_EQ(machine.standing().links, 2u) << "whose end will be heard of";
 }
 
 TEST_F(NeighboursTest, who_lives_elsewhere_is_nobody) {

@@ -89,6 +89,7 @@ void Xen::lose_bells(int error) noexcept {
 // Closing a port after a move ends in a bug of the kernel (docs/hv.md), so whoever closes one looks
 // first: what tells of a move may be heard after its effects are seen.
 void Xen::close(XenBell& bell) noexcept {
+  if (is_childs()) return;
   if (bell.has_port() && is_elsewhere()) return abandon_bells();
   if (channels_) bell.close(*channels_);
 }

@@ -81,6 +81,7 @@ void XenLink::heed(const std::optional<NoteToUs>& note) noexcept {
   ask_ = false;
   if (state_ == LinkState::kLost) return;
   const bool ours = note && note->generation == peer_.generation;
+  seen_ = seen_ || ours;
   if (note && !ours) ++backend_.count().stale;
   // It will not meet us before its card is another one; what we have for it would be in its way.
   if (note && note->quiesced) return lose(Loss::kGone, "");
@@ -93,6 +94,13 @@ void XenLink::heed(const std::optional<NoteToUs>& note) noexcept {
   if (state_ == LinkState::kMeeting && session != 0 && note->echo == session_ && note->life)
     open(*note->life);
   if (state_ == LinkState::kOpen) backend_.heed_bell(*this, *note);
+}
+
+// Who has not been seen may live on another Xen, or where nobody may read. Who has been, and had
+// not met us, has ended.
+void XenLink::miss() noexcept {
+  if (state_ == LinkState::kMeeting && seen_) lose(Loss::kGone, "");
+  heed(std::nullopt);
 }
 
 // The peer has met us and knows that we have met it; and it lives beside us.

@@ -49,8 +49,10 @@ class XenLink final : public Link {
   bool take_ring() noexcept { return std::exchange(untold_ring_, false); }
   bool take_loss() noexcept { return std::exchange(untold_loss_, false); }
 
-  // What the peer's note says by now; nothing: it has none.
+  // What the peer's note says by now; nothing: no sense.
   void heed(const std::optional<NoteToUs>& note) noexcept;
+  // There is none, or it can't be read.
+  void miss() noexcept;
   // Whether its kernel has cleared the life page.
   void look() noexcept;
   // A while has gone by.
@@ -78,7 +80,8 @@ class XenLink final : public Link {
   std::uint32_t theirs_ = 0;  // the peer's session, by its note
   LinkState state_ = LinkState::kMeeting;
   Loss loss_ = Loss::kGone;
-  bool ask_ = true;  // the peer's note is to be read
+  bool ask_ = true;    // the peer's note is to be read
+  bool seen_ = false;  // it was, of this generation
   bool untold_opening_ = false;
   bool untold_loss_ = false;
   bool untold_ring_ = false;

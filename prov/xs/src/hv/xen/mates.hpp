@@ -39,6 +39,8 @@ class Mates {
   // We are one of them, and live in that network namespace. 0 or an errno.
   int enter(std::uint64_t network) noexcept;
   bool entered() const noexcept { return entered_; }
+  // We are not: our parent is.
+  void disown() noexcept { entered_ = false; }
   // How many there are, we among them. The nodes of those that have ended, as far as that can be
   // seen from here, are removed.
   std::size_t count(std::uint64_t network) noexcept;

@@ -173,7 +173,7 @@ void Xen::ask(XenLink& link) noexcept {
   std::array<char, kNoteSize> text;
   const Card& peer = link.peer();
   auto size = calls_->read(node_of(peer.domid, peer.process).data(), text);
-  if (!size) return link.heed(std::nullopt);
+  if (!size) return link.miss();
   const auto note = parse_note({text.data(), *size}, card_.process, card_.domid);
   if (!note) complain(counters_.nonsense, "a peer in another domain", "its note is nonsense");
   link.heed(note);

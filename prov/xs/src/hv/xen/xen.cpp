@@ -36,7 +36,10 @@ Result<std::unique_ptr<Xen>> Xen::open(std::shared_ptr<XenCalls> calls, const Ca
 
 Xen::~Xen() {
   holdings_->disown();
-  if (card_.domid != kNoDomid) calls_->remove(node_of(card_.process).data());
+  if (is_childs())
+    mates_.disown();
+  else if (card_.domid != kNoDomid)
+    calls_->remove(node_of(card_.process).data());
 }
 
 Result<bool> Xen::begin() noexcept {
@@ -221,6 +224,7 @@ void Xen::count_mates() noexcept {
 // when many may have gone: nobody may ever come to another one.
 void Xen::part(XenLink& link) noexcept {
   std::erase(links_, &link);
+  if (is_childs()) return;
   leave(link.peer().domid);
   if (progressing_)
     dirty_ = pending_ = true;

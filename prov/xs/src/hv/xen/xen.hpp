@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Sharing between processes in different domains of one Xen (docs/hv.md, hv/xen).
 #pragma once
+#include <unistd.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -84,6 +86,7 @@ class Xen final : public Backend, private Holdings::Owner {
   Xen(std::shared_ptr<XenCalls> calls, const Card& own, util::Random& random, std::size_t pages)
       : calls_(std::move(calls)),
         random_(random),
+        process_(getpid()),
         card_(own),
         fixed_pages_(pages),
         holdings_(std::make_shared<Holdings>(static_cast<Holdings::Owner&>(*this))),
@@ -121,6 +124,8 @@ class Xen final : public Backend, private Holdings::Owner {
   bool holds_nothing() const noexcept;
   bool is_unsaid() const noexcept;
   void nothing_stands() noexcept override;
+  // A forked child has our memory, and nothing of what it names is its own.
+  bool is_childs() const noexcept { return getpid() != process_; }
   bool is_elsewhere() noexcept;
   void open_bells() noexcept;
   void hear_bells() noexcept;
@@ -133,6 +138,7 @@ class Xen final : public Backend, private Holdings::Owner {
 
   std::shared_ptr<XenCalls> calls_;
   util::Random& random_;
+  const pid_t process_;
   Card card_;
   Counters counters_;
   Sign sign_;
