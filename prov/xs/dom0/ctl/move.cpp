@@ -20,6 +20,8 @@ namespace xs::dom0 {
 
 namespace {
 
+constexpr std::uint64_t kMostForPeers = 2000;  // ms
+
 class Mover {
  public:
   Mover(const Options& options, Machine& machine, System& system, Console console)
@@ -37,6 +39,10 @@ class Mover {
   int count_processes();
   int tell_standing(const std::string& standing);
   int wait();
+  // 0, an exit status, or nothing: the time was over before.
+  using Condition = bool (Pause::*)() const noexcept;
+  std::optional<int> wait_until(Pause& pause, Condition so, std::uint64_t until);
+  int wait_for_peers(Pause& pause, std::uint64_t until);
   int tell_signal(int signal);
   int time_is_over(const Pause& pause);
   int look_whether_it_is_still_asked();
@@ -114,22 +120,44 @@ int Mover::wait() {
   phases_.begin("wait");
   Pause pause(guest_.domain.id, request_.serial);
   const std::uint64_t until = system_.now() + options_.deadline * 1000ULL;
-  for (;;) {
-    if (auto heard = board_.wait(0, -1); !heard) return phases_.complain(heard.error());
-    pause.look(board_, machine_);
-    if (const int signal = system_.asked_to_end()) return tell_signal(signal);
-    if (pause.is_whole()) break;
-    phases_.say(pause.progress());
-    const std::uint64_t now = system_.now();
-    if (now >= until) return time_is_over(pause);
-    auto heard = board_.wait(std::min(until - now, kMostSleep), system_.descriptor());
-    if (!heard) return phases_.complain(heard.error());
-  }
+  const auto status = wait_until(pause, &Pause::is_whole, until);
+  if (!status) return time_is_over(pause);
+  if (*status != kDone) return *status;
+  if (const int ended = wait_for_peers(pause, until)) return ended;
+  if (!pause.is_whole()) return time_is_over(pause);
   phases_.end(pause.processes() == 0 ? "for nobody" : pause.progress());
   const Mapped mapped = what_is_mapped(machine_, guest_.domain.id);
   if (pause.processes() > 0 && !mapped.lines.empty())
     phases_.complain("all have paused, yet\n" + mapped.lines +
                      "Driver domains have pages mapped; else a process there does not tell it.\n");
+  return kDone;
+}
+
+std::optional<int> Mover::wait_until(Pause& pause, Condition so, std::uint64_t until) {
+  for (;;) {
+    if (auto heard = board_.wait(0, -1); !heard) return phases_.complain(heard.error());
+    pause.look(board_, machine_);
+    if (const int signal = system_.asked_to_end()) return tell_signal(signal);
+    if ((pause.*so)()) return kDone;
+    phases_.say(pause.progress());
+    const std::uint64_t now = system_.now();
+    if (now >= until) return std::nullopt;
+    auto heard = board_.wait(std::min(until - now, kMostSleep), system_.descriptor());
+    if (!heard) return phases_.complain(heard.error());
+  }
+}
+
+// A courtesy: they may be stopped, or dead, and nobody's move waits for them.
+int Mover::wait_for_peers(Pause& pause, std::uint64_t until) {
+  const auto told = wait_until(pause, &Pause::is_told, system_.now() + kMostForPeers);
+  if (told) return *told;
+  // Others may have begun meanwhile.
+  const auto whole = wait_until(pause, &Pause::is_whole, until);
+  if (!whole || *whole != kDone) return whole.value_or(kDone);
+  if (!pause.is_told())
+    phases_.complain("not all peers of these have heard of the pause:\n" + pause.untold() +
+                     "If the domain is away for longer than FI_XS_PEER_TIMEOUT, those end their "
+                     "sessions with it.\n");
   return kDone;
 }
 

@@ -21,12 +21,16 @@ std::string describe(const Who& who) {
 
 void Pause::look(const Board& board, Machine& machine) {
   silent_.clear();
+  untelling_.clear();
   beside_.clear();
   const Notes& notes = board.of(domain_);
   processes_ = notes.size();
   for (const auto& [process, note] : notes) {
     seen_.insert(process);
-    if (note.quiesced != serial_) silent_.push_back({domain_, process, note.pid});
+    if (note.quiesced != serial_)
+      silent_.push_back({domain_, process, note.pid});
+    else if (note.told != serial_)
+      untelling_.push_back({domain_, process, note.pid});
   }
   for (const auto& [domain, others] : board.all())
     if (domain != domain_) look_beside(domain, others);
@@ -62,7 +66,31 @@ std::string Pause::progress() const {
   if (silent_.size() == 1) text += ", not yet " + describe(silent_.front());
   if (silent_.empty() && !beside_.empty())
     text += ", and " + count(beside_.size(), "peer", "peers") + " in other domains not let go";
+  if (is_whole() && !untelling_.empty())
+    text +=
+        processes_ - untelling_.size() == 1
+            ? ", 1 has told all its peers"
+            : ", " + std::to_string(processes_ - untelling_.size()) + " have told all their peers";
   return text;
+}
+
+namespace {
+
+std::string text_of(const std::vector<std::string>& lines) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(lines.size(), kMostNamed); ++i)
+    text += "  " + lines[i] + '\n';
+  if (lines.size() > kMostNamed)
+    text += "  and " + std::to_string(lines.size() - kMostNamed) + " more\n";
+  return text;
+}
+
+}  // namespace
+
+std::string Pause::untold() const {
+  std::vector<std::string> lines;
+  for (const Who& who : untelling_) lines.push_back(describe(who));
+  return text_of(lines);
 }
 
 std::string Pause::missing() const {
@@ -70,12 +98,7 @@ std::string Pause::missing() const {
   for (const Who& who : silent_) lines.push_back(describe(who) + " has not paused");
   for (const Peer& peer : beside_)
     lines.push_back(describe(peer.who) + " has not let go of process " + hex(peer.of));
-  std::string text;
-  for (std::size_t i = 0; i < std::min(lines.size(), kMostNamed); ++i)
-    text += "  " + lines[i] + '\n';
-  if (lines.size() > kMostNamed)
-    text += "  and " + std::to_string(lines.size() - kMostNamed) + " more\n";
-  return text;
+  return text_of(lines);
 }
 
 }  // namespace xs::dom0

@@ -29,10 +29,14 @@ class Pause {
   void look(const Board& board, Machine& machine);
 
   bool is_whole() const noexcept { return silent_.empty() && beside_.empty(); }
+  // And all peers, wherever they are, have heard of it.
+  bool is_told() const noexcept { return is_whole() && untelling_.empty(); }
   // "2 of 3 have paused": changes when something else is to be said.
   std::string progress() const;
   // A line for each who is waited for.
   std::string missing() const;
+  // A line for each who has paused, and has peers that may not have heard of it.
+  std::string untold() const;
   // Of one process at least, and of none an answer.
   bool nobody_answers() const noexcept { return processes_ > 0 && silent_.size() == processes_; }
   bool peers_let_go() const noexcept { return beside_.empty(); }
@@ -47,8 +51,9 @@ class Pause {
   std::uint32_t domain_;
   std::uint64_t serial_;
   std::set<std::uint64_t> seen_;
-  std::size_t processes_ = 0;  // of the domain, now
-  std::vector<Who> silent_;    // of them, who have not answered
+  std::size_t processes_ = 0;   // of the domain, now
+  std::vector<Who> silent_;     // of them, who have not answered
+  std::vector<Who> untelling_;  // of the others, whose peers have not all heard
   struct Peer {
     Who who;
     std::uint64_t of = 0;  // a process of the domain, which it still names

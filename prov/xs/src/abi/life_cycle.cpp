@@ -114,8 +114,9 @@ bool LifeCycle::visit() noexcept {
       domain_.endpoints, [](const core::Endpoint* each) { return each->restless(); });
   // Who announced it waits for us: no patience ends before that has.
   in_pause_ = core.neighbours()->restless();
+  const bool untold = core.neighbours()->untold();
   domain_.gate.end_visit();
-  return !restless && !in_pause_ && !is_told();
+  return !restless && !in_pause_ && !untold && !is_told();
 }
 
 }  // namespace xs::abi

@@ -142,6 +142,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   void budget_changed() noexcept override { streams_->keep_budget(); }
   void we_moved() noexcept override;
   void we_paused() noexcept override;
+  bool peers_know_card() const noexcept override { return streams_->peers_know_card(); }
   bool knows(const locality::Process& process) noexcept override;
   void introduce(stream::Session& session) noexcept;
   void tell_refreshed() noexcept {

@@ -29,6 +29,8 @@ class Both final : public Backend {
   // The near one learns of moves from the far one.
   int life_descriptor() const noexcept override { return far_->life_descriptor(); }
   bool restless() const noexcept override { return far_->restless(); }
+  bool wants_peers_told() const noexcept override { return far_->wants_peers_told(); }
+  void peers_know() noexcept override { far_->peers_know(); }
   const Counters& counters() const noexcept override;
 
  private:

@@ -155,6 +155,10 @@ class Backend {
   virtual int life_descriptor() const noexcept { return -1; }
   // This VM is about to be moved, and something is still to be given back or said. No system call.
   virtual bool restless() const noexcept { return false; }
+  // Who announced it wants to know when no peer is left that has not heard of it: peers_know() is
+  // to be called then. No system call.
+  virtual bool wants_peers_told() const noexcept { return false; }
+  virtual void peers_know() noexcept {}
   virtual const Counters& counters() const noexcept = 0;
 };
 

@@ -116,6 +116,8 @@ void Neighbours::look() noexcept {
   } else if (pause) {
     for (Listener* listener : listeners_) listener->we_paused();
   }
+  if (untold() && std::ranges::all_of(listeners_, &Listener::peers_know_card))
+    backend_->peers_know();
 }
 
 void Neighbours::opened(hv::Link& link) noexcept {

@@ -51,6 +51,8 @@ class Listener {
   // Our VM is about to be moved, or not any more, which card() says: the links that this costs are
   // lost, or may be made again.
   virtual void we_paused() noexcept = 0;
+  // Whether every peer has answered what card() says by now, so that its silence is not ours.
+  virtual bool peers_know_card() const noexcept = 0;
   // Whether it has anything to do with that process.
   virtual bool knows(const Process& process) noexcept = 0;
 
@@ -74,6 +76,8 @@ class Neighbours final : private hv::Events {
   bool paused() const noexcept { return backend_->card().paused(); }
   // and something is still to be given back or said: look() again soon. Cheap.
   bool restless() const noexcept { return backend_->restless(); }
+  // and peers have still to hear of it, which whoever announced it would like. Cheap.
+  bool untold() const noexcept { return backend_->wants_peers_told(); }
   // Throws bad_alloc.
   void add(Listener& listener) { listeners_.push_back(&listener); }
   void remove(const Listener& listener) noexcept { std::erase(listeners_, &listener); }

@@ -81,6 +81,8 @@ class Streams final : private carrier::CarrierEvents {
   // Where our process lives, for greetings from now on; and to tell the peers that we have now.
   void set_card(const proto::NeighbourCard& card) noexcept { card_ = card; }
   void tell_card() noexcept;
+  // Whether everybody who is open has answered it.
+  bool peers_know_card() const noexcept;
   // hv has another budget: rings beyond it are left.
   void keep_budget() noexcept;
 

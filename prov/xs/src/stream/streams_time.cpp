@@ -135,6 +135,12 @@ void Streams::tell_card() noexcept {
   }
 }
 
+bool Streams::peers_know_card() const noexcept {
+  return std::ranges::none_of(sessions_, [](const auto& each) {
+    return each.second->open() && each.second->path().card_news;
+  });
+}
+
 void Streams::flush_owing() noexcept {
   for (Session* session : owing_) {
     session->owing_listed_ = false;

@@ -86,6 +86,20 @@ TEST_P(PauseTest, nothing_is_held_in_a_pause) {
   EXPECT_EQ(held(0) + held(1), 0u);
 }
 
+TEST_P(PauseTest, whoever_announces_it_hears_when_all_peers_know) {
+  join(0, 1);
+  join(0, 2);
+  announce(0, true);
+  for (unsigned i = 0; i < 2000; ++i) pass_once({0, 1});
+  EXPECT_TRUE(knows(1, 0));
+  EXPECT_FALSE(process(0).hv->told()) << "one of them computes";
+  EXPECT_TRUE(process(0).neighbours.untold());
+  EXPECT_TRUE(until([&] { return process(0).hv->told(); }));
+  EXPECT_TRUE(knows(2, 0));
+  announce(0, false);
+  EXPECT_TRUE(until([&] { return joined(0, 1) && joined(0, 2); }));
+}
+
 TEST_P(PauseTest, both_meet_again_afterwards) {
   join(0, 1);
   for (int round = 0; round < 3; ++round) {

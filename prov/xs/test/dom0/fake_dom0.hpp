@@ -65,16 +65,19 @@ struct FakeDom0 {
   FakeDom0& operator=(const FakeDom0&) = delete;
 
   // A process of domain 5, which answers after so long; with links, if any, in its note until then.
+  // Its peers know so long after that.
+  static constexpr std::uint64_t kNever = 1'000'000;
   void add_process(const std::string& node, const std::string& pid, std::uint64_t answers_after,
-                   const std::string& links = "") {
+                   const std::string& links = "", std::uint64_t told_after = 0) {
     machine.put(5, node, "xs1 1 f\nI " + pid + '\n' + links);
-    answers_[node] = {pid, answers_after};
+    answers_[node] = {pid, answers_after, told_after};
   }
   void add_silent(const std::string& node, const std::string& pid) {
     machine.put(5, node, "xs1 1 f\nI " + pid + '\n');
   }
-  static std::string note(const std::string& pid, bool paused) {
-    return "xs1 1 f\nI " + pid + '\n' + (paused ? "Q 5eed\n" : "");
+  static std::string note(const std::string& pid, bool paused, bool told = true) {
+    return "xs1 1 f\nI " + pid + '\n' + (paused ? "Q 5eed\n" : "") +
+           (paused && told ? "T 5eed\n" : "");
   }
   // As xl does it: the domain is another one, here.
   void come_back(std::uint32_t id) {
@@ -111,14 +114,20 @@ struct FakeDom0 {
   struct Answer {
     std::string pid;
     std::uint64_t after;
+    std::uint64_t told_after;
   };
   void on_change(const std::string& path) {
     if (path != kRequest) return;
-    for (const auto& [node, answer] : answers_)
-      clock.after(answer.after, [this, node = node, answer = answer] {
-        if (machine.nodes.contains("/local/domain/5/data"))
-          machine.put(5, node, note(answer.pid, is_asked()));
-      });
+    for (const auto& [node, answer] : answers_) {
+      says(node, answer, answer.after, answer.told_after == 0);
+      if (answer.told_after > 0) says(node, answer, answer.after + answer.told_after, true);
+    }
+  }
+  void says(const std::string& node, const Answer& answer, std::uint64_t after, bool told) {
+    clock.after(after, [this, node, answer, told] {
+      if (machine.nodes.contains("/local/domain/5/data"))
+        machine.put(5, node, note(answer.pid, is_asked(), told));
+    });
   }
   std::map<std::string, Answer> answers_;
 };

@@ -146,6 +146,58 @@ TEST(Dom0Move, WhoDoesNotAnswerIsNamed) {
   EXPECT_TRUE(dom0.system.ran.empty());
 }
 
+TEST(Dom0Move, PeersHearOfItBefore) {
+  FakeDom0 dom0;
+  dom0.add_process(FakeDom0::kOne, "19c", 30);
+  dom0.add_process(FakeDom0::kTwo, "19d", 30, "", 500);
+  dom0.system.xl = [&] {
+    dom0.go_away();
+    return dom0::Ended();
+  };
+  EXPECT_EQ(dom0.run(kMigrate), dom0::kDone);
+  EXPECT_TRUE(
+      dom0.said("wait   2 of 2 have paused, 1 has told all its peers\n"
+                "wait   2 of 2 have paused (0.53 s)\n"))
+      << dom0.out.str();
+  EXPECT_EQ(dom0.log.str(), "");
+}
+
+// Nobody's move waits for them.
+TEST(Dom0Move, PeersThatDoNotHearAreNotWaitedForLong) {
+  for (const Words& words : {kMigrate, Words{"save", "u1", "/var/u1.save"}}) {
+    FakeDom0 dom0;
+    dom0.add_process(FakeDom0::kOne, "19c", 30);
+    dom0.add_process(FakeDom0::kTwo, "19d", 30, "", FakeDom0::kNever);
+    dom0.system.xl = [&] {
+      EXPECT_EQ(dom0.clock.now, 2030u);
+      dom0.go_away();
+      return dom0::Ended();
+    };
+    EXPECT_EQ(dom0.run(words), dom0::kDone);
+    EXPECT_TRUE(
+        dom0.complained("not all peers of these have heard of the pause:\n"
+                        "  domain 5, pid 413 (process 000000000000000b)\n"))
+        << dom0.log.str();
+    EXPECT_FALSE(dom0.complained("pid 412"));
+    EXPECT_TRUE(dom0.complained("FI_XS_PEER_TIMEOUT"));
+  }
+}
+
+// Who begins meanwhile is waited for as before.
+TEST(Dom0Move, WhoBeginsWhilePeersAreToldPausesFirst) {
+  FakeDom0 dom0;
+  dom0.add_process(FakeDom0::kOne, "19c", 30, "", FakeDom0::kNever);
+  dom0.clock.after(1900,
+                   [&] { dom0.machine.put(5, FakeDom0::kTwo, FakeDom0::note("19d", false)); });
+  dom0.clock.after(3000, [&] { dom0.machine.put(5, FakeDom0::kTwo, FakeDom0::note("19d", true)); });
+  dom0.system.xl = [&] {
+    EXPECT_EQ(dom0.clock.now, 3000u);
+    dom0.go_away();
+    return dom0::Ended();
+  };
+  EXPECT_EQ(dom0.run(kMigrate), dom0::kDone);
+}
+
 TEST(Dom0Move, TheDeadlineIsTheCallers) {
   FakeDom0 dom0;
   dom0.add_process(FakeDom0::kOne, "19c", 7000);

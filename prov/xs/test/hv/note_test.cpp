@@ -80,6 +80,19 @@ TEST(HvNote, SaysThatItsProcessIsQuiet) {
   EXPECT_FALSE(hv::parse_note(free.text(), kUs, 2)->quiesced);
 }
 
+TEST(HvNote, SaysThatPeersHaveHeard) {
+  hv::Note note(3, 0xf00);
+  note.add_told(0x2a);
+  EXPECT_EQ(note.text(), "xs1 3 f00\nT 2a\n");
+  const auto whole = hv::parse_whole_note(note.text());
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->told, 0x2au);
+  EXPECT_FALSE(whole->quiesced);
+  EXPECT_FALSE(hv::parse_note(note.text(), kUs, 2)->quiesced) << "nothing to a peer";
+  EXPECT_FALSE(hv::parse_whole_note(example().text())->told);
+  EXPECT_FALSE(hv::parse_whole_note("xs1 1 1\nT 0\n")->told);
+}
+
 TEST(HvNote, ASerialIsTheFirstWordOfWhatAnnouncesAMove) {
   EXPECT_EQ(hv::parse_quiesce("2a"), 0x2au);
   EXPECT_EQ(hv::parse_quiesce("ffffffffffffffff\n"), ~0ull);

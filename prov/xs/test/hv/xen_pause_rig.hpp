@@ -20,6 +20,10 @@ class HvPause : public HvXen {
     const auto note = hv::parse_whole_note(machine_.value(node_of(party)));
     return note ? note->quiesced : std::nullopt;
   }
+  std::optional<std::uint64_t> told(const Party& party) const {
+    const auto note = hv::parse_whole_note(machine_.value(node_of(party)));
+    return note ? note->told : std::nullopt;
+  }
   static bool is_readable(const Party& party) {
     struct pollfd fd {
       party.xen->descriptor(), POLLIN, 0

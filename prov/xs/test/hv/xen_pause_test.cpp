@@ -40,6 +40,61 @@ TEST_F(HvPause, ALinkIsLostInOrder) {
   EXPECT_EQ(b_.told.why, Loss::kGone) << "as ever";
 }
 
+TEST_F(HvPause, ItIsSaidWhenPeersKnow) {
+  begin();
+  meet();
+  EXPECT_FALSE(a_.xen->wants_peers_told());
+  announce();
+  settle();
+  EXPECT_TRUE(a_.xen->wants_peers_told());
+  EXPECT_FALSE(told(a_));
+  a_.xen->peers_know();
+  EXPECT_FALSE(a_.xen->wants_peers_told());
+  EXPECT_TRUE(is_readable(a_)) << "there is something to be said";
+  settle();
+  EXPECT_EQ(told(a_), kSerial);
+  EXPECT_FALSE(said(a_)) << "whatever is still held";
+  give_back_links();
+  EXPECT_EQ(told(a_), kSerial);
+  expect_quiet();
+  announce("7 xsctl 18");
+  settle();
+  EXPECT_FALSE(told(a_)) << "nobody has heard of that one";
+  a_.xen->peers_know();
+  settle();
+  EXPECT_EQ(told(a_), 7u);
+  machine_.remove(kNode);
+  settle();
+  EXPECT_FALSE(told(a_));
+  EXPECT_FALSE(a_.xen->wants_peers_told());
+}
+
+TEST_F(HvPause, ThatPeersKnowIsTriedAgain) {
+  begin();
+  announce();
+  settle();
+  machine_.quota(1).value = 0;
+  a_.xen->peers_know();
+  settle();
+  EXPECT_FALSE(told(a_));
+  EXPECT_TRUE(a_.xen->restless());
+  machine_.quota(1).value = 2048;
+  EXPECT_TRUE(until([&] { return told(a_) == kSerial; }));
+  expect_quiet();
+}
+
+TEST_F(HvPause, WhoComesWithAMoveKnowsNothing) {
+  begin();
+  announce();
+  settle();
+  a_.xen->peers_know();
+  settle();
+  machine_.move(1, 1);
+  settle();
+  EXPECT_FALSE(told(a_));
+  EXPECT_FALSE(a_.xen->wants_peers_told());
+}
+
 // M1: whatever is given back last.
 TEST_F(HvPause, NothingIsSaidBeforeEverythingIsGivenBack) {
   for (int last = 0; last < 3; ++last) {

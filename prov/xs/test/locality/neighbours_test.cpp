@@ -38,6 +38,7 @@ struct Ear final : Listener {
   void budget_changed() noexcept override { ++budgets; }
   void we_moved() noexcept override { ++moves; }
   void we_paused() noexcept override { ++pauses; }
+  bool peers_know_card() const noexcept override { return know_card; }
   bool knows(const Process&) noexcept override { return talks; }
   unsigned opened = 0, shares = 0, lost = 0, lost_by_move = 0, moves = 0, budgets = 0;
   unsigned lost_by_pause = 0, pauses = 0;
@@ -130,6 +131,22 @@ TEST_F(NeighboursTest, who_is_dead_is_not_met_any_more) {
   introduce();
   one.neighbours->forget(two.card());
   EXPECT_EQ(machine.standing().links, 2u) << "whose end will be heard of";
+}
+
+TEST_F(NeighboursTest, who_announces_a_move_hears_when_peers_know) {
+  one.ear.know_card = false;
+  one.hv->announce(true);
+  pass();
+  EXPECT_TRUE(one.neighbours->untold());
+  EXPECT_FALSE(one.hv->told());
+  one.ear.know_card = true;
+  pass();
+  EXPECT_FALSE(one.neighbours->untold());
+  EXPECT_TRUE(one.hv->told());
+  one.hv->announce(false);
+  pass();
+  EXPECT_FALSE(one.hv->told());
+  EXPECT_FALSE(one.neighbours->untold());
 }
 
 TEST_F(NeighboursTest, who_lives_elsewhere_is_nobody) {

@@ -44,7 +44,9 @@ class XsctlMove : public testing::Test {
     const auto request = libraries.nodes.find(kRequest);
     asked_ = asked_ || request != libraries.nodes.end();
     const std::string line =
-        request == libraries.nodes.end() ? "" : "Q " + request->second.substr(0, 16) + '\n';
+        request == libraries.nodes.end()
+            ? ""
+            : "Q " + request->second.substr(0, 16) + "\nT " + request->second.substr(0, 16) + '\n';
     change_node(kNode, "xs1 1 f\nI 19c\n" + line);
   }
   int run(const std::vector<std::string>& words) {

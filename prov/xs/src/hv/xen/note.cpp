@@ -51,7 +51,7 @@ bool parse_peer(std::string_view line, const Id& own, NoteToUs& note) noexcept {
 }
 
 // What makes no sense is no answer, and takes nothing from the rest.
-std::optional<std::uint64_t> parse_quiesced(std::string_view line) noexcept {
+std::optional<std::uint64_t> parse_serial(std::string_view line) noexcept {
   std::uint64_t serial = 0;
   if (!parse(line, serial) || serial == 0) return std::nullopt;
   return serial;
@@ -112,6 +112,8 @@ void Note::add_pid(std::uint32_t pid) noexcept { need(add("I %" PRIx32 "\n", pid
 
 void Note::add_quiesced(std::uint64_t serial) noexcept { need(add("Q %" PRIx64 "\n", serial)); }
 
+void Note::add_told(std::uint64_t serial) noexcept { need(add("T %" PRIx64 "\n", serial)); }
+
 // The line grows at its end. What had no room leaves nothing behind it, or it would be taken for
 // the next link's.
 void Note::add_granted(std::size_t pages) noexcept {
@@ -146,7 +148,7 @@ std::optional<NoteToUs> parse_note(std::string_view text, const Id& own,
   while (!text.empty()) {
     std::string_view line = take(text, '\n');
     const std::string_view kind = take(line, ' ');
-    note.quiesced = note.quiesced || (kind == "Q" && parse_quiesced(line));
+    note.quiesced = note.quiesced || (kind == "Q" && parse_serial(line));
     const bool good = kind == "L"   ? parse_life(line, own_domain, note)
                       : kind == "P" ? parse_peer(line, own, note)
                                     : true;
@@ -183,8 +185,8 @@ bool read_granted(std::string_view line, WholeNote& note) noexcept {
   return true;
 }
 
-bool read_quiesced(std::string_view line, WholeNote& note) noexcept {
-  if (const auto serial = parse_quiesced(line)) note.quiesced = serial;
+bool read_serial(std::string_view line, std::optional<std::uint64_t>& to) noexcept {
+  if (const auto serial = parse_serial(line)) to = serial;
   return true;
 }
 
@@ -193,7 +195,8 @@ bool read_line(std::string_view line, WholeNote& note) {
   if (kind == "P") return read_peer(line, note);
   if (kind == "L") return read_life(line, note);
   if (kind == "R") return read_granted(line, note);
-  if (kind == "Q") return read_quiesced(line, note);
+  if (kind == "Q") return read_serial(line, note.quiesced);
+  if (kind == "T") return read_serial(line, note.told);
   if (kind == "I") return parse(take(line, ' '), note.pid.emplace());
   return true;
 }
@@ -212,7 +215,7 @@ std::optional<WholeNote> parse_whole_note(std::string_view text) {
 }
 
 std::optional<std::uint64_t> parse_quiesce(std::string_view text) noexcept {
-  return parse_quiesced(text.substr(0, text.find_first_of(" \n")));
+  return parse_serial(text.substr(0, text.find_first_of(" \n")));
 }
 
 }  // namespace xs::hv

@@ -35,8 +35,9 @@ std::optional<NodeName> parse_path(std::string_view path) noexcept;
 // word more where we want a bell: its port with us, or 0. For onlookers (xsctl) alone: `I PID`, its
 // number in its own pid namespace; and last `R PAGES...`, how many it grants over each of these
 // links, in their order, if there is room. `Q SERIAL`: as a request with that serial wants it, the
-// process holds nothing of other domains (docs/migration.md). All numbers are hexadecimal. Lines of
-// other kinds are of later versions and are left out.
+// process holds nothing of other domains (docs/migration.md); `T SERIAL`: its peers have heard of
+// that request. All numbers are hexadecimal. Lines of other kinds are of later versions and are
+// left out.
 class Note {
  public:
   Note(std::uint64_t generation, std::uint64_t network) noexcept;
@@ -45,6 +46,7 @@ class Note {
                 std::optional<std::uint32_t> bell = std::nullopt) noexcept;
   void add_pid(std::uint32_t pid) noexcept;
   void add_quiesced(std::uint64_t serial) noexcept;
+  void add_told(std::uint64_t serial) noexcept;
   void add_granted(std::size_t pages) noexcept;
   // Something had no room.
   bool is_full() const noexcept { return full_; }
@@ -87,6 +89,7 @@ struct WholeNote {
   std::uint64_t network = 0;
   std::optional<std::uint32_t> pid;
   std::optional<std::uint64_t> quiesced;  // the serial of the request that it is paused for
+  std::optional<std::uint64_t> told;      // and of which its peers have heard
   std::vector<std::uint32_t> lives;       // domains that there are life pages for
   std::vector<Peer> peers;
 };

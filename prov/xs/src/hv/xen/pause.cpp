@@ -53,6 +53,7 @@ void Xen::begin_paused() noexcept {
 
 void Xen::begin_pause(std::uint64_t serial, Events& events) noexcept {
   quiesce_ = serial;
+  told_ = 0;
   dirty_ = pending_ = true;
   if (card_.paused()) return;  // by another serial, for which our node says no more
   ++card_.pauses;
@@ -67,7 +68,7 @@ void Xen::begin_pause(std::uint64_t serial, Events& events) noexcept {
 void Xen::end_pause(Events& events) noexcept {
   // The node may have gone with all of data/: then there are peers to be met at a new place.
   if (look_for_move(events)) return;
-  quiesce_ = 0;
+  quiesce_ = told_ = 0;
   if (const int error = publish()) {
     dirty_ = true;
     return complain(counters_.exhausted, "other domains: our node can't be written",
@@ -81,10 +82,23 @@ void Xen::end_pause(Events& events) noexcept {
 // Ports that an unannounced move has left behind (docs/hv.md, Bells between domains) are nobody's.
 bool Xen::holds_nothing() const noexcept { return holdings_->empty() && vicinities_.empty(); }
 
-bool Xen::restless() const noexcept { return card_.paused() && said_ != quiesce_; }
+bool Xen::restless() const noexcept {
+  return card_.paused() && (said_ != quiesce_ || said_told_ != told_);
+}
 
 // Nothing but our note is still to be written.
-bool Xen::is_unsaid() const noexcept { return restless() && holds_nothing(); }
+bool Xen::is_unsaid() const noexcept {
+  return restless() && (holds_nothing() || said_told_ != told_);
+}
+
+bool Xen::wants_peers_told() const noexcept {
+  return card_.paused() && quiesce_ != 0 && told_ != quiesce_;
+}
+
+void Xen::peers_know() noexcept {
+  told_ = quiesce_;
+  changed();
+}
 
 // By a mapping or a share, whenever its owner likes.
 void Xen::nothing_stands() noexcept {

@@ -122,7 +122,7 @@ bool Xen::look_for_move(Events& events) noexcept {
   if (!is_elsewhere()) return false;
   read_domid();
   ++card_.generation;
-  quiesce_ = 0;  // M4
+  quiesce_ = told_ = 0;  // M4
   card_.pauses = 0;
   ++counters_.moved;
   move_bells();

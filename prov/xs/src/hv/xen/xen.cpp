@@ -124,6 +124,7 @@ int Xen::publish() noexcept {
   Note note(card_.generation, sign_.network());
   note.add_pid(static_cast<std::uint32_t>(getpid()));
   if (says != 0) note.add_quiesced(says);
+  if (told_ != 0) note.add_told(told_);
   for (const Vicinity& vicinity : vicinities_)
     note.add_life(vicinity.domain, vicinity.life.reference);
   for (const XenLink* link : links_)
@@ -134,7 +135,7 @@ int Xen::publish() noexcept {
     if (link->state() != LinkState::kLost) note.add_granted(link->granted());
   if (note.is_full()) complain(counters_.exhausted, "a node of the store", "it is full");
   const int error = calls_->write(node_of(card_.process).data(), note.text());
-  if (error == 0) said_ = says;
+  if (error == 0) said_ = says, said_told_ = told_;
   return error;
 }
 

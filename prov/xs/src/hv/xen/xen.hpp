@@ -47,6 +47,8 @@ class Xen final : public Backend, private Holdings::Owner {
   int descriptor() const noexcept override { return epoll_.get(); }
   int life_descriptor() const noexcept override { return lives_.get(); }
   bool restless() const noexcept override;
+  bool wants_peers_told() const noexcept override;
+  void peers_know() noexcept override;
   const Counters& counters() const noexcept override { return counters_; }
 
   // Links at a time: as many as a note has room for.
@@ -157,6 +159,9 @@ class Xen final : public Backend, private Holdings::Owner {
   // The serial of who announces a move of this VM, and of whom our node answers; 0: nobody.
   std::uint64_t quiesce_ = 0;
   std::uint64_t said_ = 0;
+  // Its serial once all peers have heard of the pause, and what our node says of that.
+  std::uint64_t told_ = 0;
+  std::uint64_t said_told_ = 0;
   std::size_t fixed_pages_;
   std::shared_ptr<Budget> budget_ = std::make_shared<Budget>();
   std::shared_ptr<Holdings> holdings_;

@@ -97,6 +97,7 @@ void FakeHv::arrive(hv::Events& events) noexcept {
   card_.host = host_digest();
   ++card_.generation;
   card_.pauses = 0;
+  told_ = false;
   ++counters_.moved;
   for (FakeLink* link : links_) link->lose(hv::Loss::kMoved, machine_.now());
   events.moved();
@@ -104,6 +105,7 @@ void FakeHv::arrive(hv::Events& events) noexcept {
 
 void FakeHv::change_pause(hv::Events& events) noexcept {
   ++card_.pauses;
+  told_ = false;
   for (FakeLink* link : links_)
     if (card_.paused() && !link->within_vm()) link->lose(hv::Loss::kPaused, machine_.now());
   events.pause_changed();

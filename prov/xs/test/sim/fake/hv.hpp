@@ -25,6 +25,8 @@ class FakeHv final : public hv::Backend {
   // Made when first asked for. Time passes by itself, so ask again before looking at it.
   int descriptor() const noexcept override;
   bool restless() const noexcept override;
+  bool wants_peers_told() const noexcept override { return card_.paused() && !told_; }
+  void peers_know() noexcept override { told_ = true; }
   const hv::Counters& counters() const noexcept override { return counters_; }
 
   // ---- For the weather ----
@@ -74,6 +76,8 @@ class FakeHv final : public hv::Backend {
   bool moving() const noexcept { return moving_; }
   bool announced() const noexcept { return announced_; }
   bool knows_pause() const noexcept { return announced_ == card_.paused(); }
+  // All peers have heard of the pause, as it believes.
+  bool told() const noexcept { return told_; }
   void count_loss() noexcept { ++losses_; }
   void forget(const FakeLink& link) noexcept { std::erase(links_, &link); }
   void stir(Nanoseconds at) noexcept { machine_.stir(process_, std::max(at, told_from_)); }
@@ -101,6 +105,7 @@ class FakeHv final : public hv::Backend {
   bool dead_ = false;
   bool moving_ = false;
   bool announced_ = false;
+  bool told_ = false;
   std::uint64_t losses_ = 0;
   Nanoseconds told_from_ = 0;
   Nanoseconds lacks_until_ = 0;
