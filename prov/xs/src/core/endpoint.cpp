@@ -168,6 +168,7 @@ void Endpoint::session_ended(stream::Session& session, int error) noexcept {
   if (!peer) return;
   peer->replayed += session.counters().replayed;
   peer->paths += session.path_counters();
+  peer->moves += session.move_times();
   const bool newest = peer->session == &session;
   if (newest) peer->session = nullptr;
   if (parts_.neighbours) parts_.neighbours->forget(session.peer_card());
@@ -198,7 +199,10 @@ void Endpoint::introduce(stream::Session& session) noexcept {
 // Of a peer that is paused, or not any more, it is hv that tells whether the link is lost.
 void Endpoint::card_changed(stream::Session& session, const stream::Card& before) noexcept {
   const bool moved = !locality::same_life(before, session.peer_card());
-  if (moved) session.neighbour_lost(stream::LeaveReason::kLink);
+  if (moved) {
+    session.neighbour_lost(stream::LeaveReason::kLink);
+    session.moved(streams_->now());
+  }
   session.set_peer_paused(locality::is_paused(session.peer_card()));
   introduce(session);
   if (moved && session.owner) static_cast<Peer*>(session.owner)->moved = true;
@@ -247,7 +251,10 @@ stream::LeaveReason reason_of(hv::Loss why) noexcept {
 
 void Endpoint::neighbour_lost(const locality::Process& process, hv::Loss why) noexcept {
   const auto reason = reason_of(why);
-  for_each_of(process, [&](stream::Session& session) { session.neighbour_lost(reason); });
+  for_each_of(process, [&](stream::Session& session) {
+    session.neighbour_lost(reason);
+    if (why == hv::Loss::kGone) session.doubt_route(streams_->now());
+  });
 }
 
 void Endpoint::we_moved() noexcept {
@@ -259,6 +266,7 @@ void Endpoint::we_moved() noexcept {
     peer.moved = true;
     // It may have been announced to it as well, while we could not hear it.
     if (announced) peer.session->excuse_silence();
+    peer.session->moved(streams_->now());
     if (peer.session->open()) introduce(*peer.session);
   });
   tell_refreshed();

@@ -48,6 +48,7 @@ struct Peer {
   PathCounters ring;
   std::uint64_t replayed = 0;  // of sessions that have ended
   stream::PathCounters paths;  // likewise
+  stream::MoveTimes moves;     // likewise
   bool moved = false;          // its process or ours has, and no ring was joined since
 
   // The counters of the path by which a frame of the session leaves or comes now.

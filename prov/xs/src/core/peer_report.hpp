@@ -20,6 +20,7 @@ struct PeerReport {
   PathCounters ring;
   std::uint64_t replayed = 0;  // frames
   stream::PathCounters paths;
+  stream::MoveTimes moves;
   std::size_t ring_pages = 0;     // ours
   locality::Place place{~0u, 0};  // as the peer said last; generation 0: not known
 };

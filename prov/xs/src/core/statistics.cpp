@@ -34,18 +34,27 @@ void write_path(std::FILE* out, const Peer& peer, const char* path, const PathCo
                Number{c.received_messages}, Number{c.received_bytes}, Number{replayed});
 }
 
+// Rounded up: 0 is for what did not happen.
+void end_line(std::FILE* out, std::uint64_t moves, util::Nanoseconds longest) {
+  if (moves > 0)
+    std::fprintf(out, " moves=%llu back_ms=%llu", Number{moves},
+                 Number{(longest + util::kMillisecond - 1) / util::kMillisecond});
+  std::fputc('\n', out);
+}
+
 bool was_used(const PathCounters& c) { return c.sent_messages + c.received_messages > 0; }
 
 void write_peer(std::FILE* out, const Peer& peer) {
   const PeerReport report = report_of(peer);
   if (was_used(report.fabric)) {
     write_path(out, peer, peer.self ? "self" : "fabric", report.fabric, report.replayed);
-    std::fputc('\n', out);
+    end_line(out, report.moves.moves, report.moves.fabric);
   }
   if (was_used(report.ring)) {
     write_path(out, peer, "ring", report.ring, 0);
-    std::fprintf(out, " joined=%llu left=%llu\n", Number{report.paths.joined},
+    std::fprintf(out, " joined=%llu left=%llu", Number{report.paths.joined},
                  Number{report.paths.left});
+    end_line(out, report.moves.moves, report.moves.ring);
   }
 }
 

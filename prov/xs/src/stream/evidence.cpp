@@ -18,7 +18,7 @@ void Evidence::forget() noexcept {
   gathered_ = false;
   refusals_ = 0;
   silent_ = 0;
-  alive_ = excused_ = false;
+  alive_ = excused_ = returned_ = false;
   counted_from_ = 0;
   held_since_ = 0;
   probe_.reset();
@@ -45,6 +45,7 @@ Verdict Evidence::judge(util::Nanoseconds now, util::Nanoseconds timeout) noexce
   const util::Nanoseconds watched = std::min(now - counted_from_, 2 * kProbeTime);
   counted_from_ = now;
   if (alive_) {
+    returned_ = returned_ || silent_ > 0;
     refusals_ = 0;
     silent_ = 0;
     if (held_since_ == 0) held_since_ = now;

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "carrier/inner.hpp"
 #include "util/clock.hpp"
@@ -31,6 +32,8 @@ class Evidence {
   bool excused() const noexcept { return excused_; }
   // The kernel at the home address answers right now.
   bool alive() const noexcept { return alive_; }
+  // It does again, after it did not. Says so once.
+  bool take_return() noexcept { return std::exchange(returned_, false); }
   // Since when it does so without a break (a held probe is renewed now and then); 0: it does not.
   util::Nanoseconds alive_since() const noexcept { return alive_ ? held_since_ : 0; }
 
@@ -46,6 +49,7 @@ class Evidence {
   bool gathered_ = false;  // something has, since the last sign of life
   bool alive_ = false;
   bool excused_ = false;
+  bool returned_ = false;
   util::Nanoseconds silent_ = 0;
   unsigned refusals_ = 0;
   util::Nanoseconds refused_since_ = 0;

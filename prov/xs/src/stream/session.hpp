@@ -22,8 +22,10 @@
 #include "carrier/fabric_carrier.hpp"
 #include "proto/greeting.hpp"
 #include "proto/ring_frame.hpp"
+#include "stream/after_move.hpp"
 #include "stream/evidence.hpp"
 #include "stream/path.hpp"
+#include "stream/session_counters.hpp"
 #include "stream/upper.hpp"
 #include "util/clock.hpp"
 
@@ -32,14 +34,6 @@ namespace xs::stream {
 class Streams;
 
 enum class SessionState : std::uint8_t { kGreeting, kCandidate, kOpen, kClosed, kDead };
-
-struct SessionCounters {
-  std::uint64_t replayed = 0;    // frames posted again
-  std::uint64_t duplicates = 0;  // frames taken before
-  std::uint64_t gaps = 0;        // frames ahead of their turn
-  std::uint64_t pings = 0;
-  std::uint64_t greetings = 0;  // HELLOs sent
-};
 
 class Session {
  public:
@@ -123,6 +117,7 @@ class Session {
   const carrier::Route& route() const noexcept { return route_; }
   const SessionCounters& counters() const noexcept { return counters_; }
   const PathCounters& path_counters() const noexcept { return path_.counters; }
+  const MoveTimes& move_times() const noexcept { return move_times_; }
   // A ring was left, and the peer has not answered yet.
   bool leaves_ring() const noexcept { return path_.state == PathState::kLeaving; }
   // For who judges from outside.
@@ -148,6 +143,12 @@ class Session {
   void excuse_silence() noexcept { evidence_.excuse(); }
   // Our card is another one: the peer is told until it answers.
   void card_changed(util::Nanoseconds now) noexcept;
+  // Its process or ours was somewhere else, or nowhere, for a while: what leads to it may be stuck,
+  // since the kernels wait ever longer before they try again, and so do we. If something is owed it
+  // is asked now, and greeted over a fresh lane if it does not answer.
+  void doubt_route(util::Nanoseconds now) noexcept;
+  // The same, and it is counted.
+  void moved(util::Nanoseconds now) noexcept;
   // place: where this machine is. If that is not where we send from: greets from there, now.
   void leave_lost_address(const proto::Address& place) noexcept;
   // Takes what the peer has written, as far as it stands.
@@ -250,7 +251,12 @@ class Session {
   // Where the peer's process is to be found whatever becomes of its lanes.
   const proto::Address& reach() const noexcept { return reach_ ? reach_ : home_; }
   void follow_address(const proto::Address& answer) noexcept;
-  void take_other_path() noexcept;
+  void take_other_path(bool fresh = false) noexcept;
+  bool route_fails(util::Nanoseconds now) noexcept;
+  void leave_route(util::Nanoseconds now) noexcept;
+  void asked(util::Nanoseconds now) noexcept;
+  // Something that is said by HELLO until that has left, or is answered.
+  bool has_news() const noexcept { return path_.card_news || doubt_.greet; }
   void go_home() noexcept;
   bool other_path_due() noexcept;
   bool take_sequenced(const proto::FrameView& frame, util::Nanoseconds now) noexcept;
@@ -305,6 +311,9 @@ class Session {
   void pump_ring() noexcept;
   void stands_in_ring(FrameBuffer& frame) noexcept;
   void found_in_ring(util::Nanoseconds now) noexcept;
+  void first_in_ring(std::uint32_t number) noexcept;
+  void back_after_move(const char* way, bool& awaited, util::Nanoseconds& longest,
+                       util::Nanoseconds now) const noexcept;
   Taken hand_up(const proto::FrameView& frame) noexcept;
   bool take_ring_frame() noexcept;
   Taken hand_up_payload(const proto::RingHead& head, const std::byte* bytes,
@@ -375,12 +384,15 @@ class Session {
   util::Nanoseconds trouble_at_ = 0;  // next PING or HELLO
   std::uint32_t unanswered_ = 0;      // PINGs or HELLOs since the peer was last heard
   std::uint32_t path_left_at_ = 0;    // unanswered_ when another lane was last tried
+  Doubt doubt_;                       // of the route
   bool suspected_ = false;            // the log was told of greetings without an answer
   bool ping_open_ = false;            // a PING may still cause its one replay
   unsigned held_up_ = 0;              // PINGs answered while our first frame could not be replayed
   Evidence evidence_;
   bool peer_paused_ = false;
   SessionCounters counters_;
+  MoveTimes move_times_;
+  Awaited awaited_;
   Path path_;
   proto::NeighbourCard peer_card_{};
 };

@@ -89,6 +89,8 @@ bool Session::post_hello(util::Nanoseconds again_at) noexcept {
   proto::encode(greeting(), frame->body());
   if (!streams_.post_control(route_, *frame)) return false;
   hello_in_ = 0;
+  doubt_.greet = false;
+  asked(streams_.now());
   ++counters_.greetings;
   ++unanswered_;
   trouble_at_ = again_at;
@@ -175,6 +177,7 @@ void Session::welcome_received(const proto::Greeting& g, std::uint64_t cards,
       // An answer to what we said before our newest card is none to that. Of its own cards the peer
       // tells by HELLO: the one in here may be older.
       if (cards == path_.cards) path_.card_news = false;
+      doubt_ = {};
       take_route(g.lane, g.answer);
       heard(now);
       again_ = 0;
@@ -268,12 +271,12 @@ void Session::follow_address(const proto::Address& answer) noexcept {
 }
 
 // The peer's kernel answers, yet nothing comes back this way: the connection may be dead without
-// knowing it. Alternates between a fresh lane and home; the caller greets over it. A process that
-// is merely busy finds the greetings when it looks.
-void Session::take_other_path() noexcept {
+// knowing it. Alternates between a fresh lane and home, unless home may be stuck as well (fresh);
+// the caller greets over it. A process that is merely busy finds the greetings when it looks.
+void Session::take_other_path(bool fresh) noexcept {
   const bool from_home = route_.lane == carrier::kHomeLane;
   if (!from_home) left_lane_ = route_.lane;
-  const bool to_home = !from_home && streams_.carrier_->has_place(carrier::kHomeLane);
+  const bool to_home = !fresh && !from_home && streams_.carrier_->has_place(carrier::kHomeLane);
   // Never the lane that this session has just left: the peer may hold on to its dead connection.
   const std::uint32_t lane = to_home ? carrier::kHomeLane : streams_.new_lane_for(left_lane_);
   auto route = streams_.carrier_->route(lane, to_home ? reach() : peer_answer_);

@@ -61,6 +61,8 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
   }
   if (goodbye_taken_) return false;  // nothing follows a GOODBYE
   ++next_;
+  if (awaited_.fabric) [[unlikely]]
+    back_after_move("fabric", awaited_.fabric, move_times_.fabric, now);
   if (++path_.fabric_frames == path_.needed) streams_.due_at(now);
   if (++owed_ == 1) streams_.list_owing(*this);
   if ((frame.prefix.flags & proto::kAckSoon) != 0) {

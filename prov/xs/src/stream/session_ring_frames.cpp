@@ -171,17 +171,25 @@ Taken Session::hand_up_whole(const proto::RingHead& head, std::size_t size) noex
                                             size - static_cast<std::uint32_t>(kRingHeadSize));
   const auto ahead =
       head ? static_cast<std::int32_t>(head->number - static_cast<std::uint32_t>(next_)) : 1;
-  if (size < kRingHeadSize || ahead > 0 || (path_.begun && head->number != path_.expected))
+  if (size < kRingHeadSize || ahead > 0 || !path_.begun || head->number != path_.expected)
       [[unlikely]] {
-    (void)consumer.stands();  // a lie, or is the memory gone?
-    return false;
+    if (size < kRingHeadSize || ahead > 0 || path_.begun) {
+      (void)consumer.stands();  // a lie, or is the memory gone?
+      return false;
+    }
+    first_in_ring(head->number);
   }
   path_.ring_bytes += size;
   if (ahead < 0 ? !consumer.release() : !hand_up_ring_frame(*head, bytes.data(), size))
     return false;
-  path_.begun = true;
   path_.expected = head->number + 1;
   return true;
+}
+
+void Session::first_in_ring(std::uint32_t number) noexcept {
+  path_.begun = true;
+  path_.expected = number;
+  if (awaited_.ring) back_after_move("ring", awaited_.ring, move_times_.ring, streams_.now());
 }
 
 // Looks into the peer's ring. Returns how many frames there were. One that has just been taken is

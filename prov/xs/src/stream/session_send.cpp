@@ -189,6 +189,7 @@ void Session::answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanosec
   if (!ping_open_ || Path::mark_of(echo) != (path_.writes ? Path::mark_of(path_.mark(0)) : 0))
     return;
   ping_open_ = false;
+  doubt_ = {};
   if (path_.writes) {
     // Before it answered, the peer has taken everything that stood in the ring when the PING left,
     // and said so there: else one of us looks at memory that the other does not write any more.

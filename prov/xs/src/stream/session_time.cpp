@@ -21,6 +21,8 @@ constexpr unsigned kOtherPathAfter = 4;  // ... before another lane is tried
 constexpr unsigned kHeldUpLongest =
     4;  // answered PINGs until a lane that holds our frame is closed
 constexpr unsigned kLongestDoubling = 8;
+// Longer than a peer that is at it takes to answer, wherever it is.
+constexpr util::Nanoseconds kDoubtLongest = 100 * util::kMillisecond;
 // In quiet intervals: a greeting without an answer is worth a line; a refused one is believed (the
 // processes of a job may start in any order).
 constexpr unsigned kSuspicionAfter = 25;
@@ -77,18 +79,20 @@ util::Nanoseconds Session::tick_greeting(util::Nanoseconds now) noexcept {
 
 util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
   if (path_.writes) refresh_acks(now);
-  if (path_.card_news && now >= trouble_at_) {
+  if (has_news() && now >= trouble_at_) {
     // Instead of PING until it is answered: it, too, may need another lane.
     if (other_path_due()) take_other_path();
     send_hello(now);
   }
   if (!open()) return util::kNever;
   if (!wants_peer()) return path_.card_news ? trouble_at_ : util::kNever;
+  if (route_fails(now)) leave_route(now);
+  const util::Nanoseconds greeting = has_news() ? trouble_at_ : util::kNever;
   // Unacknowledged frames: quiet since the acknowledgement moved, whatever was heard. Waits: quiet
   // since anything was heard.
   const util::Nanoseconds since = una_ < tail_ ? moved_at_ : std::max(moved_at_, heard_at_);
   const util::Nanoseconds first = since + streams_.limits_.quiet;
-  if (now < first) return first;
+  if (now < first) return std::min(first, greeting);
   if (held_up_ >= kHeldUpLongest && !path_.writes && held_below()) {
     // The peer answers, but the inner provider keeps a frame on a way that leads nowhere.
     held_up_ = 0;
@@ -103,10 +107,65 @@ util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
       trouble_at_ = next_ping;
     }
   }
-  if (unanswered_ >= kProbeAfter) consult_evidence(now);
+  const bool look = unanswered_ >= kProbeAfter || now >= doubt_.answer_by;
+  if (look) consult_evidence(now);
   if (state_ == SessionState::kDead) return util::kNever;
-  return unanswered_ >= kProbeAfter ? std::min(trouble_at_, now + streams_.limits_.quiet / 4)
-                                    : trouble_at_;
+  const bool asked = now < doubt_.answer_by;
+  const util::Nanoseconds next = asked ? std::min(trouble_at_, doubt_.answer_by) : trouble_at_;
+  return look ? std::min(next, now + streams_.limits_.quiet / 4) : next;
+}
+
+void Session::asked(util::Nanoseconds now) noexcept {
+  if (doubt_.is && doubt_.answer_by == util::kNever)
+    doubt_.answer_by = now + std::min(streams_.limits_.quiet, kDoubtLongest);
+}
+
+void Session::doubt_route(util::Nanoseconds now) noexcept {
+  if (!open()) return;
+  doubt_ = {.is = true, .since = now, .from = highest_};
+  ping_open_ = false;
+  unanswered_ = path_left_at_ = 0;
+  trouble_at_ = now;
+  if (wants_peer()) streams_.due_at(now);  // else what is sent from now on will show
+}
+
+void Session::moved(util::Nanoseconds now) noexcept {
+  doubt_route(now);
+  if (!open()) return;
+  ++move_times_.moves;
+  awaited_.since = now;
+  awaited_.fabric = awaited_.ring = true;
+}
+
+// The first frame after a move has come that way.
+void Session::back_after_move(const char* way, bool& awaited, util::Nanoseconds& longest,
+                              util::Nanoseconds now) const noexcept {
+  awaited = false;
+  const util::Nanoseconds time = now - awaited_.since;
+  longest = std::max(longest, time);
+  log(Level::kInfo, "%s: the first frame by the %s, %llu ms after a move", home_.text().c_str(),
+      way, static_cast<unsigned long long>(time / util::kMillisecond));
+}
+
+// Asked since somebody has moved, and not answered, though the peer is there.
+bool Session::route_fails(util::Nanoseconds now) noexcept {
+  if (!doubt_.is) return false;
+  if (una_ > doubt_.from) {
+    doubt_ = {};
+    return false;
+  }
+  return now >= doubt_.answer_by && (evidence_.alive() || heard_at_ >= doubt_.since);
+}
+
+// Once for each doubt: a lane costs a connection.
+void Session::leave_route(util::Nanoseconds now) noexcept {
+  log(Level::kInfo, "%s does not answer the old way since a move: another lane",
+      home_.text().c_str());
+  take_other_path(true);
+  doubt_ = {.greet = true};
+  again_ = 0;
+  pump_at_ = 0;
+  send_hello(now);
 }
 
 void Session::send_ping(util::Nanoseconds now) noexcept {
@@ -127,6 +186,7 @@ void Session::send_ping(util::Nanoseconds now) noexcept {
   const proto::Greeting g = greeting();
   proto::encode(proto::Ping{g.sender, g.home, g.lane, g.answer}, frame->body());
   ++counters_.pings;
+  asked(now);
   if (streams_.post_control(route_, *frame)) ping_open_ = true;
 }
 
@@ -143,6 +203,7 @@ void Session::consult_evidence(util::Nanoseconds now) noexcept {
   const StreamLimits& limits = streams_.limits_;
   const Verdict verdict =
       evidence_.judge(now, excused ? limits.pause_timeout : limits.peer_timeout);
+  if (evidence_.take_return()) doubt_route(now);
   if (verdict == Verdict::kUnknown) return;
   drain_ring(now);  // the pages outlive their writer
   if (state_ == SessionState::kDead) return;

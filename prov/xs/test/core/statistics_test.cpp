@@ -53,6 +53,22 @@ TEST_F(StatisticsTest, a_line_for_the_ring_says_how_often_it_came_and_went) {
             "rx_bytes=0 replayed=0 joined=3 left=4\n");
 }
 
+TEST_F(StatisticsTest, lines_of_who_was_moved_say_how_long_that_was_felt) {
+  Stranger peer{2000};
+  rig.meet(peer);
+  rig.endpoint->peers().for_each([](Peer& each) {
+    if (each.self) return;
+    each.fabric.sent_messages = each.ring.sent_messages = 1;
+    each.moves = {.moves = 2, .fabric = 812 * util::kMillisecond + 1, .ring = 0};
+  });
+  write_statistics(*rig.endpoint, prefix);
+  EXPECT_EQ(written(),
+            "peer fi_addr=-1 addr=10.0.0.1:2000 path=fabric tx_msgs=1 tx_bytes=0 rx_msgs=0 "
+            "rx_bytes=0 replayed=0 moves=2 back_ms=813\n"
+            "peer fi_addr=-1 addr=10.0.0.1:2000 path=ring tx_msgs=1 tx_bytes=0 rx_msgs=0 "
+            "rx_bytes=0 replayed=0 joined=0 left=0 moves=2 back_ms=0\n");
+}
+
 TEST_F(StatisticsTest, no_prefix_writes_nothing) {
   write_statistics(*rig.endpoint, "");
   EXPECT_EQ(access(path.c_str(), F_OK), -1);

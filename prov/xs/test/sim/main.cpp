@@ -112,10 +112,13 @@ class Runs {
     std::printf(
         "%lu pauses; %lu ended by a word, %lu by a move, %lu by one that did not wait; %lu saves\n",
         tally_.pauses, tally_.resumes, tally_.quiet_moves, tally_.forced_moves, tally_.saves);
+    std::printf("%lu stops; what had waited was taken %lu ms after them at most\n", tally_.stops,
+                tally_.longest_return / xs::util::kMillisecond);
     const bool enough = mode_.rings && passed_ >= kEnough;
     const bool idle = enough && !(tally_.saw_everything_of_rings() &&
-                                  (tally_.saw_everything_of_pauses() || !mode_.pauses));
-    if (idle) std::printf("something that befalls rings was never seen\n");
+                                  (tally_.saw_everything_of_pauses() || !mode_.pauses) &&
+                                  tally_.stops > 0 && tally_.longest_return > 0);
+    if (idle) std::printf("something that is to befall them was never seen\n");
     std::printf("%lu passed, %lu failed\n", passed_, failed_ + (idle ? 1 : 0));
     return failed_ == 0 && !idle ? 0 : 1;
   }

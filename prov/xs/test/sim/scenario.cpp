@@ -104,6 +104,15 @@ void plan_pauses(Scenario& made, Dice dice) {
     if (member.place == 1 && dice.percent(60)) member.vm = 1;
 }
 
+// Dice of their own. Nobody is to be given up meanwhile.
+void plan_stops(Scenario& made, Dice dice) {
+  if (made.severity == Severity::kDeadly) return;
+  made.stops = dice.pick({0u, 0u, 0u, 1u, 2u});
+  if (made.stops == 0) return;
+  made.rings_suffer = true;
+  for (Member& member : made.members) member.config.peer_timeout = 90 * kSecond;
+}
+
 }  // namespace
 
 Scenario scenario_of(std::uint64_t seed) {
@@ -131,6 +140,7 @@ Scenario scenario_of(std::uint64_t seed) {
   made.limit = 600 * kSecond;
   place_members(made, Dice(seed * 0xbf58476d1ce4e5b9u + 7));
   plan_pauses(made, Dice(seed * 0x94d049bb133111ebu + 3));
+  plan_stops(made, Dice(seed * 0xd6e8feb86659fd93u + 5));
   return made;
 }
 

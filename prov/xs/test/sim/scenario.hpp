@@ -40,6 +40,7 @@ struct Scenario {
   unsigned ring_events;     // of the weather, about shared memory
   bool rings_suffer;        // so that some may have faults
   unsigned pauses = 0;      // and ends of pauses: announced moves
+  unsigned stops = 0;       // of a host, for long, and then it goes on
   unsigned operations;      // per process
   unsigned tags;            // how many different ones, besides the unique parts
   unsigned big_percent;     // messages of many frames
@@ -59,6 +60,10 @@ struct Scenario {
 Scenario scenario_of(std::uint64_t seed);
 // The same, but nobody shares memory.
 Scenario without_rings(Scenario scenario);
+// Delays only, and nothing that lasts.
+inline bool is_calm(const Scenario& scenario) noexcept {
+  return scenario.severity == Severity::kCalm && scenario.stops == 0;
+}
 // The same, but no move is announced.
 Scenario without_pauses(Scenario scenario);
 

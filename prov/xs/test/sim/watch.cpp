@@ -34,14 +34,6 @@ std::pair<std::uint64_t, std::uint64_t> name_of(std::span<const std::byte> regio
 
 }  // namespace
 
-template <class F>
-void Watch::each_session(Process& process, F&& f) {
-  if (!process.has_endpoint()) return;
-  process.endpoint().peers().for_each([&](core::Peer& peer) {
-    if (peer.session && peer.session->send_token() != 0) f(*peer.session);
-  });
-}
-
 std::pair<Process*, stream::Session*> Watch::other_end(const Session& session) {
   std::pair<Process*, Session*> found{};
   for (const auto& process : processes_)
@@ -82,12 +74,15 @@ void Watch::stepped(Process& process, bool disturbed) {
     }
     Seen then = look(end, other);
     judge_acquaintance(end, other, far, then);
+    judge_told(end, far);
+    judge_return(end, other, far);
     if (could_be_neighbours(end, other, far) && !session.path().link)
       then.apart_since = before.apart_since != 0 ? before.apart_since : network_.now();
     before = then;
     judge_leaving(end, other);
     now[key] = before;
   });
+  remember_told(process);
   const auto first = seen_.lower_bound({process.life().number, 0});
   const auto last = seen_.lower_bound({process.life().number + 1, 0});
   seen_.erase(first, last);
@@ -103,6 +98,7 @@ Watch::Seen Watch::look(const End& end, const Process* other) const {
            .epoch = path.epoch,
            .reads = path.reads,
            .writes = path.writes,
+           .open = session.open(),
            .parting = session.goodbye_sent() || session.goodbye_taken(),
            .read_up_to = read_up_to(session, end.seen),
            .changes = path.counters.joined + path.counters.left,
@@ -225,7 +221,7 @@ bool Watch::ended_by_peer(const Session& session) const noexcept {
 
 // P7: in calm weather LEFT is said again a few times at most.
 void Watch::judge_leaving(const End& end, const Process* other) {
-  if (scenario_.severity != Severity::kCalm || end.seen.leaves_since == 0) return;
+  if (!is_calm(scenario_) || end.seen.leaves_since == 0) return;
   if (!other || !other->has_endpoint() || end.seen.parting) return;
   const Nanoseconds quiet = scenario_.members[end.process.life().member].config.quiet;
   const Nanoseconds longest = 7 * (quiet + scenario_.habits.latency_high + kLooks);

@@ -36,6 +36,10 @@ class Watch {
   // LEFT or OFFER comes under that token.
   void hears(std::uint64_t token, std::uint64_t epoch, proto::Kind kind);
   void mapping_closes(FakeMapping& mapping) noexcept;
+  // Nothing comes from there, or gets there, until then.
+  void host_stops(unsigned host, Nanoseconds until);
+  // From the end of a stop to the first frame that was taken of those that had waited, at most.
+  Nanoseconds longest_return() const noexcept { return longest_return_; }
 
  private:
   using Session = stream::Session;
@@ -47,6 +51,7 @@ class Watch {
     std::uint64_t epoch = 0;
     bool reads = false;
     bool writes = false;
+    bool open = false;
     bool parting = false;
     std::uint64_t read_up_to = 0;  // the newest epoch that it has read
     std::uint64_t changes = 0;     // of paths
@@ -68,7 +73,12 @@ class Watch {
   using Key = std::pair<std::uint64_t, std::uint64_t>;
 
   template <class F>
-  void each_session(Process& process, F&& f);
+  void each_session(Process& process, F&& f) {
+    if (!process.has_endpoint()) return;
+    process.endpoint().peers().for_each([&](core::Peer& peer) {
+      if (peer.session && peer.session->send_token() != 0) f(*peer.session);
+    });
+  }
   std::pair<Process*, Session*> other_end(const Session& session);
   Seen look(const End& end, const Process* other) const;
   std::uint64_t read_up_to(const Session& session, const Seen& seen) const noexcept;
@@ -82,6 +92,9 @@ class Watch {
   bool ended_by_peer(const Session& session) const noexcept;
   void judge_leaving(const End& end, const Process* other);
   void judge_pause(Process& process);
+  void judge_told(const End& end, const Session* far);
+  void remember_told(const Process& process);
+  void judge_return(const End& end, const Process* other, const Session* far);
   bool could_be_neighbours(const End& end, const Process* other, const Session* far) const noexcept;
   void judge_acquaintance(const End& end, const Process* other, const Session* far,
                           const Seen& now);
@@ -95,7 +108,17 @@ class Watch {
     Nanoseconds since = 0;
     unsigned steps = 0;
     bool quiet = false;
+    bool told = false;
   };
+  // What had not been acknowledged when a host came back.
+  struct Owed {
+    std::uint64_t una = 0, tail = 0;
+    bool taken = false;
+  };
+  unsigned stopped_host_ = 0;  // the last one, and when that ends
+  Nanoseconds returns_at_ = util::kNever;
+  std::map<Key, Owed> owed_;
+  Nanoseconds longest_return_ = 0;
   std::map<unsigned, Paused> paused_;     // by the hypervisor's number of a process
   std::map<Key, Seen> seen_;              // by life and receive token
   std::map<Key, std::uint64_t> written_;  // frames put into a ring, by its writer's nonce and epoch

@@ -17,7 +17,7 @@ void Watch::judge_pause(Process& process) {
   if (!hv || !process.has_endpoint()) return;
   Paused& seen = paused_[hv->number()];
   if (!hv->card().paused() || !hv->knows_pause()) {
-    seen = {};
+    seen = {.told = seen.told};
     return;
   }
   const std::size_t held = machine_.held_by(hv->number()).far;
@@ -28,6 +28,10 @@ void Watch::judge_pause(Process& process) {
   if (!seen.quiet && seen.steps > kSteps && network_.now() - seen.since > 2 * kLooks)
     judge_.fail("life %lu holds %zu things of other VMs long after it was asked to pause",
                 process.life().number, held);
+}
+
+void Watch::remember_told(const Process& process) {
+  if (const FakeHv* const hv = process.hv()) paused_[hv->number()].told = hv->told();
 }
 
 // Nothing stands between them but what hv does, nobody is about to be moved, and nobody computes.
@@ -47,7 +51,7 @@ bool Watch::could_be_neighbours(const End& end, const Process* other,
 // In calm weather two that could be neighbours are, soon, and stay it if one VM is theirs.
 void Watch::judge_acquaintance(const End& end, const Process* other, const Session* far,
                                const Seen& now) {
-  if (scenario_.severity != Severity::kCalm) return;
+  if (!is_calm(scenario_)) return;
   const Seen& before = end.seen;
   const bool still = now.own_moves == 0 && now.moves == 0;  // a move ends what stands, too
   if (before.within_vm && still && !now.parting && far && other->hv() && !end.session.path().link)
@@ -62,6 +66,61 @@ void Watch::judge_acquaintance(const End& end, const Process* other, const Sessi
   if (network_.now() - before.apart_since > longest)
     judge_.fail("life %lu and life %lu live in one place, and are no neighbours",
                 end.process.life().number, other->life().number);
+}
+
+// Who says for the first time that its peers know (T in its note) is right, of those that it had
+// before.
+void Watch::judge_told(const End& end, const Session* far) {
+  const FakeHv* const hv = end.process.hv();
+  if (!hv || !hv->told() || paused_[hv->number()].told) return;
+  if (!far || !far->open() || !end.session.open() || !end.seen.open) return;
+  if (far->peer_card() == hv::encode(hv->card())) return;
+  judge_.fail("life %lu says that its peers know of the pause, and one of them does not",
+              end.process.life().number);
+}
+
+void Watch::host_stops(unsigned host, Nanoseconds until) {
+  stopped_host_ = host;
+  returns_at_ = until;
+  owed_.clear();
+  for (const auto& process : processes_)
+    each_session(*process, [&](const Session& session) {
+      if (session.open())
+        owed_[{process->life().number, session.receive_token()}] = {session.numbers().una,
+                                                                    session.numbers().tail};
+    });
+}
+
+// What had waited for it, or at it, is taken soon, however rarely the kernels try by then.
+void Watch::judge_return(const End& end, const Process* other, const Session* far) {
+  if (returns_at_ == util::kNever || scenario_.severity != Severity::kCalm || !other || !far)
+    return;
+  const auto host = [&](const Process& each) { return scenario_.members[each.life().member].host; };
+  if ((host(end.process) == stopped_host_) == (host(*other) == stopped_host_)) return;
+  if (!end.session.open() || !far->open()) return;
+  const Session::Numbers now = end.session.numbers();
+  const Key key{end.process.life().number, end.session.receive_token()};
+  if (network_.now() < returns_at_) {
+    owed_[key] = {now.una, now.tail};
+    return;
+  }
+  const auto found = owed_.find(key);  // who greets meanwhile is no old acquaintance
+  if (found == owed_.end() || found->second.una == found->second.tail || found->second.taken)
+    return;
+  Owed& owed = found->second;
+  const Nanoseconds time = network_.now() - returns_at_;
+  if (now.una > owed.una) {
+    owed.taken = true;
+    longest_return_ = std::max(longest_return_, time);
+    return;
+  }
+  Nanoseconds quiet = 0;
+  for (const Member& member : scenario_.members) quiet = std::max(quiet, member.config.quiet);
+  // A probe whose second try, after a second, comes too early ends after two, and so a connection.
+  const Nanoseconds longest = 4 * util::kSecond + 10 * quiet;
+  if (time > longest)
+    judge_.fail("life %lu has waited for life %lu for %lu ms since that is back",
+                end.process.life().number, other->life().number, time / util::kMillisecond);
 }
 
 }  // namespace xs::sim

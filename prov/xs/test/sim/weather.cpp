@@ -114,6 +114,41 @@ void World::vanish_host(unsigned host) {
       process->kill(true);
 }
 
+// A virtual machine that is moved, or saved, without a word, or a network that fails: what was said
+// meanwhile waits in kernels that try ever more rarely.
+void World::blow_on_hosts() {
+  const Nanoseconds mean = scenario_.stormy / (scenario_.stops + 1);
+  const Nanoseconds until = network_.now() + stop_dice_.between(2, 30) * util::kSecond;
+  next_stop_ = until + 1 + stop_dice_.below(2 * mean + 1);
+  if (network_.now() - began_ > scenario_.stormy) return;
+  stop_host(stop_dice_.pick(scenario_.members).host, until);
+}
+
+void World::move_where_it_is(const FakeHv& place) {
+  for (FakeHv* each : std::vector<FakeHv*>(machine_.backends())) {
+    if (each != &place || each->dead()) continue;
+    ++tally_.moves;
+    const Sight seen = stop_dice_.pick({Sight::kOnes, Sight::kFrozen});
+    each->move(each->host(), seen, stop_dice_.pick({Sight::kOnes, Sight::kFrozen}));
+  }
+}
+
+void World::stop_host(unsigned host, Nanoseconds until) {
+  judge_.trace("host %u stands still", host);
+  ++tally_.stops;
+  for (const Member& member : scenario_.members)
+    if (member.host != host)
+      network_.part(host, member.host, until, FakeNetwork::Again::kBackedOff);
+  const bool moves = stop_dice_.percent(70);
+  for (const auto& process : processes_) {
+    if (scenario_.members[process->life().member].host != host || !process->has_endpoint())
+      continue;
+    process->compute(until + kMillisecond);
+    if (moves && process->hv()) move_where_it_is(*process->hv());
+  }
+  watch_.host_stops(host, until);
+}
+
 // Somebody new at the address of somebody dead.
 void World::restart() {
   for (unsigned i = 0; i < processes_.size(); ++i) {

@@ -97,7 +97,8 @@ void World::save(FakeHv& place) {
   judge_.trace("life %lu is saved", saved->life().number);
   ++tally_.saves;
   for (const Member& member : scenario_.members)
-    if (member.host != host) network_.part(host, member.host, until);
+    if (member.host != host)
+      network_.part(host, member.host, until, FakeNetwork::Again::kBackedOff);
   for (const auto& process : processes_)
     if (process.get() == saved) process->compute(until + kMillisecond);
 }

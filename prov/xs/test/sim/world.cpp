@@ -40,7 +40,8 @@ World::World(std::uint64_t seed, const Mode& mode)
       next_event_(began_ + dice_.below(scenario_.stormy / (scenario_.events + 1) + 1)),
       ring_dice_(seed ^ 0x51d3),
       next_ring_event_(util::kNever),
-      pause_dice_(seed ^ 0xa117) {
+      pause_dice_(seed ^ 0xa117),
+      stop_dice_(seed ^ 0x570b) {
   scenario_.wakeful = mode.wakeful;
   if (mode.wakeful) network_.habits().late_percent = 0;  // older than that
   scenario_.fine = mode.fine;
@@ -50,6 +51,8 @@ World::World(std::uint64_t seed, const Mode& mode)
         began_ + ring_dice_.below(scenario_.stormy / (scenario_.ring_events + 1) + 1);
   if (scenario_.pauses > 0)
     next_pause_ = began_ + pause_dice_.below(scenario_.stormy / (scenario_.pauses + 1) + 1);
+  if (scenario_.stops > 0)
+    next_stop_ = began_ + stop_dice_.below(scenario_.stormy / (scenario_.stops + 1) + 1);
   for (unsigned i = 0; i < scenario_.members.size(); ++i)
     processes_.push_back(std::make_unique<Process>(around_, i, dice_.next()));
   for (const auto& process : processes_) process->set_others(processes_);
@@ -71,6 +74,7 @@ std::string World::run(Tally& tally) {
   tally_.messages = ledger_.messages();
   tally_.deliveries = ledger_.deliveries();
   tally_.hv = machine_.tally();
+  tally_.longest_return = watch_.longest_return();
   tally.add(tally_);
   // One by one: those who are left hear of it.
   for (auto* all : {&processes_, &graveyard_})
@@ -114,6 +118,8 @@ void Tally::add(const Tally& other) noexcept {
   quiet_moves += other.quiet_moves;
   forced_moves += other.forced_moves;
   saves += other.saves;
+  stops += other.stops;
+  longest_return = std::max(longest_return, other.longest_return);
   ring_messages += other.ring_messages;
   joins += other.joins;
   rejoins += other.rejoins;
@@ -134,9 +140,10 @@ void World::turn() {
   Process* next = nullptr;
   for (const auto& process : processes_)
     if (!next || process->next_step() < next->next_step()) next = process.get();
-  const Nanoseconds event = std::min({next_event_, next_ring_event_, next_pause_});
+  const Nanoseconds event = std::min({next_event_, next_ring_event_, next_pause_, next_stop_});
   if (stormy_ && event < next->next_step()) {
     network_.set_time(std::max(network_.now(), event));
+    if (next_stop_ == event) return blow_on_hosts();
     if (next_pause_ == event) return blow_on_pauses();
     return next_ring_event_ < next_event_ ? blow_on_rings() : blow();
   }

@@ -24,6 +24,9 @@ struct Tally {
   std::uint64_t moves = 0;  // of processes
   // Announced: how often a VM was asked to pause, what ended that, and saves of it meanwhile.
   std::uint64_t pauses = 0, resumes = 0, quiet_moves = 0, forced_moves = 0, saves = 0;
+  // Unannounced, of hosts; and how long after that something was taken that had waited, at most.
+  std::uint64_t stops = 0;
+  Nanoseconds longest_return = 0;
 
   std::uint64_t ring_messages = 0;
   std::uint64_t joins = 0;  // these four of sessions that lived to the end
@@ -90,6 +93,9 @@ class World final : private NetworkObserver, private FakeHypervisor::Observer, p
   void change_pause();
   void announce(unsigned vm, bool pause);
   void end_pause(FakeHv& place);
+  void blow_on_hosts();
+  void stop_host(unsigned host, Nanoseconds until);
+  void move_where_it_is(const FakeHv& place);
   bool is_quiet(unsigned vm) const noexcept;
   void save(FakeHv& place);
   bool all_know_of(Process& paused) noexcept;
@@ -113,6 +119,8 @@ class World final : private NetworkObserver, private FakeHypervisor::Observer, p
   Nanoseconds next_ring_event_;
   Dice pause_dice_;
   Nanoseconds next_pause_ = util::kNever;
+  Dice stop_dice_;
+  Nanoseconds next_stop_ = util::kNever;
   bool stormy_ = true;
   bool inside_ = false;     // somebody runs in the middle of somebody else's step
   bool disturbed_ = false;  // somebody has run so in this one

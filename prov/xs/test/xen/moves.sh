@@ -99,12 +99,14 @@ judge_moves() {
 	for guest in u1 u2; do
 		in_guest $guest 20 'cat /tmp/stats/p.*' | awk -v guest="$guest" -v own="$(address_of $guest)" -v meetings="$1" '
 			$1 == "peer" && index($3, own ":") == 0 {
+				delete value
 				for (i = 4; i <= NF; ++i) { split($i, word, "="); value[word[1]] = word[2] }
 				replayed += value["replayed"]
+				if (value["path"] == "fabric") by_fabric[$3] = value["back_ms"]
 				if (value["path"] != "ring") next
 				++ends
 				if (value["joined"] < meetings) ++few
-				printf "%s and %s: %d rings joined, %d left\n", guest, $3, value["joined"], value["left"]
+				printf "%s and %s: %d rings joined, %d left; %d moves known, the first frame came after at most %d ms by the fabric, %d ms by the ring\n", guest, $3, value["joined"], value["left"], value["moves"], by_fabric[$3], value["back_ms"]
 			}
 			END {
 				printf "%s: %d frames replayed over the fabric\n", guest, replayed

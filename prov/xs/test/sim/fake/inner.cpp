@@ -131,7 +131,8 @@ void FakeEndpoint::connect(const proto::Address& address) noexcept {
   connection->ends[1].name = address;
   lines_.push_back({connection, 0});
   network_.add(connection);
-  const Nanoseconds there = network_.arrival(host(), FakeNetwork::host_of(address));
+  const Nanoseconds there =
+      network_.arrival(host(), FakeNetwork::host_of(address), FakeNetwork::kConnectAgain);
   const Nanoseconds late = network_.now() + network_.habits().connect_timeout;
   FakeEndpoint* listener = network_.listener(address);
   if (there >= late) {

@@ -37,17 +37,20 @@ std::uint16_t FakeNetwork::free_port(unsigned host) noexcept {
   }
 }
 
-Nanoseconds FakeNetwork::arrival(unsigned from, unsigned to) noexcept {
+Nanoseconds FakeNetwork::arrival(unsigned from, unsigned to, Nanoseconds first) noexcept {
   if (gone(from) || gone(to)) return util::kNever;
   const Nanoseconds latency = dice_.between(habits_.latency_low, habits_.latency_high);
   const auto parted = parted_.find(std::minmax(from, to));
-  const Nanoseconds leaves =
-      parted == parted_.end() ? now_ : std::max(now_, parted->second);
+  if (parted == parted_.end() || now_ >= parted->second.until) return now_ + latency;
+  const Nanoseconds until = parted->second.until;
+  if (parted->second.again == Again::kAtOnce) return until + latency;
+  Nanoseconds leaves = now_;
+  for (Nanoseconds pause = first; leaves < until; pause *= 2) leaves += pause;
   return leaves + latency;
 }
 
-void FakeNetwork::part(unsigned a, unsigned b, Nanoseconds until) noexcept {
-  parted_[std::minmax(a, b)] = until;
+void FakeNetwork::part(unsigned a, unsigned b, Nanoseconds until, Again again) noexcept {
+  parted_[std::minmax(a, b)] = {until, again};
 }
 
 std::vector<std::shared_ptr<Connection>> FakeNetwork::connections() noexcept {

@@ -107,14 +107,20 @@ class FakeNetwork final : public util::Clock {
   bool lives(ProcessId process) const noexcept { return processes_.contains(process); }
 
   // ---- Wires ----
-  // When something that leaves now gets there; kNever if it does not.
-  Nanoseconds arrival(unsigned from, unsigned to) noexcept;
+  // When something that leaves now gets there; kNever if it does not. first: how long a kernel
+  // waits before it sends it again.
+  static constexpr Nanoseconds kBytesAgain = 200 * util::kMillisecond;
+  static constexpr Nanoseconds kConnectAgain = util::kSecond;
+  Nanoseconds arrival(unsigned from, unsigned to, Nanoseconds first = kBytesAgain) noexcept;
   bool gone(unsigned host) const noexcept { return gone_.contains(host); }
   // Packets from and to the host vanish; its processes must have been ended with vanish_host().
   void vanish(unsigned host) noexcept { gone_.insert(host); }
   void come_back(unsigned host) noexcept { gone_.erase(host); }
-  // Nothing gets through between the hosts for a while; TCP delivers it later.
-  void part(unsigned a, unsigned b, Nanoseconds until) noexcept;
+  // Nothing gets through between the hosts for a while; TCP delivers it later: at once, or as real
+  // kernels do, which send again after pauses that double, and so perhaps as long after that while
+  // as they have tried.
+  enum class Again : std::uint8_t { kAtOnce, kBackedOff };
+  void part(unsigned a, unsigned b, Nanoseconds until, Again again = Again::kAtOnce) noexcept;
 
   // Connections that anybody still uses; for the weather.
   std::vector<std::shared_ptr<Connection>> connections() noexcept;
@@ -134,7 +140,11 @@ class FakeNetwork final : public util::Clock {
   std::map<proto::Address, FakeEndpoint*> listeners_;
   std::set<ProcessId> processes_;
   std::set<unsigned> gone_;
-  std::map<std::pair<unsigned, unsigned>, Nanoseconds> parted_;
+  struct Parted {
+    Nanoseconds until;
+    Again again;
+  };
+  std::map<std::pair<unsigned, unsigned>, Parted> parted_;
   std::vector<std::weak_ptr<Connection>> connections_;
 };
 

@@ -8,7 +8,8 @@ using carrier::ProbeState;
 FakeProbe::FakeProbe(FakeNetwork& network, unsigned from, const proto::Address& to,
                      Nanoseconds timeout) noexcept
     : network_(network), to_(to), began_(network.now()), timeout_(timeout) {
-  const Nanoseconds there = network.arrival(from, FakeNetwork::host_of(to));
+  const Nanoseconds there =
+      network.arrival(from, FakeNetwork::host_of(to), FakeNetwork::kConnectAgain);
   if (there == util::kNever) return;
   answered_at_ = there + network.habits().latency_low;
   endpoint_ = network.listener(to);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What a session keeps of moves, its own VM's and its peer's: docs/migration.md, What waits after a
+// long stop.
+#pragma once
+#include <cstdint>
+
+#include "util/clock.hpp"
+
+namespace xs::stream {
+
+// Of the route, since somebody was somewhere else, or nowhere, for a while.
+struct Doubt {
+  bool is = false;     // nothing that was said since has been answered
+  bool greet = false;  // the peer is to be greeted by the route that was taken for that
+  util::Nanoseconds since = 0;
+  util::Nanoseconds answer_by = util::kNever;  // to what was asked since; never: nothing was
+  std::uint64_t from = 0;                      // the first number that was posted since
+};
+
+// The newest move, and the paths by which nothing has come since.
+struct Awaited {
+  util::Nanoseconds since = 0;
+  bool fabric = false;
+  bool ring = false;
+};
+
+}  // namespace xs::stream
