@@ -308,7 +308,7 @@ struct fi_ops_collective no_collectives = no_ops<struct fi_ops_collective>();
 
 int check(const struct fi_info& info) noexcept {
   if (!info.tx_attr || !info.rx_attr || !info.ep_attr) return -FI_EINVAL;
-  if (raw(info.ep_attr->type) != FI_EP_RDM) return -FI_EINVAL;
+  if (!is_offered_type(raw(info.ep_attr->type))) return -FI_EINVAL;
   return acceptable(info) ? 0 : -FI_EINVAL;
 }
 

@@ -131,7 +131,7 @@ InfoPtr make_info(const struct fi_info& inner, std::uint32_t version) {
 bool wants_other_type(const struct fi_info* hints) noexcept {
   if (!hints || !hints->ep_attr) return false;
   const std::uint32_t type = raw(hints->ep_attr->type);
-  return type != FI_EP_UNSPEC && type != FI_EP_RDM;
+  return type != FI_EP_UNSPEC && !is_offered_type(type);
 }
 
 int find(std::uint32_t version, const char* node, const char* service, std::uint64_t flags,

@@ -46,6 +46,14 @@ inline constexpr std::size_t kCounterCount = 1024;
 inline constexpr std::uint32_t kProtocol = (1u << 31) | 0x7873;  // the provider's own
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
+// Datagram endpoints are reliable ones by another name: nothing of theirs is lost either.
+constexpr bool is_offered_type(std::uint32_t type) noexcept {
+  return type == FI_EP_RDM || type == FI_EP_DGRAM;
+}
+// Modes that stay set where they are hinted. Room before a message is none that xs needs
+// (msg_prefix_size is 0), but who insists on giving it gets what he asks.
+inline constexpr std::uint64_t kModes = FI_MSG_PREFIX;
+
 // False if xs can't give what the hints ask; the reason is logged at info level. names, if given,
 // are those of the network chosen.
 bool acceptable(const struct fi_info& hints) noexcept;

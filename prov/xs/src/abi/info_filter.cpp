@@ -124,6 +124,11 @@ void alter(struct fi_rx_attr& attr, const struct fi_rx_attr& hints) noexcept {
   echo(attr.iov_limit, hints.iov_limit);
 }
 
+void alter(struct fi_ep_attr& attr, const struct fi_ep_attr& hints) noexcept {
+  echo(attr.type, hints.type);
+  echo(attr.max_msg_size, hints.max_msg_size);
+}
+
 void alter(struct fi_domain_attr& attr, const struct fi_domain_attr& hints) noexcept {
   echo(attr.threading, hints.threading);
   echo(attr.control_progress, hints.control_progress);
@@ -145,7 +150,8 @@ void alter(struct fi_info& info, const struct fi_info& hints) noexcept {
   if (hints.tx_attr) alter(*info.tx_attr, *hints.tx_attr);
   if (hints.rx_attr) alter(*info.rx_attr, *hints.rx_attr);
   if (hints.domain_attr) alter(*info.domain_attr, *hints.domain_attr);
-  if (hints.ep_attr) echo(info.ep_attr->max_msg_size, hints.ep_attr->max_msg_size);
+  if (hints.ep_attr) alter(*info.ep_attr, *hints.ep_attr);
+  info.mode = info.tx_attr->mode = info.rx_attr->mode = hints.mode & kModes;
   info.handle = hints.handle;
 }
 

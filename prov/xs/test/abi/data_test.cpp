@@ -12,6 +12,25 @@
 namespace xs::abi::test {
 namespace {
 
+InfoPtr datagram_hints() {
+  InfoPtr hints = make_hints();
+  hints->ep_attr->type = FI_EP_DGRAM;
+  hints->mode = FI_MSG_PREFIX;
+  return hints;
+}
+
+// Sent before there is a receive, and not lost for it.
+TEST(DatagramTest, arrives_though_nobody_waits_for_it) {
+  Loop loop(datagram_hints().get());
+  int sent, received;
+  std::array<char, 4> in{}, out{'p', 'i', 'n', 'g'};
+  ASSERT_EQ(fi_send(loop.ep.get(), out.data(), out.size(), nullptr, loop.self, &sent), 0);
+  EXPECT_EQ(loop.next().op_context, &sent);
+  ASSERT_EQ(fi_recv(loop.ep.get(), in.data(), in.size(), nullptr, FI_ADDR_UNSPEC, &received), 0);
+  EXPECT_EQ(loop.next().op_context, &received);
+  EXPECT_EQ(in, out);
+}
+
 class DataTest : public testing::Test {
  protected:
   struct fid_ep* ep() {

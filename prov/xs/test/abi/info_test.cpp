@@ -108,7 +108,7 @@ TEST(InfoTest, refuses_capabilities_that_are_not_there) {
 }
 
 TEST(InfoTest, refuses_other_endpoint_types) {
-  for (const auto type : {FI_EP_MSG, FI_EP_DGRAM, FI_EP_SOCK_STREAM}) {
+  for (const auto type : {FI_EP_MSG, FI_EP_SOCK_STREAM, FI_EP_SOCK_DGRAM}) {
     InfoPtr hints = make_hints();
     hints->ep_attr->type = type;
     EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
@@ -119,14 +119,35 @@ TEST(InfoTest, refuses_who_looks_for_a_provider_to_build_on) {
   EXPECT_EQ(ask(nullptr, nullptr, kLoopback, nullptr, 1ull << 59), -FI_ENODATA);
 }
 
-TEST(InfoTest, asks_no_mode_whatever_is_hinted) {
+TEST(InfoTest, datagrams_are_offered_to_who_asks) {
+  InfoPtr hints = make_hints(), info;
+  hints->ep_attr->type = FI_EP_DGRAM;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->ep_attr->type, FI_EP_DGRAM);
+  hints->ep_attr->type = FI_EP_UNSPEC;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->ep_attr->type, FI_EP_RDM);
+}
+
+TEST(InfoTest, a_prefix_is_granted_and_takes_no_room) {
+  InfoPtr hints = make_hints(), info;
+  hints->mode = FI_MSG_PREFIX | FI_CONTEXT;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->mode, FI_MSG_PREFIX);
+  EXPECT_EQ(info->tx_attr->mode, FI_MSG_PREFIX);
+  EXPECT_EQ(info->rx_attr->mode, FI_MSG_PREFIX);
+  EXPECT_EQ(info->ep_attr->msg_prefix_size, 0u);
+}
+
+TEST(InfoTest, asks_no_other_mode_whatever_is_hinted) {
   for (const std::uint64_t mode : {std::uint64_t{0}, ~std::uint64_t{0}}) {
     InfoPtr hints = make_hints(), info;
     hints->mode = mode;
     hints->domain_attr->mode = mode;
     hints->domain_attr->mr_mode = static_cast<int>(mode);
     ASSERT_EQ(ask(hints.get(), &info), 0);
-    EXPECT_EQ(info->mode, 0u);
+    EXPECT_EQ(info->mode, mode & FI_MSG_PREFIX);
+    EXPECT_EQ(info->domain_attr->mode, 0u);
     EXPECT_EQ(info->domain_attr->mr_mode, 0);
   }
 }
