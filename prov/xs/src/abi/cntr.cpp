@@ -85,6 +85,7 @@ int apply(struct fid_cntr* fid, std::uint64_t number) noexcept {
   auto& cntr = object_of<Cntr>(fid);
   const Guard guard(cntr.domain.gate);
   (cntr.counter.core.*change)(number);
+  cntr.counter.forget_change();
   return 0;
 }
 

@@ -23,6 +23,17 @@ class CounterAwaited final : public Awaited {
   std::uint64_t tell_value() noexcept { return known_value_ = core.value(); }
   std::uint64_t tell_errors() noexcept { return known_errors_ = core.errors(); }
 
+  // As fi_poll sees it: whether it has moved since the last time, or since the application set it.
+  bool take_change() noexcept {
+    const bool moved = core.value() != polled_value_ || core.errors() != polled_errors_;
+    forget_change();
+    return moved;
+  }
+  void forget_change() noexcept {
+    polled_value_ = core.value();
+    polled_errors_ = core.errors();
+  }
+
   bool ends(const Sleeper& sleeper) const noexcept override {
     return reached(sleeper.threshold) || core.errors() != sleeper.errors;
   }
@@ -35,6 +46,8 @@ class CounterAwaited final : public Awaited {
  private:
   std::uint64_t known_value_ = 0;
   std::uint64_t known_errors_ = 0;
+  std::uint64_t polled_value_ = 0;
+  std::uint64_t polled_errors_ = 0;
 };
 
 struct Cntr : fid_cntr {

@@ -80,6 +80,7 @@ struct fi_ops_domain domain_ops = [] {
   ops.cq_open = open_cq;
   ops.endpoint = open_endpoint;
   ops.cntr_open = open_cntr;
+  ops.poll_open = open_poll;
   return ops;
 }();
 

@@ -72,6 +72,7 @@ int open_cntr(struct fid_domain* domain, struct fi_cntr_attr* attr, struct fid_c
               void* context) noexcept;
 int open_endpoint(struct fid_domain* domain, struct fi_info* info, struct fid_ep** ep,
                   void* context) noexcept;
+int open_poll(struct fid_domain* domain, struct fi_poll_attr* attr, struct fid_poll** set) noexcept;
 extern struct fi_ops_mr memory_ops;
 // fi_open_ops: what <rdma/fi_ext_xs.h> offers.
 int open_ops(struct fid* domain, const char* name, std::uint64_t flags, void** ops,
