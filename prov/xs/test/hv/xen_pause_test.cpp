@@ -49,10 +49,10 @@ TEST_F(HvPause, ItIsSaidWhenPeersKnow) {
   EXPECT_TRUE(a_.xen->wants_peers_told());
   EXPECT_FALSE(told(a_));
   a_.xen->peers_know();
-  EXPECT_FALSE(a_.xen->wants_peers_told());
   EXPECT_TRUE(is_readable(a_)) << "there is something to be said";
   settle();
   EXPECT_EQ(told(a_), kSerial);
+  EXPECT_FALSE(a_.xen->wants_peers_told());
   EXPECT_FALSE(said(a_)) << "whatever is still held";
   give_back_links();
   EXPECT_EQ(told(a_), kSerial);
@@ -77,7 +77,8 @@ TEST_F(HvPause, ThatPeersKnowIsTriedAgain) {
   a_.xen->peers_know();
   settle();
   EXPECT_FALSE(told(a_));
-  EXPECT_TRUE(a_.xen->restless());
+  EXPECT_TRUE(a_.xen->wants_peers_told());
+  EXPECT_FALSE(a_.xen->restless()) << "nothing is held";
   machine_.quota(1).value = 2048;
   EXPECT_TRUE(until([&] { return told(a_) == kSerial; }));
   expect_quiet();

@@ -82,20 +82,20 @@ void Xen::end_pause(Events& events) noexcept {
 // Ports that an unannounced move has left behind (docs/hv.md, Bells between domains) are nobody's.
 bool Xen::holds_nothing() const noexcept { return holdings_->empty() && vicinities_.empty(); }
 
-bool Xen::restless() const noexcept {
-  return card_.paused() && (said_ != quiesce_ || said_told_ != told_);
-}
+bool Xen::restless() const noexcept { return card_.paused() && said_ != quiesce_; }
 
 // Nothing but our note is still to be written.
 bool Xen::is_unsaid() const noexcept {
-  return restless() && (holds_nothing() || said_told_ != told_);
+  return (restless() && holds_nothing()) || (card_.paused() && said_told_ != told_);
 }
 
+// Until our node says it, too.
 bool Xen::wants_peers_told() const noexcept {
-  return card_.paused() && quiesce_ != 0 && told_ != quiesce_;
+  return card_.paused() && quiesce_ != 0 && said_told_ != quiesce_;
 }
 
 void Xen::peers_know() noexcept {
+  if (told_ == quiesce_) return;
   told_ = quiesce_;
   changed();
 }
