@@ -33,6 +33,7 @@ case_announced-saved() { announced_moves "announced_save u2" "announced_save u1"
 case_moved-belled() { local with_xs="$with_xs FI_XS_XEN_BELL=event"; moved "migrate u2" "migrate u1"; }
 case_announced-saved-belled() { local with_xs="$with_xs FI_XS_XEN_BELL=event"; case_announced-saved; }
 
+moves_limit=500 # seconds: a job ends by then
 # moved STEP...: taken one after the other. The job's contents are right and it ends well; its pairs have rings
 # before, between and after, while the guests are on one host; no kernel complains, no dead domain is left, and
 # no page or node.
@@ -41,7 +42,7 @@ moved() {
 	local program="xs-hammer --limit 200 --rounds 1 --while /tmp/go --phases sizes,storm,wild,probe,ssend,collectives"
 	local held
 	held=$(holdings) && in_guest u1 20 'touch /tmp/go' || return 1
-	mpi_job 500 "-n 4 --host u1:2,u2:2 $program" >"$logs/job.part" 2>&1 &
+	mpi_job $moves_limit "-n 4 --host u1:2,u2:2 $program" >"$logs/job.part" 2>&1 &
 	job=$!
 	for step in '' "$@"; do
 		[ -z "$step" ] || "$take_step" "$step" || status=1

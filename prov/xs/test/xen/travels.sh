@@ -7,10 +7,10 @@ travel_cases=(travels announced-travels)
 case_travels() { travel migrate; }
 case_announced-travels() { travel announced; }
 
-# travel HOW: one away and back; then one after the other to the other host, and back.
+# travel HOW: one away, the other one after it; then back.
 travel() {
 	local take_step="step_by_$1" between=both
-	moved u2 u2 u1 u2 u1 u2
+	moved u2 u1 u2 u1
 }
 step_by_migrate() { go_by migrate "$1"; }
 step_by_announced() { go_by announced "$1"; }
