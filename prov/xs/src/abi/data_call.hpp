@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// What the calls of fi_msg(3) and fi_tagged(3) have in common: they name the same operations.
+// What the calls of fi_msg(3), fi_tagged(3) and fi_rma(3) have in common: they name the same
+// operations.
 #pragma once
 #include <sys/uio.h>
 
@@ -27,15 +28,15 @@ inline bool valid(const struct iovec* iov, std::size_t count) noexcept {
 }
 
 // Whether so long a message may be sent in this way. Sums that overflow are found in core.
-inline bool too_long(const Ep& ep, const core::SendOp& op) noexcept {
+inline bool too_long(const Ep& ep, Pieces iov, std::uint32_t flags) noexcept {
   std::size_t total = 0;
-  for (const struct iovec& part : op.iov) total += part.iov_len;
-  return total > (op.flags & core::kOpInject ? ep.inject_size : ep.largest_message);
+  for (const struct iovec& part : iov) total += part.iov_len;
+  return total > (flags & core::kOpInject ? ep.inject_size : ep.largest_message);
 }
 
 inline ssize_t send(Ep& ep, const core::SendOp& op) noexcept {
   if (!valid(op.iov.data(), op.iov.size())) return -FI_EINVAL;
-  if (too_long(ep, op)) return -FI_EMSGSIZE;
+  if (too_long(ep, op.iov, op.flags)) return -FI_EMSGSIZE;
   return ep.send(op);
 }
 

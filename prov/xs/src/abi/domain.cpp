@@ -10,6 +10,7 @@
 #include "abi/errno.hpp"
 #include "abi/fabric.hpp"
 #include "abi/info.hpp"
+#include "abi/mr.hpp"
 #include "abi/ops.hpp"
 #include "util/log.hpp"
 
@@ -96,7 +97,8 @@ int open_domain(struct fid_fabric* fid, struct fi_info* info, struct fid_domain*
     auto inner = open_inner(*config, *info);
     if (!inner) return to_errno(inner.error());
     const bool locked = info->domain_attr->threading != FI_THREAD_DOMAIN;
-    auto domain = std::make_unique<Domain>(fabric, locked, std::move(*config), std::move(*inner));
+    auto domain = std::make_unique<Domain>(fabric, locked, memory_modes(*info->domain_attr),
+                                           std::move(*config), std::move(*inner));
     if (const int error = domain->core.refusal()) return -error;
     domain->fid = {.fclass = FI_CLASS_DOMAIN, .context = context, .ops = &fid_ops};
     domain->ops = &domain_ops;

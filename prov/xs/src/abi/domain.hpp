@@ -13,6 +13,7 @@
 #include "abi/wait.hpp"
 #include "core/domain.hpp"
 #include "core/endpoint.hpp"
+#include "core/memory.hpp"
 
 namespace xs::abi {
 
@@ -34,9 +35,13 @@ class PathEvents final : public core::PathObserver {
 struct Domain : fid_domain {
   using Foreign = struct fid_domain;
 
-  Domain(Fabric& owner, bool locked, core::Config config,
+  Domain(Fabric& owner, bool locked, core::MemoryModes modes, core::Config config,
          std::unique_ptr<core::InnerProvider> inner) noexcept
-      : fid_domain{}, fabric(owner), gate(locked), core(std::move(config), std::move(inner)) {}
+      : fid_domain{},
+        fabric(owner),
+        gate(locked),
+        core(std::move(config), std::move(inner)),
+        memory(modes, core.random()) {}
 
   // Moves every enabled endpoint: whoever reads one queue drives them all. Inside the gate.
   void progress() noexcept {
@@ -51,6 +56,7 @@ struct Domain : fid_domain {
   Fabric& fabric;
   Gate gate;
   core::Domain core;
+  core::Registrations memory;
   std::vector<core::Endpoint*> endpoints;  // enabled
   std::size_t children = 0;                // open endpoints, queues, counters, and so on
   Eq* eq = nullptr;
@@ -73,7 +79,6 @@ int open_cntr(struct fid_domain* domain, struct fi_cntr_attr* attr, struct fid_c
 int open_endpoint(struct fid_domain* domain, struct fi_info* info, struct fid_ep** ep,
                   void* context) noexcept;
 int open_poll(struct fid_domain* domain, struct fi_poll_attr* attr, struct fid_poll** set) noexcept;
-extern struct fi_ops_mr memory_ops;
 // fi_open_ops: what <rdma/fi_ext_xs.h> offers.
 int open_ops(struct fid* domain, const char* name, std::uint64_t flags, void** ops,
              void* context) noexcept;

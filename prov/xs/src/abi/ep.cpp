@@ -5,7 +5,6 @@
 #include <rdma/fi_atomic.h>
 #include <rdma/fi_cm.h>
 #include <rdma/fi_collective.h>
-#include <rdma/fi_rma.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,6 +12,7 @@
 
 #include "abi/eq.hpp"
 #include "abi/info.hpp"
+#include "abi/mr.hpp"
 #include "abi/ops.hpp"
 
 namespace xs::abi {
@@ -39,7 +39,9 @@ core::Counters Ep::core_counters() const noexcept {
 
 int Ep::enable() noexcept {
   if (core) return -FI_EOPBADSTATE;
-  if ((caps & FI_SEND) && !send_queue && !counter_of(Counted::kSend)) return -FI_ENOCQ;
+  const bool hears_of_sends = send_queue || counter_of(Counted::kSend) ||
+                              counter_of(Counted::kRead) || counter_of(Counted::kWrite);
+  if ((caps & (FI_SEND | kRemoteInitiator)) && !hears_of_sends) return -FI_ENOCQ;
   if ((caps & FI_RECV) && !receive_queue && !counter_of(Counted::kReceive)) return -FI_ENOCQ;
   if (!av) return -FI_ENOAV;
   core::InnerProvider& provider = inner ? *inner : domain.core.inner();
@@ -56,6 +58,7 @@ int Ep::enable() noexcept {
                             .neighbours = domain.core.neighbours(),
                             .rings = domain.core.neighbours() ? &domain.core.rings() : nullptr,
                             .observer = &domain.path_events,
+                            .exposed = {&domain.memory, rights_of(caps)},
                             .directed = (caps & FI_DIRECTED_RECV) != 0,
                             .source = (caps & FI_SOURCE) != 0});
   if (!opened) return to_errno(opened.error());
@@ -333,7 +336,8 @@ int open_endpoint(struct fid_domain* fid, struct fi_info* info, struct fid_ep** 
     ep->ops = &endpoint_ops;
     ep->cm = &name_ops;
     ep->msg = &message_ops;
-    ep->rma = &no_rma;
+    const bool reaches = (ep->caps & FI_RMA) && (ep->caps & kRemoteInitiator);
+    ep->rma = reaches ? &rma_ops : &no_rma;
     ep->tagged = &tagged_ops;
     ep->atomic = &no_atomics;
     ep->collective = &no_collectives;

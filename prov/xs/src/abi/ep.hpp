@@ -2,6 +2,7 @@
 #pragma once
 #include <rdma/fabric.h>
 #include <rdma/fi_endpoint.h>
+#include <rdma/fi_rma.h>
 #include <rdma/fi_tagged.h>
 
 #include <array>
@@ -45,6 +46,12 @@ struct Ep : fid_ep {
     return outcome(core->receive(op));
   }
 
+  ssize_t reach(const core::RmaOp& op) noexcept {
+    const Guard guard(domain.gate);
+    if (!core) return -FI_EOPBADSTATE;
+    return outcome(core->reach(op));
+  }
+
   // Whether a data operation in one piece may go the quick way (core/quick.hpp).
   // Whatever it says, leave_quickly() follows, before another way is gone.
   bool enter_quickly(const void* piece, std::size_t size) noexcept {
@@ -58,6 +65,10 @@ struct Ep : fid_ep {
   void set_defaults() noexcept;
   // Flags of a ...msg call as core knows them. False: not allowed there.
   bool send_flags(std::uint64_t flags, std::uint32_t& out) const noexcept;
+  bool write_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
+    return send_flags(flags, out);
+  }
+  bool read_flags(std::uint64_t flags, std::uint32_t& out) const noexcept;
   bool receive_flags(std::uint64_t flags, bool tagged, std::uint32_t& out) const noexcept;
 
   Domain& domain;
@@ -91,5 +102,6 @@ struct Ep : fid_ep {
 
 extern struct fi_ops_msg message_ops;
 extern struct fi_ops_tagged tagged_ops;
+extern struct fi_ops_rma rma_ops;
 
 }  // namespace xs::abi

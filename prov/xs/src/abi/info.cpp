@@ -70,6 +70,7 @@ void describe(struct fi_tx_attr& attr) noexcept {
   attr.inject_size = core::kInjectLimit;
   attr.size = core::kSendLimit;
   attr.iov_limit = core::kIovLimit;
+  attr.rma_iov_limit = kRmaIovLimit;
 }
 
 void describe(struct fi_rx_attr& attr) noexcept {
@@ -85,6 +86,7 @@ void describe(struct fi_ep_attr& attr, std::size_t largest) noexcept {
   attr.protocol = kProtocol;
   attr.protocol_version = kProtocolVersion;
   attr.max_msg_size = std::min(largest, kLargestMessage);
+  attr.max_order_raw_size = attr.max_order_waw_size = attr.max_msg_size;
   attr.mem_tag_format = kTagFormat;
   attr.tx_ctx_cnt = 1;
   attr.rx_ctx_cnt = 1;

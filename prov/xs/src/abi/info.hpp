@@ -11,6 +11,7 @@
 #include "core/address.hpp"
 #include "core/config.hpp"
 #include "core/inner.hpp"
+#include "core/memory.hpp"
 #include "core/types.hpp"
 #include "util/result.hpp"
 
@@ -18,21 +19,37 @@ namespace xs::abi {
 
 // Capabilities: granted only if hinted (or if nothing is hinted); then those that are always
 // granted.
+inline constexpr std::uint64_t kRemote = FI_RMA;
+inline constexpr std::uint64_t kRemoteInitiator = FI_READ | FI_WRITE;
+inline constexpr std::uint64_t kRemoteTarget = FI_REMOTE_READ | FI_REMOTE_WRITE;
+inline constexpr std::uint64_t kRemoteCaps = kRemote | kRemoteInitiator | kRemoteTarget;
 inline constexpr std::uint64_t kPrimaryCaps =
-    FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV;
+    FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | kRemoteCaps;
 inline constexpr std::uint64_t kSecondaryCaps =
     FI_MULTI_RECV | FI_SOURCE | FI_LOCAL_COMM | FI_REMOTE_COMM;
 inline constexpr std::uint64_t kCaps = kPrimaryCaps | kSecondaryCaps;
-inline constexpr std::uint64_t kSendCaps = FI_MSG | FI_TAGGED | FI_SEND;
-inline constexpr std::uint64_t kReceiveCaps =
-    FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV;
+inline constexpr std::uint64_t kSendCaps =
+    FI_MSG | FI_TAGGED | FI_SEND | kRemote | kRemoteInitiator;
+inline constexpr std::uint64_t kReceiveCaps = FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV |
+                                              FI_SOURCE | FI_MULTI_RECV | kRemote | kRemoteTarget;
 inline constexpr std::uint64_t kDomainCaps = FI_LOCAL_COMM | FI_REMOTE_COMM;
 
-inline constexpr std::uint64_t kMessageOrder = FI_ORDER_SAS;
+// docs/rma.md section 4.
+inline constexpr std::uint64_t kMessageOrder =
+    FI_ORDER_SAS | FI_ORDER_RAR | FI_ORDER_RAW | FI_ORDER_RAS | FI_ORDER_WAW | FI_ORDER_WAS |
+    FI_ORDER_SAW | FI_ORDER_RMA_RAR | FI_ORDER_RMA_RAW | FI_ORDER_RMA_WAW;
+// What mr_mode may ask for; none of it is needed.
+inline constexpr int kMemoryModes = FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
+// FI_MR_BASIC and FI_MR_SCALABLE, whose names newer headers warn of.
+inline constexpr int kBasicMode = 1 << 0;
+inline constexpr int kScalableMode = 1 << 1;
+inline constexpr std::size_t kRmaIovLimit = 1;
 inline constexpr std::uint64_t kCompletionOrder =
     0;  // a large message completes after later small ones
 inline constexpr std::uint64_t kSendOpFlags =
     FI_INJECT | FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE;
+// Reads know fewer.
+inline constexpr std::uint64_t kReadOpFlags = kSendOpFlags & ~FI_INJECT;
 inline constexpr std::uint64_t kReceiveOpFlags = FI_COMPLETION | FI_MULTI_RECV;
 
 inline constexpr std::size_t kReceiveSize = 1024;  // rx_attr.size
@@ -61,6 +78,9 @@ bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexc
 
 // Grants what was asked: capabilities exactly, sizes and modes echoed. hints are acceptable().
 void alter(struct fi_info& info, const struct fi_info& hints) noexcept;
+
+// What mr_mode of a domain means.
+core::MemoryModes memory_modes(const struct fi_domain_attr& attr) noexcept;
 
 // The inner provider for a domain or endpoint that is opened with this info: bound to its source
 // address.

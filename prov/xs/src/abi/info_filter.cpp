@@ -30,19 +30,19 @@ bool is_socket_address(const void* at, std::size_t size) noexcept {
 bool acceptable(const struct fi_tx_attr& hints) noexcept {
   if (!within(hints.caps, kSendCaps)) return refuse("transmit capabilities that xs lacks");
   if (!within(hints.op_flags, kSendOpFlags)) return refuse("transmit op_flags that xs lacks");
-  if (!within(hints.msg_order, kMessageOrder)) return refuse("another transmit order than SAS");
+  if (!within(hints.msg_order, kMessageOrder)) return refuse("WAR or SAR order of transmits");
   if (!within(hints.comp_order, kCompletionOrder)) return refuse("ordered completions");
   if (hints.inject_size > core::kInjectLimit) return refuse("a larger inject_size");
   if (hints.size > core::kSendLimit) return refuse("a larger transmit size");
   if (hints.iov_limit > core::kIovLimit) return refuse("a larger transmit iov_limit");
-  if (hints.rma_iov_limit > 0) return refuse("remote memory access");
+  if (hints.rma_iov_limit > kRmaIovLimit) return refuse("a larger rma_iov_limit");
   return true;
 }
 
 bool acceptable(const struct fi_rx_attr& hints) noexcept {
   if (!within(hints.caps, kReceiveCaps)) return refuse("receive capabilities that xs lacks");
   if (!within(hints.op_flags, kReceiveOpFlags)) return refuse("receive op_flags that xs lacks");
-  if (!within(hints.msg_order, kMessageOrder)) return refuse("another receive order than SAS");
+  if (!within(hints.msg_order, kMessageOrder)) return refuse("WAR or SAR order of receives");
   if (!within(hints.comp_order, kCompletionOrder)) return refuse("ordered completions");
   if (hints.total_buffered_recv > 0) return refuse("total_buffered_recv");
   if (hints.size > kReceiveSize) return refuse("a larger receive size");
@@ -99,10 +99,19 @@ bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexc
 
 namespace {
 
-// A message capability without a direction means both.
+// A message capability, or one of remote memory, without a direction means all.
 std::uint64_t with_directions(std::uint64_t caps) noexcept {
-  const bool messages = (caps & (FI_MSG | FI_TAGGED)) != 0;
-  return messages && !(caps & (FI_SEND | FI_RECV)) ? caps | FI_SEND | FI_RECV : caps;
+  if ((caps & (FI_MSG | FI_TAGGED)) && !(caps & (FI_SEND | FI_RECV))) caps |= FI_SEND | FI_RECV;
+  constexpr std::uint64_t kDirections = kRemoteInitiator | kRemoteTarget;
+  if ((caps & kRemote) && !(caps & kDirections)) caps |= kDirections;
+  return caps;
+}
+
+// Modes of who registers memory: what the user can do, if he asks for remote memory at all. The old
+// names stand alone.
+int memory_mode(int hints, std::uint64_t caps) noexcept {
+  if (hints == kBasicMode || hints == kScalableMode) return hints;
+  return caps & kRemote ? hints & kMemoryModes : 0;
 }
 
 template <class T>
@@ -149,10 +158,19 @@ void alter(struct fi_info& info, const struct fi_info& hints) noexcept {
   info.rx_attr->caps = info.caps & kReceiveCaps;
   if (hints.tx_attr) alter(*info.tx_attr, *hints.tx_attr);
   if (hints.rx_attr) alter(*info.rx_attr, *hints.rx_attr);
-  if (hints.domain_attr) alter(*info.domain_attr, *hints.domain_attr);
+  if (hints.domain_attr) {
+    alter(*info.domain_attr, *hints.domain_attr);
+    info.domain_attr->mr_mode = memory_mode(hints.domain_attr->mr_mode, info.caps);
+  }
   if (hints.ep_attr) alter(*info.ep_attr, *hints.ep_attr);
   info.mode = info.tx_attr->mode = info.rx_attr->mode = hints.mode & kModes;
   info.handle = hints.handle;
+}
+
+core::MemoryModes memory_modes(const struct fi_domain_attr& attr) noexcept {
+  const bool basic = (attr.mr_mode & kBasicMode) != 0;
+  return {.own_keys = basic || (attr.mr_mode & FI_MR_PROV_KEY),
+          .virtual_addresses = basic || (attr.mr_mode & FI_MR_VIRT_ADDR)};
 }
 
 }  // namespace xs::abi

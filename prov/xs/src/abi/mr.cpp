@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Memory registration. Messages need none (mr_mode 0); who registers all the same gets an object
-// that means nothing.
-#include <rdma/fi_domain.h>
+// fi_mr(3): memory that peers may reach. Nothing else needs it: no local buffer has to be
+// registered.
+#include "abi/mr.hpp"
+
+#include <memory>
 
 #include "abi/domain.hpp"
 #include "abi/errno.hpp"
@@ -11,15 +13,10 @@ namespace xs::abi {
 
 namespace {
 
-struct Region : fid_mr {
-  using Foreign = struct fid_mr;
-  explicit Region(Domain& owner) noexcept : fid_mr{}, domain(owner) {}
-  Domain& domain;
-};
-
 int close(struct fid* fid) noexcept {
   auto& region = object_of<Region>(fid);
   const Guard guard(region.domain.gate);
+  region.domain.memory.remove(region.core);
   --region.domain.children;
   delete &region;
   return 0;
@@ -36,16 +33,22 @@ int regattr(struct fid* fid, const struct fi_mr_attr* attr, std::uint64_t flags,
   if (fid->fclass != FI_CLASS_DOMAIN || !attr || !out) return -FI_EINVAL;
   if (attr->iov_count > core::kIovLimit || (attr->iov_count > 0 && !attr->mr_iov))
     return -FI_EINVAL;
+  const std::span iov(attr->mr_iov, attr->iov_count);
+  if (std::size_t total; attr->offset != 0 || !core::UserMemory::sum(iov, total)) return -FI_EINVAL;
   if (raw(attr->iface) != FI_HMEM_SYSTEM) return -FI_ENOSYS;
   if (flags != 0) return -FI_EBADFLAGS;
   return control([&] {
     auto& domain = object_of<Domain>(fid);
-    auto* region = new Region(domain);
+    auto region = std::make_unique<Region>(domain);
     region->fid = {.fclass = FI_CLASS_MR, .context = attr->context, .ops = &fid_ops};
-    region->key = attr->requested_key;
+    region->core.memory = core::UserMemory(iov);
+    region->core.rights = rights_of(attr->access);
+    region->core.key = attr->requested_key;
     const Guard guard(domain.gate);
+    if (const int error = domain.memory.add(region->core)) return -error;
+    region->key = region->core.key;
     ++domain.children;
-    *out = region;
+    *out = region.release();
     return 0;
   });
 }

@@ -41,6 +41,11 @@ bool Ep::send_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
   return !(flags & ~kSendMessageFlags);
 }
 
+bool Ep::read_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
+  out = of_send(flags, selective_send);
+  return !(flags & ~(kReadOpFlags | FI_MORE));
+}
+
 bool Ep::receive_flags(std::uint64_t flags, bool tagged, std::uint32_t& out) const noexcept {
   out = of_receive(flags, selective_receive);
   if (tagged) out |= kOpTagged;

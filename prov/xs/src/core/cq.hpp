@@ -34,6 +34,7 @@ struct CompletionError {
 
 inline constexpr int kTruncated =
     FI_ETRUNC;  // error of a receive that was too short; overflow says by how much
+inline constexpr int kNoKey = FI_ENOKEY;  // no registration has the key, or another one has it
 
 // Completion queue. Never overruns: beyond its size completions wait in an overflow list and full()
 // tells endpoints to refuse new operations (resource management). Thread rule: the domain's (one

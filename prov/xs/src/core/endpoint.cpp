@@ -48,6 +48,11 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
   endpoint->receiver_ = std::make_unique<Receiver>(s, endpoint->peers_, endpoint->reporter_,
                                                    *endpoint->sender_, receiving);
   endpoint->sender_->set_receiver(*endpoint->receiver_);
+  endpoint->target_ = std::make_unique<RmaTarget>(endpoint->peers_, endpoint->reporter_,
+                                                  *endpoint->sender_, parts.exposed);
+  endpoint->initiator_ = std::make_unique<RmaInitiator>(endpoint->peers_, endpoint->reporter_,
+                                                        *endpoint->sender_, *endpoint->target_);
+  endpoint->sender_->set_rma(*endpoint->initiator_, *endpoint->target_);
   Peer* self = endpoint->peers_.at(s.name());
   if (!self) return util::Error{ENOMEM, "no memory for an endpoint"};
   self->self = true;
@@ -71,7 +76,9 @@ Endpoint::~Endpoint() {
 }
 
 Status Endpoint::cancel(void* context) noexcept {
-  return receiver_->cancel(context) || sender_->cancel(context) ? Status::kOk : Status::kNoMessage;
+  const bool found =
+      receiver_->cancel(context) || sender_->cancel(context) || initiator_->cancel(context);
+  return found ? Status::kOk : Status::kNoMessage;
 }
 
 void Endpoint::before_sleep() noexcept {
@@ -86,6 +93,7 @@ void Endpoint::progress() noexcept {
   if (parts_.neighbours) look_at_neighbours();
   sender_->retry_bulk();
   if (receiver_->needs_tick()) receiver_->tick(streams_->now());
+  if (target_->waits()) target_->tick();
   if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) {
     // Frames by reference may have been replayed over another lane than they first went.
     if (stuck->under_way)
@@ -105,7 +113,7 @@ void Endpoint::look_at_neighbours() noexcept {
 util::Nanoseconds Endpoint::due() const noexcept {
   constexpr util::Nanoseconds kSoon = util::kMillisecond;
   util::Nanoseconds when = streams_->due();
-  if (sender_->bulk_waits()) when = std::min(when, streams_->now() + kSoon);
+  if (sender_->bulk_waits() || target_->waits()) when = std::min(when, streams_->now() + kSoon);
   if (receiver_->needs_tick()) when = std::min(when, streams_->now() + parts_.config.quiet);
   const bool watching = sender_->under_way() > 0 || receiver_->under_way() > 0;
   return watching ? std::min(when, watch_.look_at()) : when;
@@ -132,12 +140,39 @@ bool Endpoint::frame_received(stream::Session& session, const proto::FrameView& 
       const auto sent = proto::decode_sent(frame.body);
       return sent && receiver_->sent_received(peer, *sent);
     }
+    case Kind::kRead: {
+      const auto read = proto::decode_read(frame.body);
+      return read && target_->read_received(peer, *read);
+    }
+    case Kind::kDone: {
+      const auto done = proto::decode_done(frame.body);
+      return done && initiator_->done_received(peer, *done);
+    }
     default:
       return false;
   }
 }
 
+Taken Endpoint::payload_received(stream::Session& session, const Head& head,
+                                 Payload& payload) noexcept {
+  Peer& peer = *static_cast<Peer*>(session.owner);
+  switch (head.kind) {
+    case Kind::kData:
+      return receiver_->data_received(peer, head.bytes, payload);
+    case Kind::kWrite:
+      return target_->write_received(peer, head.flags, head.bytes, payload);
+    case Kind::kPut:
+      return target_->put_received(peer, head.bytes, payload);
+    case Kind::kGot:
+      return initiator_->got_received(peer, head.bytes, payload);
+    default:
+      return payload.take() ? Taken::kLie : Taken::kVanished;
+  }
+}
+
 bool Endpoint::goodbye_received(Peer& peer) noexcept {
+  initiator_->goodbye_taken(peer);
+  target_->peer_ended(peer);
   sender_->goodbye_taken(peer);
   receiver_->peer_ended(peer, ECONNRESET);
   return true;
@@ -174,6 +209,8 @@ void Endpoint::session_ended(stream::Session& session, int error) noexcept {
   if (parts_.neighbours) parts_.neighbours->forget(session.peer_card());
   // A newer one took its place after a goodbye: nothing of this one is open.
   if (!newest) return;
+  initiator_->peer_ended(*peer, error);
+  target_->peer_ended(*peer);
   sender_->peer_ended(*peer, error);
   receiver_->peer_ended(*peer, error);
 }

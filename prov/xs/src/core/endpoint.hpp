@@ -12,6 +12,8 @@
 #include "core/peers.hpp"
 #include "core/receiver.hpp"
 #include "core/reporter.hpp"
+#include "core/rma_initiator.hpp"
+#include "core/rma_target.hpp"
 #include "core/sender.hpp"
 #include "core/types.hpp"
 #include "locality/neighbours.hpp"
@@ -49,6 +51,7 @@ struct EndpointParts {
   locality::Neighbours* neighbours = nullptr;  // may be null: shares memory with nobody
   stream::Rings* rings = nullptr;              // the domain's; null without neighbours
   PathObserver* observer = nullptr;            // may be null
+  Exposed exposed{};                           // what peers may reach of our memory
   bool directed = false;  // FI_DIRECTED_RECV: ReceiveOp::from counts; else it is ignored
   bool source = false;    // FI_SOURCE: report where messages came from
 };
@@ -73,6 +76,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   bool sends_quickly() const noexcept { return !reporter_.counts_sends(); }
   Status send(const SendOp& op) noexcept { return sender_->send(op); }
   Status receive(const ReceiveOp& op) noexcept { return receiver_->receive(op); }
+  Status reach(const RmaOp& op) noexcept { return initiator_->start(op); }
   // Takes back an operation that has not begun: posted receives, sends that still wait for their
   // stream. An error completion ECANCELED follows at once. kNoMessage if there is none such.
   Status cancel(void* context) noexcept;
@@ -123,10 +127,8 @@ class Endpoint final : private stream::Upper, private locality::Listener {
                        Payload& payload) noexcept override {
     return receiver_->eager_received(*static_cast<Peer*>(session.owner), envelope, flags, payload);
   }
-  Taken data_received(stream::Session& session, util::Bytes head,
-                      Payload& payload) noexcept override {
-    return receiver_->data_received(*static_cast<Peer*>(session.owner), head, payload);
-  }
+  Taken payload_received(stream::Session& session, const Head& head,
+                         Payload& payload) noexcept override;
   void frame_released(std::uint64_t cookie, int error) noexcept override;
   bool frame_left(std::uint64_t cookie) noexcept override;
   void session_opened(stream::Session& session) noexcept override;
@@ -165,6 +167,8 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   std::unique_ptr<stream::Streams> streams_;
   std::unique_ptr<Sender> sender_;
   std::unique_ptr<Receiver> receiver_;
+  std::unique_ptr<RmaTarget> target_;
+  std::unique_ptr<RmaInitiator> initiator_;
 };
 
 }  // namespace xs::core

@@ -52,6 +52,17 @@ std::size_t UserMemory::fill_pieces(const stream::Payload& payload,
   return wanted;
 }
 
+void UserMemory::move_from(const UserMemory& other, std::size_t from, std::size_t offset,
+                           std::size_t size) const noexcept {
+  for (std::size_t done = 0; done < size;) {
+    const std::span<std::byte> to = run(offset + done);
+    const std::span<std::byte> source = other.run(from + done);
+    const std::size_t part = std::min({to.size(), source.size(), size - done});
+    std::memmove(to.data(), source.data(), part);
+    done += part;
+  }
+}
+
 std::span<std::byte> UserMemory::run(std::size_t offset) const noexcept {
   for (std::size_t i = 0; i < count_; ++i) {
     if (offset < iov_[i].iov_len)

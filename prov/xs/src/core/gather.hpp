@@ -54,6 +54,9 @@ class UserMemory {
     payload.copy(0, static_cast<std::byte*>(iov_[0].iov_base), wanted);
     return wanted;
   }
+  // Copies size bytes from that place of `other`, which may overlap, to `offset` here.
+  void move_from(const UserMemory& other, std::size_t from, std::size_t offset,
+                 std::size_t size) const noexcept;
   // The whole payload into the first of the pieces; false, and nothing was copied, if it does not
   // fit there.
   bool fill_whole(const stream::Payload& payload) const noexcept {

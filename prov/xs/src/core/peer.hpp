@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "core/request.hpp"
+#include "core/rma.hpp"
 #include "proto/address.hpp"
 #include "proto/frame.hpp"
 #include "stream/session.hpp"
@@ -18,8 +19,8 @@ struct PathCounters {
   std::uint64_t received_bytes = 0;
 };
 
-// A protocol answer (CTS, FIN, SENT) that waits for room in the window. Answers go before messages:
-// taking never waits for giving.
+// A protocol answer (CTS, FIN, SENT, DONE) that waits for room in the window. Answers go before
+// messages: taking never waits for giving.
 struct Reply {
   proto::Kind kind;
   std::array<std::byte, proto::Cts::kSize> body;
@@ -29,7 +30,8 @@ struct Reply {
 // Another endpoint, by the address that it is known by; outlives its sessions.
 //
 // Invariant: nothing overtakes. What the stream can't take waits in replies, streaming (DATA of
-// granted sends) and pending, and a send goes straight to the stream only if pending is empty.
+// granted sends), rma.answers and pending, and a send goes straight to the stream only if pending
+// is empty.
 struct Peer {
   proto::Address home;
   PeerAddress number = kAnyPeer;       // in the address book, if it is there
@@ -37,7 +39,7 @@ struct Peer {
   stream::Session* session = nullptr;
   bool self = false;
   std::deque<Reply> replies;
-  util::IntrusiveList<SendRequest> pending;
+  util::IntrusiveList<Queued> pending;
   util::IntrusiveList<SendRequest> announced;
   util::IntrusiveList<ReceiveRequest> receiving;
   std::uint32_t streaming = 0;         // sends in announced that still have DATA to give
@@ -50,6 +52,7 @@ struct Peer {
   stream::PathCounters paths;  // likewise
   stream::MoveTimes moves;     // likewise
   bool moved = false;          // its process or ours has, and no ring was joined since
+  PeerRma rma;
 
   // The counters of the path by which a frame of the session leaves or comes now.
   PathCounters& leaves_by() noexcept { return session && session->writes_ring() ? ring : fabric; }

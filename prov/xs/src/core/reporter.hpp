@@ -4,6 +4,7 @@
 
 #include "core/counter.hpp"
 #include "core/cq.hpp"
+#include "core/rma.hpp"
 #include "core/types.hpp"
 
 namespace xs::core {
@@ -114,7 +115,35 @@ class Reporter {
     receives_->write_error({.completion = completion, .overflow = overflow, .error = error});
   }
 
+  // An operation on remote memory has its answer, or has ended in error. The one place of the
+  // initiator where such an operation ends.
+  void operation_ended(RmaKind of, std::uint32_t flags, void* context, int error) noexcept {
+    const bool silent = (flags & kOpInject) && !(flags & kOpCompletion);
+    if (!sends_ || silent || (error == 0 && !(flags & kOpCompletion))) return;
+    const Completion completion{.context = context, .flags = initiated(of)};
+    if (error == 0)
+      sends_->write(completion);
+    else
+      sends_->write_error({.completion = completion, .error = error});
+  }
+
+  // A peer's operation has been performed on that memory, whole. The one place of the target. data:
+  // null unless the peer sent CQ data.
+  void operation_arrived(RmaKind of, std::size_t length, const std::uint64_t* data,
+                         PeerAddress source) noexcept {
+    if (!receives_ || !data) return;
+    receives_->write({.context = nullptr,
+                      .flags = FI_REMOTE_CQ_DATA | (is_atomic(of) ? FI_ATOMIC : FI_RMA) |
+                               (of == RmaKind::kRead ? FI_REMOTE_READ : FI_REMOTE_WRITE),
+                      .length = length,
+                      .data = *data,
+                      .source = source_ ? source : kAnyPeer});
+  }
+
  private:
+  static std::uint64_t initiated(RmaKind of) noexcept {
+    return (is_atomic(of) ? FI_ATOMIC : FI_RMA) | (reads_back(of) ? FI_READ : FI_WRITE);
+  }
   static std::uint64_t kind(std::uint32_t flags) noexcept {
     return flags & kOpTagged ? FI_TAGGED : FI_MSG;
   }

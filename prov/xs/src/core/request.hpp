@@ -38,19 +38,24 @@ enum class SendState : std::uint8_t {
   kAnnounced,  // RTS is out: on Peer::announced, until FIN
 };
 
+// What waits for its turn with a peer: on Peer::pending, in the order of the calls.
+struct Queued : util::ListHook<> {
+  Peer* peer = nullptr;
+  std::uint32_t flags = 0;
+  void* context = nullptr;
+  bool is_rma = false;  // an RmaRequest; else a SendRequest
+};
+
 // A send that could not be finished inside the call.
 //
 // It ends when it is settled (acknowledged, FIN, or failed) and the inner provider has let go of
 // the user's memory: !bulk.under_way and frames_out == 0. Not before: the user may free the buffer
 // then.
-struct SendRequest : util::ListHook<> {
-  Peer* peer = nullptr;
+struct SendRequest : Queued {
   UserMemory memory;
   std::unique_ptr<std::byte[]> copy;  // inject: memory points here
   std::uint64_t tag = 0;
   std::uint64_t data = 0;
-  std::uint32_t flags = 0;
-  void* context = nullptr;
   SendState state = SendState::kPending;
   bool settled = false;
   int error = 0;

@@ -7,6 +7,8 @@
 #include <new>
 
 #include "core/receiver.hpp"
+#include "core/rma_initiator.hpp"
+#include "core/rma_target.hpp"
 #include "util/log.hpp"
 
 namespace xs::core {
@@ -15,7 +17,7 @@ using proto::Kind;
 
 Sender::~Sender() {
   peers_.for_each([this](Peer& peer) {
-    while (!peer.pending.empty()) requests_.drop(&peer.pending.pop_front());
+    while (!peer.pending.empty()) requests_.drop(&send_of(peer.pending.pop_front()));
     while (!peer.announced.empty()) requests_.drop(&peer.announced.pop_front());
   });
 }
@@ -91,13 +93,18 @@ SendRequest* Sender::make_request(Peer& peer, const SendOp& op) noexcept {
 
 // Waits for its turn, or is more than one frame can tell.
 Status Sender::send_slow(Peer& peer, const SendOp& op) noexcept {
-  if (under_way(peer) >= kSendLimit) return Status::kAgain;
-  if (!greet(peer)) return Status::kAgain;
+  if (!admits(peer)) return Status::kAgain;
   SendRequest* send = make_request(peer, op);
   if (!send) return Status::kAgain;
-  peer.pending.push_back(*send);
-  pump(peer);
+  enqueue(*send);
   return Status::kOk;
+}
+
+bool Sender::admits(Peer& peer) noexcept { return under_way(peer) < kSendLimit && greet(peer); }
+
+void Sender::enqueue(Queued& queued) noexcept {
+  queued.peer->pending.push_back(queued);
+  pump(*queued.peer);
 }
 
 Status Sender::send_own(const SendOp& op, std::size_t length) noexcept {
@@ -126,8 +133,8 @@ void Sender::own_done(SendRequest& send) noexcept { settle(send, 0); }
 bool Sender::cancel(void* context) noexcept {
   SendRequest* found = nullptr;
   peers_.for_each([&](Peer& peer) {
-    for (SendRequest& send : peer.pending)
-      if (!found && send.context == context) found = &send;
+    for (Queued& queued : peer.pending)
+      if (!found && !queued.is_rma && queued.context == context) found = &send_of(queued);
   });
   if (!found) return false;
   found->peer->pending.remove(*found);
@@ -146,17 +153,20 @@ bool Sender::greet(Peer& peer) noexcept {
   return true;
 }
 
-// Answers first, then the payloads that were asked for, then new messages, in order.
+// Answers first, then the payloads that were asked for, then new messages and operations, in order.
 void Sender::pump(Peer& peer) noexcept {
   if (!usable(peer) || !flush_replies(peer)) return;
   if (peer.streaming > 0)
     for (SendRequest& send : peer.announced)
       if (send.streaming && !stream_data(send)) return;
+  if (!peer.rma.answers.empty() && !target_->give_answers(peer)) return;
   while (!peer.pending.empty() && start(peer.pending.front())) {
   }
 }
 
-bool Sender::start(SendRequest& send) noexcept {
+bool Sender::start(Queued& queued) noexcept {
+  if (queued.is_rma) return initiator_->give(static_cast<RmaRequest&>(queued));
+  SendRequest& send = send_of(queued);
   return fits_eager(*send.peer, send.memory.size()) ? start_eager(send) : start_rendezvous(send);
 }
 
@@ -228,6 +238,7 @@ void Sender::reply(Peer& peer, Kind kind, std::span<const std::byte> body) noexc
     if (stream::FrameBuffer* frame = peer.session->claim(kind, body.size())) {
       std::memcpy(frame->body(), body.data(), body.size());
       peer.session->commit(*frame, 0, 0);
+      reply_given(peer, kind);
       return;
     }
   }
@@ -248,6 +259,7 @@ bool Sender::flush_replies(Peer& peer) noexcept {
     if (!frame) return false;
     std::memcpy(frame->body(), reply.body.data(), reply.size);
     peer.session->commit(*frame, 0, 0);
+    reply_given(peer, reply.kind);
     peer.replies.pop_front();
   }
   return true;
@@ -308,10 +320,7 @@ void Sender::drop(SendRequest& send) noexcept {
 
 void Sender::peer_ended(Peer& peer, int error) noexcept {
   peer.replies.clear();
-  while (!peer.pending.empty()) {
-    SendRequest& send = peer.pending.pop_front();
-    settle(send, error);
-  }
+  while (!peer.pending.empty()) settle(send_of(peer.pending.pop_front()), error);
   peer.announced.for_each([&](SendRequest& send) {
     send.orphaned = true;
     settle(send, error);

@@ -15,6 +15,8 @@
 namespace xs::core {
 
 class Receiver;
+class RmaInitiator;
+class RmaTarget;
 
 class Sender {
  public:
@@ -25,11 +27,21 @@ class Sender {
       : streams_(streams), peers_(peers), reporter_(reporter), eager_(eager), read_(read) {}
   ~Sender();
   void set_receiver(Receiver& receiver) noexcept { receiver_ = &receiver; }
+  // Who gives the stream what is remote memory's, in its turn.
+  void set_rma(RmaInitiator& initiator, RmaTarget& target) noexcept {
+    initiator_ = &initiator;
+    target_ = &target;
+  }
 
   Status send(const SendOp& op) noexcept;
   bool send_quickly(util::Bytes payload, PeerAddress to, const SendPlan& plan) noexcept;
   // Takes back a send that still waits for its stream.
   bool cancel(void* context) noexcept;
+
+  // Whether one more may wait for that peer, which is greeted if need be; then its turn in the
+  // order of the calls.
+  bool admits(Peer& peer) noexcept;
+  void enqueue(Queued& queued) noexcept;
 
   // A protocol answer, now or as soon as the window has room.
   void reply(Peer& peer, proto::Kind kind, std::span<const std::byte> body) noexcept;
@@ -54,7 +66,7 @@ class Sender {
 
   std::size_t under_way() const noexcept { return requests_.live(); }
   static std::size_t under_way(const Peer& peer) noexcept {
-    return peer.pending.size() + peer.announced.size();
+    return peer.pending.size() + peer.announced.size() + peer.rma.operations.size();
   }
   // Nothing waits above the stream that the user was told of, or whose buffer he has back.
   bool flushed(const Peer& peer) const noexcept;
@@ -119,7 +131,7 @@ class Sender {
     return peer.session && peer.session->open() && !peer.session->goodbye_taken();
   }
   bool greet(Peer& peer) noexcept;
-  bool start(SendRequest& send) noexcept;
+  bool start(Queued& queued) noexcept;
   bool start_eager(SendRequest& send) noexcept;
   bool start_rendezvous(SendRequest& send) noexcept;
   bool flush_replies(Peer& peer) noexcept;
@@ -129,11 +141,17 @@ class Sender {
   void settle(SendRequest& send, int error) noexcept;
   void finish_if_free(SendRequest& send) noexcept;
   void drop(SendRequest& send) noexcept;
+  static SendRequest& send_of(Queued& queued) noexcept { return static_cast<SendRequest&>(queued); }
+  static void reply_given(Peer& peer, proto::Kind kind) noexcept {
+    if (kind == proto::Kind::kDone) --peer.rma.owed;
+  }
 
   stream::Streams& streams_;
   Peers& peers_;
   Reporter& reporter_;
   Receiver* receiver_ = nullptr;
+  RmaInitiator* initiator_ = nullptr;
+  RmaTarget* target_ = nullptr;
   std::size_t eager_;  // bytes
   std::size_t read_;
   util::Pool<SendRequest> requests_;

@@ -25,6 +25,12 @@ enum class Kind : std::uint8_t {
   kFin = 36,
   kSent = 37,
   kGoodbye = 38,
+  kWrite = 39,  // these six: proto/rma_frame.hpp
+  kPut = 40,
+  kRead = 41,
+  kGot = 42,
+  kAtomic = 43,
+  kDone = 44,
   kOffer = 48,
   kMapped = 49,
   kLeft = 50,
@@ -93,7 +99,7 @@ struct Cts {
 };
 
 struct DataHead {  // first part of DATA
-  static constexpr std::size_t kSize = 16;
+  static constexpr std::size_t kSize = kPayloadHeadSize;
   std::uint64_t receive_id = 0;
   std::uint64_t offset = 0;
 };
@@ -156,7 +162,16 @@ inline constexpr bool is_body_size(Kind kind, std::uint32_t length) noexcept {
     case Kind::kEager:
       return length >= kEnvelopeSize;
     case Kind::kData:
+    case Kind::kPut:
+    case Kind::kGot:
       return length >= DataHead::kSize;
+    case Kind::kWrite:
+    case Kind::kAtomic:
+      return length >= kOperationHeadSize;
+    case Kind::kRead:
+      return length == kReadSize;
+    case Kind::kDone:
+      return length == kDoneSize;
     case Kind::kAck:
     case Kind::kGoodbye:
       return length == 0;
@@ -187,10 +202,21 @@ inline constexpr bool is_body_size(Kind kind, std::uint32_t length) noexcept {
   return false;
 }
 
-// Bytes of the body that stand before the payload of a kind that has one, else 0.
+// Bytes of the body that stand before the payload of a kind that has one, else 0. The head of WRITE
+// and ATOMIC goes on in what counts as payload here.
 inline constexpr std::size_t head_before_payload(Kind kind) noexcept {
-  if (kind == Kind::kEager) return kEnvelopeSize;
-  return kind == Kind::kData ? DataHead::kSize : 0;
+  switch (kind) {
+    case Kind::kEager:
+      return kEnvelopeSize;
+    case Kind::kData:
+    case Kind::kPut:
+    case Kind::kGot:
+    case Kind::kWrite:
+    case Kind::kAtomic:
+      return kPayloadHeadSize;
+    default:
+      return 0;
+  }
 }
 
 // Whether the kind may carry that sequence number: numbers begin at 1, and 0 stands where there is

@@ -14,7 +14,11 @@ inline constexpr std::size_t kAddressSize = 32;
 inline constexpr std::size_t kRefuseSize = 8 + kGreetingSize;
 inline constexpr std::size_t kResetSize = 24;
 inline constexpr std::size_t kPingSize = 24 + 2 * kAddressSize;
-inline constexpr std::size_t kEnvelopeSize = 16;  // tag and CQ data, in EAGER and RTS
+inline constexpr std::size_t kEnvelopeSize = 16;       // tag and CQ data, in EAGER and RTS
+inline constexpr std::size_t kPayloadHeadSize = 16;    // what stands before other payloads
+inline constexpr std::size_t kOperationHeadSize = 40;  // of WRITE and ATOMIC
+inline constexpr std::size_t kReadSize = 32;
+inline constexpr std::size_t kDoneSize = 16;
 inline constexpr std::size_t kProviderNameSize = 24;
 inline constexpr std::size_t kShareNameSize = 32;  // docs/hv.md: an offer
 // A peer that takes less could not even be sent an RTS or a CTS with room to spare; refused in the

@@ -26,8 +26,9 @@ class Payload {
     else
       util::copy(static_cast<std::byte*>(to), flat_ + offset, size);
   }
-  // In private memory: take() can't say no.
+  // In private memory: take() can't say no, and bytes() may be looked at instead of copying them.
   bool settled() const noexcept { return !ring_; }
+  util::Bytes bytes() const noexcept { return {flat_, size_}; }
   // Once, after the copies and before anything follows from them. False: they are worth nothing,
   // and nothing may have happened.
   [[nodiscard]] bool take() noexcept { return !ring_ || ring_->release(); }

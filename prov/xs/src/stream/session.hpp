@@ -67,7 +67,7 @@ class Session {
   // ---- The same without a frame of its own, while a ring is written ----
   bool writes_ring() const noexcept { return path_.writes; }
   bool reads_ring() const noexcept { return path_.reads; }
-  // Inside Upper::frame_received, eager_received and data_received: the frame came by a ring.
+  // Inside Upper::frame_received, eager_received and payload_received: it came by a ring.
   bool takes_from_ring() const noexcept { return path_.taking; }
   // True: put_in_ring() may fill a frame with a body of that size until commit_in_ring(), which
   // numbers and publishes it. False: as claim() with nullptr, or another path.

@@ -88,8 +88,9 @@ Taken Session::hand_up(const proto::FrameView& frame) noexcept {
   if (head == 0) return streams_.upper_.frame_received(*this, frame) ? Taken::kYes : Taken::kLie;
   Payload payload(frame.body.subspan(head));
   const util::Bytes before = frame.body.first(head);
-  if (frame.prefix.kind == Kind::kData)
-    return streams_.upper_.data_received(*this, before, payload);
+  if (frame.prefix.kind != Kind::kEager)
+    return streams_.upper_.payload_received(*this, {frame.prefix.kind, frame.prefix.flags, before},
+                                            payload);
   return streams_.upper_.eager_received(*this, *proto::decode_envelope(before), frame.prefix.flags,
                                         payload);
 }

@@ -23,7 +23,7 @@ constexpr std::size_t kSmall = 256;
 static_assert(kSmall >= kRingHeadSize + proto::Cts::kSize);
 // Head, and envelope or what else stands before a payload.
 constexpr std::size_t kHead =
-    kRingHeadSize + std::max(proto::kEnvelopeSize, proto::DataHead::kSize);
+    kRingHeadSize + std::max(proto::kEnvelopeSize, proto::kPayloadHeadSize);
 
 }  // namespace
 
@@ -123,7 +123,9 @@ void Session::ring_bell() noexcept {
   const Taken taken =
       head.kind == Kind::kEager
           ? upper.eager_received(*this, envelope, head.flags, payload)
-          : upper.data_received(*this, util::Bytes(bytes + kRingHeadSize, before), payload);
+          : upper.payload_received(
+                *this, {head.kind, head.flags, util::Bytes(bytes + kRingHeadSize, before)},
+                payload);
   path_.taking = false;
   if (taken == Taken::kVanished) --next_;
   return taken;

@@ -23,11 +23,16 @@ class Upper {
   // A sequenced frame, exactly once, in order. Its body is valid during the call. False: the peer
   // lies (logged by the one who saw it), the session ends.
   virtual bool frame_received(Session& session, const proto::FrameView& frame) noexcept = 0;
-  // The same for EAGER and DATA, whose payload may still stand in a neighbour's memory. flags: of
-  // the frame. head: what stands before the payload.
+  // The same for EAGER, and for the other kinds with a payload, which may still stand in a
+  // neighbour's memory. flags: of the frame. Head::bytes: what stands before the payload.
   virtual Taken eager_received(Session& session, proto::Envelope envelope, std::uint8_t flags,
                                Payload& payload) noexcept = 0;
-  virtual Taken data_received(Session& session, util::Bytes head, Payload& payload) noexcept = 0;
+  struct Head {
+    proto::Kind kind;
+    std::uint8_t flags;
+    util::Bytes bytes;
+  };
+  virtual Taken payload_received(Session& session, const Head& head, Payload& payload) noexcept = 0;
   // A frame committed with a cookie is acknowledged (error 0), or its session has ended so. If it
   // has a tail, the inner provider has let go of that too.
   virtual void frame_released(std::uint64_t cookie, int error) noexcept = 0;

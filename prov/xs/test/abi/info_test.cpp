@@ -99,7 +99,7 @@ TEST(InfoTest, grants_one_direction_alone) {
 
 TEST(InfoTest, refuses_capabilities_that_are_not_there) {
   for (const std::uint64_t cap :
-       {FI_RMA, FI_ATOMIC, FI_MULTICAST, FI_NAMED_RX_CTX, FI_HMEM, FI_COLLECTIVE, FI_VARIABLE_MSG,
+       {FI_ATOMIC, FI_MULTICAST, FI_NAMED_RX_CTX, FI_HMEM, FI_COLLECTIVE, FI_VARIABLE_MSG,
         FI_SHARED_AV, FI_PEER, FI_RMA_EVENT, FI_FENCE, FI_TRIGGER, FI_SOURCE_ERR}) {
     InfoPtr hints = make_hints();
     hints->caps = FI_MSG | cap;
@@ -139,7 +139,7 @@ TEST(InfoTest, a_prefix_is_granted_and_takes_no_room) {
   EXPECT_EQ(info->ep_attr->msg_prefix_size, 0u);
 }
 
-TEST(InfoTest, asks_no_other_mode_whatever_is_hinted) {
+TEST(InfoTest, asks_no_mode_but_what_a_user_of_remote_memory_offers) {
   for (const std::uint64_t mode : {std::uint64_t{0}, ~std::uint64_t{0}}) {
     InfoPtr hints = make_hints(), info;
     hints->mode = mode;
@@ -148,8 +148,33 @@ TEST(InfoTest, asks_no_other_mode_whatever_is_hinted) {
     ASSERT_EQ(ask(hints.get(), &info), 0);
     EXPECT_EQ(info->mode, mode & FI_MSG_PREFIX);
     EXPECT_EQ(info->domain_attr->mode, 0u);
+    EXPECT_EQ(info->domain_attr->mr_mode,
+              mode ? FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY : 0);
+    hints->caps = FI_MSG;
+    ASSERT_EQ(ask(hints.get(), &info), 0);
     EXPECT_EQ(info->domain_attr->mr_mode, 0);
   }
+}
+
+TEST(InfoTest, takes_the_old_names_of_modes) {
+  for (const int mode : {1 << 0, 1 << 1}) {  // FI_MR_BASIC, FI_MR_SCALABLE
+    InfoPtr hints = make_hints(), info;
+    hints->domain_attr->mr_mode = mode;
+    ASSERT_EQ(ask(hints.get(), &info), 0);
+    EXPECT_EQ(info->domain_attr->mr_mode, mode);
+  }
+}
+
+TEST(InfoTest, remote_memory_without_a_direction_means_all) {
+  InfoPtr hints = make_hints(), info;
+  hints->caps = FI_RMA;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  const std::uint64_t all = FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE;
+  EXPECT_EQ(info->caps & (all | FI_RMA | FI_MSG), all | FI_RMA);
+  EXPECT_EQ(info->tx_attr->caps, FI_RMA | FI_READ | FI_WRITE);
+  hints->caps = FI_RMA | FI_REMOTE_READ;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->caps & (all | FI_RMA), FI_RMA | FI_REMOTE_READ);
 }
 
 TEST(InfoTest, progress_is_manual) {
@@ -223,7 +248,9 @@ TEST_F(BeyondTest, transmit) {
   expect_refused([](auto& i) { ++i.tx_attr->rma_iov_limit; });
   expect_refused([](auto& i) { i.tx_attr->caps |= FI_RECV; });
   expect_refused([](auto& i) { i.tx_attr->op_flags |= FI_COMMIT_COMPLETE; });
-  expect_refused([](auto& i) { i.tx_attr->msg_order |= FI_ORDER_RAR; });
+  expect_refused([](auto& i) { i.tx_attr->msg_order |= FI_ORDER_WAR; });
+  expect_refused([](auto& i) { i.tx_attr->msg_order |= FI_ORDER_SAR; });
+  expect_refused([](auto& i) { i.tx_attr->msg_order |= FI_ORDER_RMA_WAR; });
   expect_refused([](auto& i) { i.tx_attr->comp_order |= FI_ORDER_SAS; });
 }
 
@@ -233,7 +260,7 @@ TEST_F(BeyondTest, receive) {
   expect_refused([](auto& i) { ++i.rx_attr->total_buffered_recv; });
   expect_refused([](auto& i) { i.rx_attr->caps |= FI_SEND; });
   expect_refused([](auto& i) { i.rx_attr->op_flags |= FI_INJECT; });
-  expect_refused([](auto& i) { i.rx_attr->msg_order |= FI_ORDER_RAR; });
+  expect_refused([](auto& i) { i.rx_attr->msg_order |= FI_ORDER_WAR; });
   expect_refused([](auto& i) { i.rx_attr->comp_order |= FI_ORDER_SAS; });
 }
 

@@ -55,7 +55,7 @@ TEST(DomainTest, several_at_once) {
   EXPECT_EQ(fi_close(&second->fid), 0);
 }
 
-TEST(MemoryTest, registration_means_nothing_and_works) {
+TEST(MemoryTest, registration) {
   Face face;
   std::array<char, 16> buffer{};
   struct fid_mr* mr = nullptr;

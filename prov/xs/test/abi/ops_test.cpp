@@ -83,7 +83,6 @@ TEST(OpsTest, what_is_not_offered_says_so) {
   struct fid_ep* other = nullptr;
   EXPECT_EQ(fi_scalable_ep(loop.domain.get(), loop.info.get(), &other, nullptr), -FI_ENOSYS);
   EXPECT_EQ(fi_srx_context(loop.domain.get(), loop.info->rx_attr, &other, nullptr), -FI_ENOSYS);
-  EXPECT_EQ(fi_read(loop.ep.get(), nullptr, 0, nullptr, loop.self, 0, 0, nullptr), -FI_ENOSYS);
   EXPECT_EQ(fi_shutdown(loop.ep.get(), 0), -FI_ENOSYS);
   void* ops = nullptr;
   EXPECT_EQ(fi_open_ops(&loop.domain->fid, "nothing", 0, &ops, nullptr), -FI_EINVAL);

@@ -58,7 +58,8 @@ struct Process {
                                   .book = &book,
                                   .neighbours = &neighbours,
                                   .rings = &rings,
-                                  .observer = observer});
+                                  .observer = observer,
+                                  .exposed = {&shared, kReadable | kWritable}});
     EXPECT_TRUE(opened);
     endpoint = std::move(*opened);
     book.attach(*endpoint);
@@ -94,6 +95,7 @@ struct Process {
   locality::Neighbours neighbours;
   CompletionQueue queue{FI_CQ_FORMAT_TAGGED, 64};
   AddressBook book;
+  Registrations shared{{}, random};
   std::unique_ptr<Endpoint> endpoint;
   std::array<std::byte, 8192> memory{};
 };

@@ -20,7 +20,8 @@ Rig::Rig(const Config& wanted) : config(wanted) {
                                 .random = random,
                                 .send_queue = &queue,
                                 .receive_queue = &queue,
-                                .book = &book});
+                                .book = &book,
+                                .exposed = {&memory, kReadable | kWritable}});
   EXPECT_TRUE(opened);
   endpoint = std::move(*opened);
 }

@@ -7,6 +7,7 @@
 
 #include "core/cq.hpp"
 #include "core/endpoint.hpp"
+#include "core/memory.hpp"
 #include "sim/dice.hpp"
 #include "stream/scripted_inner.hpp"
 #include "stream/stranger.hpp"
@@ -57,6 +58,7 @@ struct Rig {
   Config config;
   CompletionQueue queue{FI_CQ_FORMAT_TAGGED, 64};
   AddressBook book;
+  Registrations memory{{}, random};
   std::unique_ptr<Endpoint> endpoint;
 };
 

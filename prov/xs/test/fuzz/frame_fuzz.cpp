@@ -3,6 +3,7 @@
 #include "proto/frame.hpp"
 
 #include "proto/greeting.hpp"
+#include "proto/rma_frame.hpp"
 #include "test/fuzz/round_trip.hpp"
 
 namespace {
@@ -35,6 +36,17 @@ void decode_body(Kind kind, util::Bytes body) {
       return fuzz::require_round_trip(proto::decode_fin(body), body, proto::Fin::kSize);
     case Kind::kSent:
       return fuzz::require_round_trip(proto::decode_sent(body), body, proto::Sent::kSize);
+    case Kind::kWrite:
+      return fuzz::require_round_trip(proto::decode_write(body), body, proto::Write::kSize);
+    case Kind::kPut:
+    case Kind::kGot:
+      return fuzz::require_round_trip(proto::decode_part(body), body, proto::PartHead::kSize);
+    case Kind::kRead:
+      return fuzz::require_round_trip(proto::decode_read(body), body, proto::Read::kSize);
+    case Kind::kAtomic:
+      return fuzz::require_round_trip(proto::decode_atomic(body), body, proto::Atomic::kSize);
+    case Kind::kDone:
+      return fuzz::require_round_trip(proto::decode_done(body), body, proto::Done::kSize);
     case Kind::kOffer:
       return fuzz::require_round_trip(proto::decode_offer(body), body, proto::Offer::kSize);
     case Kind::kMapped:

@@ -23,6 +23,7 @@ const std::map<int, BodySize> kKinds = {
     {1, {208, true}}, {2, {208, true}}, {3, {24, true}},   {4, {88, true}},  {5, {0, true}},
     {6, {216, true}}, {32, {16, false}}, {33, {40, true}}, {34, {48, true}}, {35, {16, false}},
     {36, {16, true}}, {37, {16, true}},  {38, {0, true}},
+    {39, {40, false}}, {40, {16, false}}, {41, {32, true}}, {42, {16, false}}, {43, {40, false}}, {44, {16, true}},
     {48, {48, true}}, {49, {8, true}},   {50, {16, true}}};
 
 bool carries_seq(int kind) { return (kind >= 32 && kind < 48) || kind == 4; }

@@ -34,8 +34,8 @@ struct Scribe final : Upper {
     proto::encode(envelope, body.data());
     return take(session, {{.kind = proto::Kind::kEager, .flags = flags}, body}, payload);
   }
-  Taken data_received(Session& session, util::Bytes head, Payload& payload) noexcept override {
-    return take(session, {{.kind = proto::Kind::kData}, head}, payload);
+  Taken payload_received(Session& session, const Head& head, Payload& payload) noexcept override {
+    return take(session, {{.kind = head.kind, .flags = head.flags}, head.bytes}, payload);
   }
   Taken take(Session& session, const proto::FrameView& frame, Payload& payload) noexcept {
     if (!payload.take()) return Taken::kVanished;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Operations on remote memory, as both sides hold them: docs/rma.md.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+
+#include "core/gather.hpp"
+#include "core/request.hpp"
+#include "core/types.hpp"
+#include "proto/rma_frame.hpp"
+
+namespace xs::core {
+
+enum class RmaKind : std::uint8_t { kWrite, kRead, kUpdate, kFetch, kCompare };
+
+// Whether the initiator gets bytes back.
+constexpr bool reads_back(RmaKind kind) noexcept {
+  return kind == RmaKind::kRead || kind == RmaKind::kFetch || kind == RmaKind::kCompare;
+}
+constexpr bool is_atomic(RmaKind kind) noexcept { return kind >= RmaKind::kUpdate; }
+
+// A read or write. flags: OpFlag.
+struct RmaOp {
+  RmaKind kind;
+  std::span<const struct iovec> iov;  // at most kIovLimit; copied
+  PeerAddress to;
+  std::uint64_t address;
+  std::uint64_t key;
+  std::uint64_t data;  // with kOpData
+  std::uint32_t flags;
+  void* context;
+};
+
+// An operation until its answer: on Peer::pending until all its frames are given, then on
+// PeerRma::operations.
+struct RmaRequest : Queued {
+  RmaRequest() noexcept { is_rma = true; }
+
+  RmaKind kind{};
+  UserMemory memory;                  // what is written, or where what is read goes
+  std::unique_ptr<std::byte[]> copy;  // of what is written, if memory points there
+  std::uint64_t id = 0;
+  std::uint64_t address = 0;
+  std::uint64_t key = 0;
+  std::uint64_t data = 0;
+  std::size_t length = 0;  // bytes that go out after the first frame's head; reads: that come back
+  std::size_t given = 0;   // of what goes out
+  std::size_t got = 0;     // of what comes back
+  bool begun = false;      // its first frame is given
+};
+
+// The write whose first frame has come, and whose last has not.
+struct Arriving {
+  bool open = false;
+  std::uint64_t id = 0;
+  std::uint64_t registration = 0;  // its number; means nothing if status is not 0
+  std::size_t offset = 0;          // of the write's first byte in the registration
+  std::uint64_t length = 0;
+  std::uint64_t placed = 0;  // bytes taken
+  std::uint64_t data = 0;
+  bool has_data = false;
+  int status = 0;  // what the answer will say
+};
+
+// What a read, or a fetching atomic, is answered with.
+struct RmaAnswer : util::ListHook<> {
+  std::uint64_t id = 0;
+  std::uint64_t registration = 0;
+  std::size_t offset = 0;  // of the first byte, in the registration
+  std::size_t length = 0;
+  std::size_t given = 0;
+};
+
+// What an endpoint and one peer have under way.
+struct PeerRma {
+  util::IntrusiveList<RmaRequest> operations;  // of ours, given, without an answer
+  Arriving arriving;                           // the peer's, like all that follows
+  util::IntrusiveList<RmaAnswer> answers;
+  std::deque<std::uint64_t> withheld;  // ids whose DONE waits for room in the completion queue
+  std::size_t owed = 0;                // operations taken whose answer is not wholly given
+};
+
+}  // namespace xs::core

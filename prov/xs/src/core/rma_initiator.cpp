@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/rma_initiator.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <new>
+
+#include "core/frame_out.hpp"
+#include "core/rma_target.hpp"
+#include "core/sender.hpp"
+#include "util/log.hpp"
+
+namespace xs::core {
+
+using proto::Kind;
+
+RmaInitiator::~RmaInitiator() {
+  peers_.for_each([this](Peer& peer) {
+    peer.pending.for_each([&](Queued& queued) {
+      if (!queued.is_rma) return;
+      peer.pending.remove(queued);
+      requests_.drop(&static_cast<RmaRequest&>(queued));
+    });
+    while (!peer.rma.operations.empty()) requests_.drop(&peer.rma.operations.pop_front());
+  });
+}
+
+Status RmaInitiator::start(const RmaOp& op) noexcept {
+  std::size_t length = 0;
+  if (!UserMemory::sum(op.iov, length)) return Status::kInvalid;
+  if (!reporter_.send_room(op.flags)) return Status::kAgain;
+  Peer* const peer = peers_.of(op.to);
+  if (!peer) return Status::kInvalid;
+  if (peer->self) return perform_own(op, length);
+  if (!sender_.admits(*peer)) return Status::kAgain;
+  RmaRequest* const request = make_request(*peer, op, length);
+  if (!request) return Status::kAgain;
+  sender_.enqueue(*request);
+  return Status::kOk;
+}
+
+RmaRequest* RmaInitiator::make_request(Peer& peer, const RmaOp& op, std::size_t length) noexcept {
+  RmaRequest* const request = requests_.make();
+  if (!request) return nullptr;
+  request->peer = &peer;
+  request->flags = op.flags;
+  request->context = op.context;
+  request->kind = op.kind;
+  request->memory = UserMemory(op.iov);
+  request->address = op.address;
+  request->key = op.key;
+  request->data = op.data;
+  request->length = length;
+  if ((op.flags & kOpInject) && length > 0) {
+    request->copy.reset(new (std::nothrow) std::byte[length]);
+    if (request->copy) request->memory.copy_to(request->copy.get(), 0, length);
+    request->memory = UserMemory::of(request->copy.get(), length);
+  }
+  request->id = length == 0 || !(op.flags & kOpInject) || request->copy ? ids_.add(*request) : 0;
+  if (request->id != 0) return request;
+  requests_.drop(request);
+  return nullptr;
+}
+
+// On our own memory, at once.
+Status RmaInitiator::perform_own(const RmaOp& op, std::size_t length) noexcept {
+  const UserMemory memory(op.iov);
+  const RmaTarget::Range range{op.key, op.address, length};
+  int status = 0;
+  if (op.kind == RmaKind::kRead) {
+    status = target_.read_own(range, memory);
+  } else {
+    status = target_.write_own(range, memory, (op.flags & kOpData) ? &op.data : nullptr, op.to);
+  }
+  reporter_.operation_ended(op.kind, op.flags, op.context, status);
+  return Status::kOk;
+}
+
+bool RmaInitiator::cancel(void* context) noexcept {
+  RmaRequest* found = nullptr;
+  peers_.for_each([&](Peer& peer) {
+    for (Queued& queued : peer.pending) {
+      if (found || !queued.is_rma || queued.context != context) continue;
+      auto& request = static_cast<RmaRequest&>(queued);
+      if (!request.begun) found = &request;
+    }
+  });
+  if (!found) return false;
+  found->peer->pending.remove(*found);
+  end(*found, ECANCELED);
+  return true;
+}
+
+// ---- Giving ----
+
+bool RmaInitiator::give(RmaRequest& request) noexcept {
+  const bool done = request.kind == RmaKind::kRead ? give_read(request) : give_out(request);
+  if (done) given(request);
+  return done;
+}
+
+bool RmaInitiator::give_read(RmaRequest& request) noexcept {
+  std::array<std::byte, proto::Read::kSize> body;
+  proto::encode(proto::Read{.id = request.id,
+                            .key = request.key,
+                            .address = request.address,
+                            .length = request.length},
+                body.data());
+  stream::Session& session = *request.peer->session;
+  if (!put_out(session, {Kind::kRead, 0, body, request.memory, 0, 0})) return false;
+  session.await();
+  return request.begun = true;
+}
+
+// The first frame with its head, then the rest as PUT.
+bool RmaInitiator::give_out(RmaRequest& request) noexcept {
+  stream::Session& session = *request.peer->session;
+  std::array<std::byte, proto::kOperationHeadSize> head;
+  while (!request.begun || request.given < request.length) {
+    const bool first = !request.begun;
+    const std::size_t head_size = first ? head.size() : proto::PartHead::kSize;
+    const std::size_t part =
+        std::min(session.largest_body() - head_size, request.length - request.given);
+    if (first)
+      proto::encode(proto::Write{.id = request.id,
+                                 .key = request.key,
+                                 .address = request.address,
+                                 .length = request.length,
+                                 .data = request.data},
+                    head.data());
+    else
+      proto::encode(proto::PartHead{request.id, request.given}, head.data());
+    const std::uint8_t flags = first && (request.flags & kOpData) ? proto::kCqData : 0;
+    if (!put_out(session,
+                 {first ? Kind::kWrite : Kind::kPut, flags, util::Bytes(head).first(head_size),
+                  request.memory, request.given, part}))
+      return false;
+    if (first) session.await();
+    request.begun = true;
+    request.given += part;
+  }
+  return true;
+}
+
+void RmaInitiator::given(RmaRequest& request) noexcept {
+  Peer& peer = *request.peer;
+  peer.pending.remove(request);
+  peer.rma.operations.push_back(request);
+}
+
+// ---- Answers ----
+
+// The operation that the peer has answered; nullptr if there is none such.
+RmaRequest* RmaInitiator::answered(Peer& peer, std::uint64_t id) noexcept {
+  RmaRequest* const request = ids_.find(id);
+  // Its answer follows its last frame, so it is not first in line any more.
+  const bool given = request && request->peer == &peer && request->begun &&
+                     (reads_back(request->kind) || request->given == request->length);
+  return given ? request : nullptr;
+}
+
+Taken RmaInitiator::got_received(Peer& peer, util::Bytes head, Payload& payload) noexcept {
+  const auto part = proto::decode_part(head);
+  RmaRequest* const request = part ? answered(peer, part->id) : nullptr;
+  if (!request && peer.session->goodbye_sent())  // our GOODBYE crossed it
+    return payload.take() ? Taken::kYes : Taken::kVanished;
+  if (!request || !reads_back(request->kind) || part->offset != request->got ||
+      payload.size() == 0 || payload.size() > request->memory.size() - request->got)
+    return payload.take() ? Taken::kLie : Taken::kVanished;
+  request->memory.fill_from(payload, request->got);
+  if (!payload.take()) return Taken::kVanished;
+  request->got += payload.size();
+  if (request->got == request->memory.size()) finish(*request, 0);
+  return Taken::kYes;
+}
+
+bool RmaInitiator::done_received(Peer& peer, const proto::Done& done) noexcept {
+  RmaRequest* const request = answered(peer, done.id);
+  if (!request) return peer.session->goodbye_sent();
+  const bool lacks = reads_back(request->kind) && request->got < request->memory.size();
+  if (done.status == 0 && lacks) return false;
+  finish(*request, static_cast<int>(done.status));
+  return true;
+}
+
+void RmaInitiator::finish(RmaRequest& request, int error) noexcept {
+  request.peer->session->await_done();
+  request.peer->rma.operations.remove(request);
+  end(request, error);
+}
+
+// The one place where a request ends.
+void RmaInitiator::end(RmaRequest& request, int error) noexcept {
+  const bool unheard = (request.flags & kOpInject) && !(request.flags & kOpCompletion);
+  if (error != 0 && unheard)
+    util::log(util::Level::kWarn, "an injected write to the memory of %s came to nothing: error %d",
+              request.peer->home.text().c_str(), error);
+  reporter_.operation_ended(request.kind, request.flags, request.context, error);
+  ids_.remove(request.id);
+  requests_.drop(&request);
+}
+
+// ---- Ends ----
+
+void RmaInitiator::peer_ended(Peer& peer, int error) noexcept {
+  while (!peer.rma.operations.empty()) end(peer.rma.operations.pop_front(), error);
+  peer.pending.for_each([&](Queued& queued) {
+    if (!queued.is_rma) return;
+    peer.pending.remove(queued);
+    end(static_cast<RmaRequest&>(queued), error);
+  });
+}
+
+void RmaInitiator::goodbye_taken(Peer& peer) noexcept {
+  while (!peer.rma.operations.empty()) {
+    RmaRequest& request = peer.rma.operations.front();
+    finish(request, ECONNRESET);
+  }
+  peer.pending.for_each([&](Queued& queued) {
+    if (!queued.is_rma || !static_cast<RmaRequest&>(queued).begun) return;
+    peer.session->await_done();
+    peer.pending.remove(queued);
+    end(static_cast<RmaRequest&>(queued), ECONNRESET);
+  });
+}
+
+}  // namespace xs::core
