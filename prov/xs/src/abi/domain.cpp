@@ -82,6 +82,7 @@ struct fi_ops_domain domain_ops = [] {
   ops.endpoint = open_endpoint;
   ops.cntr_open = open_cntr;
   ops.poll_open = open_poll;
+  ops.query_atomic = query_atomic;
   return ops;
 }();
 

@@ -79,6 +79,9 @@ int open_cntr(struct fid_domain* domain, struct fi_cntr_attr* attr, struct fid_c
 int open_endpoint(struct fid_domain* domain, struct fi_info* info, struct fid_ep** ep,
                   void* context) noexcept;
 int open_poll(struct fid_domain* domain, struct fi_poll_attr* attr, struct fid_poll** set) noexcept;
+// fi_query_atomic.
+int query_atomic(struct fid_domain* domain, enum fi_datatype datatype, enum fi_op op,
+                 struct fi_atomic_attr* attr, std::uint64_t flags) noexcept;
 // fi_open_ops: what <rdma/fi_ext_xs.h> offers.
 int open_ops(struct fid* domain, const char* name, std::uint64_t flags, void** ops,
              void* context) noexcept;

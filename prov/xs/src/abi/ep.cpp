@@ -2,7 +2,6 @@
 // The life of an endpoint: open, bind, enable, name, options, close.
 #include "abi/ep.hpp"
 
-#include <rdma/fi_atomic.h>
 #include <rdma/fi_cm.h>
 #include <rdma/fi_collective.h>
 
@@ -336,10 +335,10 @@ int open_endpoint(struct fid_domain* fid, struct fi_info* info, struct fid_ep** 
     ep->ops = &endpoint_ops;
     ep->cm = &name_ops;
     ep->msg = &message_ops;
-    const bool reaches = (ep->caps & FI_RMA) && (ep->caps & kRemoteInitiator);
-    ep->rma = reaches ? &rma_ops : &no_rma;
+    const bool reaches = (ep->caps & kRemoteInitiator) != 0;
+    ep->rma = reaches && (ep->caps & FI_RMA) ? &rma_ops : &no_rma;
     ep->tagged = &tagged_ops;
-    ep->atomic = &no_atomics;
+    ep->atomic = reaches && (ep->caps & FI_ATOMIC) ? &atomic_ops : &no_atomics;
     ep->collective = &no_collectives;
     const Guard guard(domain.gate);
     ++domain.children;

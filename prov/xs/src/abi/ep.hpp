@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 #include <rdma/fabric.h>
+#include <rdma/fi_atomic.h>
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_rma.h>
 #include <rdma/fi_tagged.h>
@@ -46,7 +47,8 @@ struct Ep : fid_ep {
     return outcome(core->receive(op));
   }
 
-  ssize_t reach(const core::RmaOp& op) noexcept {
+  template <class Op>  // core::RmaOp or core::AtomicOp
+  ssize_t reach(const Op& op) noexcept {
     const Guard guard(domain.gate);
     if (!core) return -FI_EOPBADSTATE;
     return outcome(core->reach(op));
@@ -103,5 +105,6 @@ struct Ep : fid_ep {
 extern struct fi_ops_msg message_ops;
 extern struct fi_ops_tagged tagged_ops;
 extern struct fi_ops_rma rma_ops;
+extern struct fi_ops_atomic atomic_ops;
 
 }  // namespace xs::abi

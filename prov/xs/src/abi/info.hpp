@@ -19,7 +19,7 @@ namespace xs::abi {
 
 // Capabilities: granted only if hinted (or if nothing is hinted); then those that are always
 // granted.
-inline constexpr std::uint64_t kRemote = FI_RMA;
+inline constexpr std::uint64_t kRemote = FI_RMA | FI_ATOMIC;
 inline constexpr std::uint64_t kRemoteInitiator = FI_READ | FI_WRITE;
 inline constexpr std::uint64_t kRemoteTarget = FI_REMOTE_READ | FI_REMOTE_WRITE;
 inline constexpr std::uint64_t kRemoteCaps = kRemote | kRemoteInitiator | kRemoteTarget;
@@ -37,7 +37,8 @@ inline constexpr std::uint64_t kDomainCaps = FI_LOCAL_COMM | FI_REMOTE_COMM;
 // docs/rma.md section 4.
 inline constexpr std::uint64_t kMessageOrder =
     FI_ORDER_SAS | FI_ORDER_RAR | FI_ORDER_RAW | FI_ORDER_RAS | FI_ORDER_WAW | FI_ORDER_WAS |
-    FI_ORDER_SAW | FI_ORDER_RMA_RAR | FI_ORDER_RMA_RAW | FI_ORDER_RMA_WAW;
+    FI_ORDER_SAW | FI_ORDER_RMA_RAR | FI_ORDER_RMA_RAW | FI_ORDER_RMA_WAW | FI_ORDER_ATOMIC_RAR |
+    FI_ORDER_ATOMIC_RAW | FI_ORDER_ATOMIC_WAR | FI_ORDER_ATOMIC_WAW;
 // What mr_mode may ask for; none of it is needed.
 inline constexpr int kMemoryModes = FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
 // FI_MR_BASIC and FI_MR_SCALABLE, whose names newer headers warn of.

@@ -161,6 +161,8 @@ Taken Endpoint::payload_received(stream::Session& session, const Head& head,
       return receiver_->data_received(peer, head.bytes, payload);
     case Kind::kWrite:
       return target_->write_received(peer, head.flags, head.bytes, payload);
+    case Kind::kAtomic:
+      return target_->atomic_received(peer, head.bytes, payload);
     case Kind::kPut:
       return target_->put_received(peer, head.bytes, payload);
     case Kind::kGot:

@@ -77,6 +77,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   Status send(const SendOp& op) noexcept { return sender_->send(op); }
   Status receive(const ReceiveOp& op) noexcept { return receiver_->receive(op); }
   Status reach(const RmaOp& op) noexcept { return initiator_->start(op); }
+  Status reach(const AtomicOp& op) noexcept { return initiator_->start(op); }
   // Takes back an operation that has not begun: posted receives, sends that still wait for their
   // stream. An error completion ECANCELED follows at once. kNoMessage if there is none such.
   Status cancel(void* context) noexcept;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "core/atomic_ops.hpp"
 #include "core/gather.hpp"
 #include "core/request.hpp"
 #include "core/types.hpp"
@@ -35,27 +36,53 @@ struct RmaOp {
   void* context;
 };
 
+// An atomic. kind: kUpdate, kFetch or kCompare.
+struct AtomicOp {
+  RmaKind kind;
+  AtomicOperation operation;
+  Datatype datatype;
+  std::size_t count;                       // elements
+  std::span<const struct iovec> values;    // each at most kIovLimit pieces, `count` elements or, if
+  std::span<const struct iovec> compares;  // that means nothing, none
+  std::span<const struct iovec> results;
+  PeerAddress to;
+  std::uint64_t address;
+  std::uint64_t key;
+  std::uint32_t flags;
+  void* context;
+
+  AtomicCall call() const noexcept {
+    const auto form = kind == RmaKind::kUpdate  ? proto::AtomicForm::kUpdate
+                      : kind == RmaKind::kFetch ? proto::AtomicForm::kFetch
+                                                : proto::AtomicForm::kCompare;
+    return {form, operation, datatype};
+  }
+};
+
 // An operation until its answer: on Peer::pending until all its frames are given, then on
 // PeerRma::operations.
 struct RmaRequest : Queued {
   RmaRequest() noexcept { is_rma = true; }
 
   RmaKind kind{};
-  UserMemory memory;                  // what is written, or where what is read goes
-  std::unique_ptr<std::byte[]> copy;  // of what is written, if memory points there
+  UserMemory out;                     // what is written, or the operands
+  UserMemory in;                      // where what comes back goes
+  std::unique_ptr<std::byte[]> copy;  // of what goes out, if `out` points there
   std::uint64_t id = 0;
   std::uint64_t address = 0;
   std::uint64_t key = 0;
   std::uint64_t data = 0;
-  std::size_t length = 0;  // bytes that go out after the first frame's head; reads: that come back
-  std::size_t given = 0;   // of what goes out
-  std::size_t got = 0;     // of what comes back
-  bool begun = false;      // its first frame is given
+  AtomicCall call{};        // atomics
+  std::uint32_t count = 0;  // their elements
+  std::size_t given = 0;    // bytes of `out`
+  std::size_t got = 0;      // bytes of `in`
+  bool begun = false;       // its first frame is given
 };
 
-// The write whose first frame has come, and whose last has not.
+// The write, or atomic, whose first frame has come, and whose last has not.
 struct Arriving {
   bool open = false;
+  bool is_atomic = false;
   std::uint64_t id = 0;
   std::uint64_t registration = 0;  // its number; means nothing if status is not 0
   std::size_t offset = 0;          // of the write's first byte in the registration
@@ -64,13 +91,16 @@ struct Arriving {
   std::uint64_t data = 0;
   bool has_data = false;
   int status = 0;  // what the answer will say
+  proto::Atomic atomic{};
+  std::unique_ptr<std::byte[]> operands;  // of an atomic that comes in parts
 };
 
 // What a read, or a fetching atomic, is answered with.
 struct RmaAnswer : util::ListHook<> {
   std::uint64_t id = 0;
+  std::unique_ptr<std::byte[]> results;  // null: what is asked for stands in a registration
   std::uint64_t registration = 0;
-  std::size_t offset = 0;  // of the first byte, in the registration
+  std::size_t offset = 0;  // of the first byte, there
   std::size_t length = 0;
   std::size_t given = 0;
 };

@@ -34,32 +34,41 @@ Status RmaInitiator::start(const RmaOp& op) noexcept {
   if (!peer) return Status::kInvalid;
   if (peer->self) return perform_own(op, length);
   if (!sender_.admits(*peer)) return Status::kAgain;
-  RmaRequest* const request = make_request(*peer, op, length);
+  RmaRequest* const request = make_request(*peer, op);
   if (!request) return Status::kAgain;
   sender_.enqueue(*request);
   return Status::kOk;
 }
 
-RmaRequest* RmaInitiator::make_request(Peer& peer, const RmaOp& op, std::size_t length) noexcept {
+RmaRequest* RmaInitiator::make_request(Peer& peer, const RmaOp& op) noexcept {
   RmaRequest* const request = requests_.make();
   if (!request) return nullptr;
   request->peer = &peer;
   request->flags = op.flags;
   request->context = op.context;
   request->kind = op.kind;
-  request->memory = UserMemory(op.iov);
   request->address = op.address;
   request->key = op.key;
   request->data = op.data;
-  request->length = length;
+  (op.kind == RmaKind::kRead ? request->in : request->out) = UserMemory(op.iov);
+  const std::size_t length = request->out.size();
   if ((op.flags & kOpInject) && length > 0) {
     request->copy.reset(new (std::nothrow) std::byte[length]);
-    if (request->copy) request->memory.copy_to(request->copy.get(), 0, length);
-    request->memory = UserMemory::of(request->copy.get(), length);
+    if (!request->copy) {
+      requests_.drop(request);
+      return nullptr;
+    }
+    request->out.copy_to(request->copy.get(), 0, length);
+    request->out = UserMemory::of(request->copy.get(), length);
   }
-  request->id = length == 0 || !(op.flags & kOpInject) || request->copy ? ids_.add(*request) : 0;
-  if (request->id != 0) return request;
-  requests_.drop(request);
+  return with_id(*request);
+}
+
+// nullptr, and the request is gone: no memory for one.
+RmaRequest* RmaInitiator::with_id(RmaRequest& request) noexcept {
+  request.id = ids_.add(request);
+  if (request.id != 0) return &request;
+  requests_.drop(&request);
   return nullptr;
 }
 
@@ -105,36 +114,50 @@ bool RmaInitiator::give_read(RmaRequest& request) noexcept {
   proto::encode(proto::Read{.id = request.id,
                             .key = request.key,
                             .address = request.address,
-                            .length = request.length},
+                            .length = request.in.size()},
                 body.data());
   stream::Session& session = *request.peer->session;
-  if (!put_out(session, {Kind::kRead, 0, body, request.memory, 0, 0})) return false;
+  if (!put_out(session, {Kind::kRead, 0, body, request.in, 0, 0})) return false;
   session.await();
   return request.begun = true;
+}
+
+void RmaInitiator::encode_head(const RmaRequest& request, std::byte* to) noexcept {
+  if (!is_atomic(request.kind))
+    return proto::encode(proto::Write{.id = request.id,
+                                      .key = request.key,
+                                      .address = request.address,
+                                      .length = request.out.size(),
+                                      .data = request.data},
+                         to);
+  proto::encode(proto::Atomic{.id = request.id,
+                              .key = request.key,
+                              .address = request.address,
+                              .operation = static_cast<std::uint8_t>(request.call.operation),
+                              .datatype = static_cast<std::uint8_t>(request.call.datatype),
+                              .form = request.call.form,
+                              .count = request.count,
+                              .length = static_cast<std::uint32_t>(request.out.size())},
+                to);
 }
 
 // The first frame with its head, then the rest as PUT.
 bool RmaInitiator::give_out(RmaRequest& request) noexcept {
   stream::Session& session = *request.peer->session;
   std::array<std::byte, proto::kOperationHeadSize> head;
-  while (!request.begun || request.given < request.length) {
+  while (!request.begun || request.given < request.out.size()) {
     const bool first = !request.begun;
-    const std::size_t head_size = first ? head.size() : proto::PartHead::kSize;
+    const std::size_t size = first ? head.size() : proto::PartHead::kSize;
     const std::size_t part =
-        std::min(session.largest_body() - head_size, request.length - request.given);
+        std::min(session.largest_body() - size, request.out.size() - request.given);
     if (first)
-      proto::encode(proto::Write{.id = request.id,
-                                 .key = request.key,
-                                 .address = request.address,
-                                 .length = request.length,
-                                 .data = request.data},
-                    head.data());
+      encode_head(request, head.data());
     else
       proto::encode(proto::PartHead{request.id, request.given}, head.data());
+    const Kind begins = is_atomic(request.kind) ? Kind::kAtomic : Kind::kWrite;
     const std::uint8_t flags = first && (request.flags & kOpData) ? proto::kCqData : 0;
-    if (!put_out(session,
-                 {first ? Kind::kWrite : Kind::kPut, flags, util::Bytes(head).first(head_size),
-                  request.memory, request.given, part}))
+    if (!put_out(session, {first ? begins : Kind::kPut, flags, util::Bytes(head).first(size),
+                           request.out, request.given, part}))
       return false;
     if (first) session.await();
     request.begun = true;
@@ -155,8 +178,8 @@ void RmaInitiator::given(RmaRequest& request) noexcept {
 RmaRequest* RmaInitiator::answered(Peer& peer, std::uint64_t id) noexcept {
   RmaRequest* const request = ids_.find(id);
   // Its answer follows its last frame, so it is not first in line any more.
-  const bool given = request && request->peer == &peer && request->begun &&
-                     (reads_back(request->kind) || request->given == request->length);
+  const bool given =
+      request && request->peer == &peer && request->begun && request->given == request->out.size();
   return given ? request : nullptr;
 }
 
@@ -166,19 +189,19 @@ Taken RmaInitiator::got_received(Peer& peer, util::Bytes head, Payload& payload)
   if (!request && peer.session->goodbye_sent())  // our GOODBYE crossed it
     return payload.take() ? Taken::kYes : Taken::kVanished;
   if (!request || !reads_back(request->kind) || part->offset != request->got ||
-      payload.size() == 0 || payload.size() > request->memory.size() - request->got)
+      payload.size() == 0 || payload.size() > request->in.size() - request->got)
     return payload.take() ? Taken::kLie : Taken::kVanished;
-  request->memory.fill_from(payload, request->got);
+  request->in.fill_from(payload, request->got);
   if (!payload.take()) return Taken::kVanished;
   request->got += payload.size();
-  if (request->got == request->memory.size()) finish(*request, 0);
+  if (request->got == request->in.size()) finish(*request, 0);
   return Taken::kYes;
 }
 
 bool RmaInitiator::done_received(Peer& peer, const proto::Done& done) noexcept {
   RmaRequest* const request = answered(peer, done.id);
   if (!request) return peer.session->goodbye_sent();
-  const bool lacks = reads_back(request->kind) && request->got < request->memory.size();
+  const bool lacks = reads_back(request->kind) && request->got < request->in.size();
   if (done.status == 0 && lacks) return false;
   finish(*request, static_cast<int>(done.status));
   return true;
@@ -194,7 +217,8 @@ void RmaInitiator::finish(RmaRequest& request, int error) noexcept {
 void RmaInitiator::end(RmaRequest& request, int error) noexcept {
   const bool unheard = (request.flags & kOpInject) && !(request.flags & kOpCompletion);
   if (error != 0 && unheard)
-    util::log(util::Level::kWarn, "an injected write to the memory of %s came to nothing: error %d",
+    util::log(util::Level::kWarn,
+              "an injected operation on the memory of %s came to nothing: error %d",
               request.peer->home.text().c_str(), error);
   reporter_.operation_ended(request.kind, request.flags, request.context, error);
   ids_.remove(request.id);

@@ -25,6 +25,8 @@ class RmaInitiator {
   ~RmaInitiator();
 
   Status start(const RmaOp& op) noexcept;
+  // The call is valid, and its results have at most proto::kLargestResult bytes.
+  Status start(const AtomicOp& op) noexcept;
   // Takes back an operation that has not begun.
   bool cancel(void* context) noexcept;
 
@@ -40,10 +42,14 @@ class RmaInitiator {
   void goodbye_taken(Peer& peer) noexcept;
 
  private:
-  RmaRequest* make_request(Peer& peer, const RmaOp& op, std::size_t length) noexcept;
+  RmaRequest* make_request(Peer& peer, const RmaOp& op) noexcept;
+  RmaRequest* make_request(Peer& peer, const AtomicOp& op) noexcept;
+  RmaRequest* with_id(RmaRequest& request) noexcept;
   Status perform_own(const RmaOp& op, std::size_t length) noexcept;
+  Status perform_own(const AtomicOp& op) noexcept;
   bool give_read(RmaRequest& request) noexcept;
   bool give_out(RmaRequest& request) noexcept;
+  static void encode_head(const RmaRequest& request, std::byte* to) noexcept;
   void given(RmaRequest& request) noexcept;
   RmaRequest* answered(Peer& peer, std::uint64_t id) noexcept;
   void finish(RmaRequest& request, int error) noexcept;

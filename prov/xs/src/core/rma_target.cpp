@@ -22,12 +22,13 @@ RmaTarget::~RmaTarget() {
   });
 }
 
-RmaTarget::Place RmaTarget::find(const Range& range, Right right) const noexcept {
-  if (!exposed_.memory || !(exposed_.rights & right)) return {.status = EACCES};
+RmaTarget::Place RmaTarget::find(const Range& range, unsigned rights) const noexcept {
+  if (!exposed_.memory || (exposed_.rights & rights) != rights) return {.status = EACCES};
   Registration* const registration = exposed_.memory->under(range.key);
   if (!registration) return {.status = kNoKey};
   std::size_t offset = 0;
-  if (!(registration->rights & right) || !registration->holds(range.address, range.length, offset))
+  if ((registration->rights & rights) != rights ||
+      !registration->holds(range.address, range.length, offset))
     return {.status = EACCES};
   return {.registration = registration, .offset = offset};
 }
@@ -74,6 +75,7 @@ Taken RmaTarget::write_received(Peer& peer, std::uint8_t flags, util::Bytes head
   if (!admit(peer)) return Taken::kLie;
   const Place to = find({write->key, write->address, write->length}, kWritable);
   peer.rma.arriving = {.open = true,
+                       .is_atomic = false,
                        .id = write->id,
                        .registration = to.registration ? to.registration->number : 0,
                        .offset = to.offset,
@@ -81,7 +83,9 @@ Taken RmaTarget::write_received(Peer& peer, std::uint8_t flags, util::Bytes head
                        .placed = 0,
                        .data = write->data,
                        .has_data = (flags & proto::kCqData) != 0,
-                       .status = to.status};
+                       .status = to.status,
+                       .atomic = {},
+                       .operands = nullptr};
   place(peer.rma.arriving, bytes);
   if (peer.rma.arriving.placed == write->length) write_arrived(peer);
   return Taken::kYes;
@@ -98,7 +102,11 @@ Taken RmaTarget::put_received(Peer& peer, util::Bytes head, Payload& payload) no
       bytes->empty() || bytes->size() > arriving.length - arriving.placed)
     return Taken::kLie;
   place(arriving, *bytes);
-  if (arriving.placed == arriving.length) write_arrived(peer);
+  if (arriving.placed < arriving.length) return Taken::kYes;
+  if (arriving.is_atomic)
+    atomic_arrived(peer, {arriving.operands.get(), arriving.length});
+  else
+    write_arrived(peer);
   return Taken::kYes;
 }
 
@@ -107,6 +115,10 @@ void RmaTarget::place(Arriving& arriving, util::Bytes bytes) noexcept {
   const std::uint64_t done = arriving.placed;
   arriving.placed += bytes.size();
   if (arriving.status != 0 || bytes.empty()) return;
+  if (arriving.is_atomic) {
+    std::memcpy(arriving.operands.get() + done, bytes.data(), bytes.size());
+    return;
+  }
   Registration* const to = exposed_.memory->numbered(arriving.registration);
   if (!to) {
     arriving.status = kNoKey;
@@ -180,13 +192,20 @@ bool RmaTarget::give_answers(Peer& peer) noexcept {
   return true;
 }
 
+// What it is answered with; nullopt: the registration was closed.
+std::optional<UserMemory> RmaTarget::memory_of(const RmaAnswer& answer) const noexcept {
+  if (answer.results) return UserMemory::of(answer.results.get(), answer.length);
+  Registration* const from = exposed_.memory->numbered(answer.registration);
+  return from ? std::optional(from->memory) : std::nullopt;
+}
+
 // Copies what is given now: it is what stands there at this place of the stream, also if it has to
 // be sent again.
 bool RmaTarget::give_answer(Peer& peer, RmaAnswer& answer) noexcept {
   stream::Session& session = *peer.session;
   const std::uint64_t id = answer.id;
   while (answer.given < answer.length) {
-    Registration* const from = exposed_.memory->numbered(answer.registration);
+    const std::optional<UserMemory> from = memory_of(answer);
     if (!from) {
       peer.rma.answers.remove(answer);
       answers_.drop(&answer);
@@ -197,7 +216,7 @@ bool RmaTarget::give_answer(Peer& peer, RmaAnswer& answer) noexcept {
     proto::encode(proto::PartHead{id, answer.given}, head.data());
     const std::size_t part =
         std::min(session.largest_body() - head.size(), answer.length - answer.given);
-    if (!put_out(session, {Kind::kGot, 0, head, from->memory, answer.offset + answer.given, part}))
+    if (!put_out(session, {Kind::kGot, 0, head, *from, answer.offset + answer.given, part}))
       return false;
     answer.given += part;
   }

@@ -33,6 +33,7 @@ class RmaTarget {
 
   // False, kLie: the peer lies (or memory is exhausted: its session can't go on).
   Taken write_received(Peer& peer, std::uint8_t flags, util::Bytes head, Payload& payload) noexcept;
+  Taken atomic_received(Peer& peer, util::Bytes head, Payload& payload) noexcept;
   Taken put_received(Peer& peer, util::Bytes head, Payload& payload) noexcept;
   bool read_received(Peer& peer, const proto::Read& read) noexcept;
   // Gives the stream what it takes now of PeerRma::answers. True: all of it.
@@ -48,6 +49,8 @@ class RmaTarget {
   int write_own(const Range& range, const UserMemory& from, const std::uint64_t* data,
                 PeerAddress self) noexcept;
   int read_own(const Range& range, const UserMemory& to) noexcept;
+  // operands as in ATOMIC; results: room for them, or null.
+  int perform_own(const proto::Atomic& atomic, util::Bytes operands, std::byte* results) noexcept;
 
  private:
   // A place in a registration that may be reached, or why there is none.
@@ -56,12 +59,18 @@ class RmaTarget {
     std::size_t offset = 0;
     int status = 0;
   };
-  Place find(const Range& range, Right right) const noexcept;
+  // rights: all that it takes.
+  Place find(const Range& range, unsigned rights) const noexcept;
   std::optional<util::Bytes> settle(Payload& payload, Taken& otherwise) noexcept;
   bool admit(Peer& peer) noexcept;
   void place(Arriving& arriving, util::Bytes bytes) noexcept;
   void write_arrived(Peer& peer) noexcept;
+  Place find(const proto::Atomic& atomic) const noexcept;
+  void atomic_arrived(Peer& peer, util::Bytes operands) noexcept;
+  static void perform_all(const proto::Atomic& atomic, const Place& place, util::Bytes operands,
+                          std::byte* results) noexcept;
   void say_done(Peer& peer, std::uint64_t id, int status) noexcept;
+  std::optional<UserMemory> memory_of(const RmaAnswer& answer) const noexcept;
   bool give_answer(Peer& peer, RmaAnswer& answer) noexcept;
   void drop(Peer& peer, RmaAnswer& answer) noexcept;
 
