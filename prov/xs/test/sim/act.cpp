@@ -46,6 +46,8 @@ Process::Action& Process::add(Kind kind) {
 void Process::act() {
   next_act_ = now() + dice_.below(2 * scenario_.stormy / std::max(scenario_.operations, 1u) + 1);
   --operations_left_;
+  if (scenario_.remote_percent > 0 && remote_dice_.percent(scenario_.remote_percent))
+    return reach();
   if (dice_.percent(scenario_.exotic_percent)) {
     switch (dice_.below(6)) {
       case 0:

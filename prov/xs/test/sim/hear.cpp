@@ -40,6 +40,7 @@ void Process::end(Action& action) {
 }
 
 void Process::completed(const struct fi_cq_tagged_entry& entry, fi_addr_t source) {
+  if (entry.flags & FI_REMOTE_WRITE) return told(entry);
   Action& action = *static_cast<Action*>(entry.op_context);
   if (action.ended) return judge_.fail("a completion for an operation that has ended");
   if (action.cancelled && action.kind != Kind::kMulti)
@@ -53,6 +54,10 @@ void Process::completed(const struct fi_cq_tagged_entry& entry, fi_addr_t source
     case Kind::kPeekDiscard:
     case Kind::kClaimDiscard:
       return peeked(action, entry);
+    case Kind::kWrite:
+    case Kind::kRead:
+    case Kind::kAdd:
+      return reached(action, entry.flags, 0);
     default:
       return received(action, entry, 0, source);
   }
@@ -62,6 +67,7 @@ void Process::failed(const struct fi_cq_err_entry& entry) {
   Action& action = *static_cast<Action*>(entry.op_context);
   if (action.ended) return judge_.fail("an error for an operation that has ended");
   if (action.kind == Kind::kSend) return sent(action, entry.err);
+  if (is_remote(action)) return reached(action, entry.flags, entry.err);
   if (entry.err == FI_ETRUNC) {
     if (action.cancelled && action.kind != Kind::kMulti)
       return judge_.fail("a message for a receive that was cancelled");

@@ -2,13 +2,15 @@
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
 //   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings | --tight] [--no-pauses]
-//   [--wakeful]
+//   [--no-remote] [--wakeful]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
-//   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--no-pauses] [--wakeful]
+//   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--no-pauses] [--no-remote]
+//   [--wakeful]
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
 // another run then in another build. --wakeful: who would sleep looks now and then instead.
 // --tight: what may be shared is little, and changes. --no-pauses: no move is announced.
+// --no-remote: nobody reaches for others' memory.
 //   xs-sim --guests
 //       64 processes in 4 virtual machines (sim/guests.hpp)
 //
@@ -51,6 +53,10 @@ bool flag_of(std::string_view word, Options& options) {
     options.mode.pauses = false;
     return true;
   }
+  if (word == "--no-remote") {
+    options.mode.remote = false;
+    return true;
+  }
   if (word != "--no-rings") return false;
   options.mode.rings = false;
   return true;
@@ -83,12 +89,13 @@ class Runs {
  public:
   Runs(const Mode& mode, bool stop) : mode_(mode), stop_(stop) {}
 
-  void run(std::uint64_t seed, bool rings, bool wakeful, bool pauses) {
+  void run(std::uint64_t seed, bool rings, bool wakeful, bool pauses, bool remote) {
     if (stop_ && failed_ > 0) return;
     Mode mode = mode_;
     mode.pauses = pauses;
     mode.rings = rings;
     mode.wakeful = wakeful;
+    mode.remote = remote;
     World world(seed, mode);
     const std::string reason = world.run(tally_);
     ++(reason.empty() ? passed_ : failed_);
@@ -105,6 +112,9 @@ class Runs {
         "%lu received by rings; %lu joins, %lu of them again, %lu leaves, %lu of them faults\n",
         tally_.ring_messages, tally_.joins, tally_.rejoins, tally_.leaves, tally_.ring_faults);
     std::printf(
+        "%lu writes, %lu reads and %lu additions in others' memory, %lu that came to nothing\n",
+        tally_.written, tally_.read, tally_.added, tally_.refused);
+    std::printf(
         "%lu links, %lu shares, %lu mappings, %lu bells; %lu links lost, %lu mappings lost "
         "(%lu while read), %lu moves, %lu refusals\n",
         tally_.hv.opened, tally_.hv.shared, tally_.hv.mapped, tally_.hv.rung, tally_.hv.lost,
@@ -117,8 +127,9 @@ class Runs {
     const bool enough = mode_.rings && passed_ >= kEnough;
     const bool idle = enough && !(tally_.saw_everything_of_rings() &&
                                   (tally_.saw_everything_of_pauses() || !mode_.pauses) &&
+                                  (tally_.saw_everything_of_memory() || !mode_.remote) &&
                                   tally_.stops > 0 && tally_.longest_return > 0);
-    if (idle) std::printf("something that is to befall them was never seen\n");
+    if (idle) std::printf("something that this is to be tested by was never seen\n");
     std::printf("%lu passed, %lu failed\n", passed_, failed_ + (idle ? 1 : 0));
     return failed_ == 0 && !idle ? 0 : 1;
   }
@@ -151,18 +162,21 @@ int main(int count, char** words) {
   if (!options) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings | --tight] [--no-pauses] [--wakeful] | --guests\n");
+                 " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--wakeful] |"
+                 " --guests\n");
     return 2;
   }
   if (options->guests) return run_guests();
   Runs runs(options->mode, options->stop);
   if (options->seed) {
-    runs.run(*options->seed, options->mode.rings, options->mode.wakeful, options->mode.pauses);
+    runs.run(*options->seed, options->mode.rings, options->mode.wakeful, options->mode.pauses,
+             options->mode.remote);
     return runs.report();
   }
   for (const auto& each : xs::sim::kRegressionSeeds)
-    runs.run(each.seed, each.rings, !each.sleepers, each.pauses);
+    runs.run(each.seed, each.rings, !each.sleepers, each.pauses, each.remote);
   for (std::uint64_t i = 0; i < options->seeds; ++i)
-    runs.run(options->from + i, options->mode.rings, options->mode.wakeful, options->mode.pauses);
+    runs.run(options->from + i, options->mode.rings, options->mode.wakeful, options->mode.pauses,
+             options->mode.remote);
   return runs.report();
 }

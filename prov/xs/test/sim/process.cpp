@@ -33,11 +33,13 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
                                                scenario_.members[member].port)),
       send_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
       receive_queue_(FI_CQ_FORMAT_TAGGED, scenario_.members[member].queue_size),
+      shared_({}, secrets_),
       sleeper_(around.network, id_, scenario_.grain),
       numbers_(scenario_.members.size()),
       operations_left_(static_cast<unsigned>(dice_.between(0, 2ull * scenario_.operations))),
       next_step_(around.network.now() + dice_.below(100'000)),
-      next_act_(next_step_) {
+      next_act_(next_step_),
+      remote_dice_(seed ^ 0xd6e8feb86659fd93u) {
   open_neighbours();
   const core::EndpointParts parts{
       .config = scenario_.members[member].config,
@@ -49,6 +51,8 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
       .book = &book_,
       .neighbours = neighbours_.get(),
       .rings = neighbours_ ? &rings_ : nullptr,
+      .observer = nullptr,
+      .exposed = {&shared_, core::kReadable | core::kWritable},
       .directed = scenario_.directed,
       .source = scenario_.source};
   auto opened = core::Endpoint::open(parts);
@@ -59,6 +63,7 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
   endpoint_ = std::move(*opened);
   if (endpoint_->name() != address_of(member)) judge_.fail("member %u got another address", member);
   book_.attach(*endpoint_);
+  if (scenario_.remote_percent > 0) show_board();
   for (unsigned i = 0; i < numbers_.size(); ++i) numbers_[i] = book_.insert(address_of(i));
   judge_.trace("life %lu: member %u, generation %u", life_.number, member, life_.generation);
 }
@@ -121,6 +126,10 @@ void Process::close() {
   closes_ = true;
   book_.detach(*endpoint_);
   endpoint_.reset();
+  if (board_) {
+    if (phase_ == Phase::kParting) hear_the_rest();
+    board_->close(phase_ == Phase::kParting);
+  }
   if (!hv_) return;
   if (outcome_.paths.faults > 0 && !scenario_.rings_suffer)
     judge_.fail("life %lu: %lu rings had faults though nothing befell any", life_.number,
@@ -202,6 +211,7 @@ void Process::drain() {
   phase_ = Phase::kParting;
   parting_since_ = now();
   judge_.trace("life %lu parts", life_.number);
+  if (board_) board_->leave();
   endpoint_->part();
 }
 

@@ -12,6 +12,7 @@
 #include "core/cq.hpp"
 #include "core/endpoint.hpp"
 #include "sim/arena.hpp"
+#include "sim/board.hpp"
 #include "sim/dice.hpp"
 #include "sim/fake/hv.hpp"
 #include "sim/fake/inner.hpp"
@@ -100,6 +101,10 @@ class Process {
     std::uint64_t ring_messages = 0;  // received by rings
     stream::PathCounters paths;       // of sessions that lived to the end
     std::uint64_t rejoins = 0;        // after another ring of the same session
+    std::uint64_t written = 0;        // operations on others' memory that have succeeded
+    std::uint64_t read = 0;
+    std::uint64_t added = 0;
+    std::uint64_t refused = 0;  // and those that have not
   };
   const Outcome& outcome() const noexcept { return outcome_; }
 
@@ -112,7 +117,10 @@ class Process {
     kPeekClaim,
     kPeekDiscard,
     kClaimed,
-    kClaimDiscard
+    kClaimDiscard,
+    kWrite,  // these three: of others' memory
+    kRead,
+    kAdd
   };
   struct Action {
     Kind kind;
@@ -123,6 +131,12 @@ class Process {
     bool ended = false;
     bool cancelled = false;
     std::uint64_t suspect = 0;  // a message that this receive should have had, if it is cancelled
+    // Of others' memory:
+    std::shared_ptr<Board> board{};
+    Board::Slot* slot = nullptr;
+    std::uint64_t id = 0;               // writes
+    std::vector<std::byte> expected{};  // reads
+    bool fetches = false;
   };
 
   // What the application does
@@ -146,6 +160,22 @@ class Process {
   bool awaits_answer();
   void part();
   Action& add(Kind kind);
+  static bool is_remote(const Action& action) noexcept { return action.kind >= Kind::kWrite; }
+
+  // Others' memory: sim/reach.cpp
+  void show_board();
+  void take_board_away();
+  void hear_the_rest();
+  void reach();
+  bool write_slot(Action& action, unsigned to);
+  bool read_slot(Action& action, unsigned to);
+  bool add_one(Action& action, unsigned to);
+  bool asked(Action& action, core::Status status);
+  std::size_t some_remote_length();
+  void reached(Action& action, std::uint64_t flags, int error);
+  void written(Action& action, int error);
+  void has_read(Action& action, int error);
+  void told(const struct fi_cq_tagged_entry& entry);
 
   // What it hears
   void read_queues();
@@ -210,6 +240,7 @@ class Process {
   core::AddressBook book_;
   core::CompletionQueue send_queue_;
   core::CompletionQueue receive_queue_;
+  core::Registrations shared_;
   Sleeper sleeper_;
   std::unique_ptr<core::Endpoint> endpoint_;
   std::vector<std::optional<core::PeerAddress>> numbers_;  // of members, in the book
@@ -240,6 +271,10 @@ class Process {
   Nanoseconds lateness_ = 0;  // of the scheduler, this time
   Nanoseconds app_at_ = 0;    // asleep: when another thread of the application calls
   Outcome outcome_;
+  Dice remote_dice_;  // of their own: without remote memory a seed is the run that it always was
+  std::uint64_t remote_ids_ = 0;
+  std::uint64_t boards_ = 0;  // so far
+  std::shared_ptr<Board> board_;  // ours, the newest; null: nobody reaches anything
 };
 
 }  // namespace xs::sim

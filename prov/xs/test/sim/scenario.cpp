@@ -141,6 +141,7 @@ Scenario scenario_of(std::uint64_t seed) {
   place_members(made, Dice(seed * 0xbf58476d1ce4e5b9u + 7));
   plan_pauses(made, Dice(seed * 0x94d049bb133111ebu + 3));
   plan_stops(made, Dice(seed * 0xd6e8feb86659fd93u + 5));
+  made.remote_percent = Dice(seed * 0xa0761d6478bd642fu + 9).pick({0u, 10u, 30u, 80u});
   return made;
 }
 
@@ -148,6 +149,11 @@ Scenario without_rings(Scenario scenario) {
   for (Member& member : scenario.members) member.place.reset();
   scenario.ring_events = 0;
   return without_pauses(std::move(scenario));
+}
+
+Scenario without_remote(Scenario scenario) {
+  scenario.remote_percent = 0;
+  return scenario;
 }
 
 Scenario without_pauses(Scenario scenario) {

@@ -45,6 +45,7 @@ struct Scenario {
   unsigned tags;            // how many different ones, besides the unique parts
   unsigned big_percent;     // messages of many frames
   unsigned exotic_percent;  // peek, cancel, address book, ...
+  unsigned remote_percent = 0;  // of operations: on others' memory
   bool directed;
   bool source;
   bool one_queue;           // sends and receives report to the same
@@ -64,6 +65,8 @@ Scenario without_rings(Scenario scenario);
 inline bool is_calm(const Scenario& scenario) noexcept {
   return scenario.severity == Severity::kCalm && scenario.stops == 0;
 }
+// The same, but nobody reaches for others' memory.
+Scenario without_remote(Scenario scenario);
 // The same, but no move is announced.
 Scenario without_pauses(Scenario scenario);
 

@@ -20,8 +20,10 @@ std::optional<proto::Prefix> prefix_of(std::span<const std::byte> bytes) noexcep
 }
 
 Scenario scenario_for(std::uint64_t seed, const Mode& mode) {
-  if (!mode.rings) return without_rings(scenario_of(seed));
-  return mode.pauses ? scenario_of(seed) : without_pauses(scenario_of(seed));
+  Scenario made = scenario_of(seed);
+  if (!mode.rings) made = without_rings(std::move(made));
+  if (!mode.pauses) made = without_pauses(std::move(made));
+  return mode.remote ? made : without_remote(std::move(made));
 }
 }  // namespace
 
@@ -101,6 +103,10 @@ void Tally::add(const Process::Outcome& outcome) noexcept {
   ring_messages += outcome.ring_messages;
   joins += outcome.paths.joined;
   rejoins += outcome.rejoins;
+  written += outcome.written;
+  read += outcome.read;
+  added += outcome.added;
+  refused += outcome.refused;
   leaves += outcome.paths.left;
   ring_faults += outcome.paths.faults;
 }
@@ -123,6 +129,10 @@ void Tally::add(const Tally& other) noexcept {
   ring_messages += other.ring_messages;
   joins += other.joins;
   rejoins += other.rejoins;
+  written += other.written;
+  read += other.read;
+  added += other.added;
+  refused += other.refused;
   leaves += other.leaves;
   ring_faults += other.ring_faults;
   hv.opened += other.hv.opened;

@@ -31,11 +31,18 @@ struct Tally {
   std::uint64_t ring_messages = 0;
   std::uint64_t joins = 0;  // these four of sessions that lived to the end
   std::uint64_t rejoins = 0;
+  std::uint64_t written = 0;
+  std::uint64_t read = 0;
+  std::uint64_t added = 0;
+  std::uint64_t refused = 0;
   std::uint64_t leaves = 0;
   std::uint64_t ring_faults = 0;
 
   bool saw_everything_of_rings() const noexcept;
   bool saw_everything_of_pauses() const noexcept;
+  bool saw_everything_of_memory() const noexcept {
+    return written > 0 && read > 0 && added > 0 && refused > 0;
+  }
   void add(const Tally& other) noexcept;
   void add(const Process::Outcome& outcome) noexcept;
 };
@@ -44,6 +51,7 @@ struct Mode {
   bool tracing = false;
   bool rings = true;     // else nobody shares memory
   bool pauses = true;    // else no move is announced
+  bool remote = true;    // else nobody reaches for others' memory
   bool wakeful = false;  // who would sleep looks now and then instead
   bool tight = false;    // pages are few, and divided by budgets
   bool fine = false;     // memory may be lost between any two instructions: no other build's run

@@ -11,6 +11,7 @@ struct RegressionSeed {
   bool rings = false;     // whether memory was shared
   bool sleepers = false;  // whether processes slept; else they were --wakeful
   bool pauses = false;    // whether moves were announced
+  bool remote = false;    // whether some reached for others' memory
 };
 
 inline constexpr RegressionSeed kRegressionSeeds[] = {
