@@ -41,8 +41,8 @@ enum class SendState : std::uint8_t {
 // What waits for its turn with a peer: on Peer::pending, in the order of the calls.
 struct Queued : util::ListHook<> {
   Peer* peer = nullptr;
-  std::uint32_t flags = 0;
   void* context = nullptr;
+  std::uint32_t flags = 0;
   bool is_rma = false;  // an RmaRequest; else a SendRequest
 };
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "core/atomic_ops.hpp"
 #include "core/gather.hpp"
@@ -110,8 +110,8 @@ struct PeerRma {
   util::IntrusiveList<RmaRequest> operations;  // of ours, given, without an answer
   Arriving arriving;                           // the peer's, like all that follows
   util::IntrusiveList<RmaAnswer> answers;
-  std::deque<std::uint64_t> withheld;  // ids whose DONE waits for room in the completion queue
-  std::size_t owed = 0;                // operations taken whose answer is not wholly given
+  std::vector<std::uint64_t> withheld;  // ids whose DONE waits for room in the completion queue
+  std::size_t owed = 0;                 // operations taken whose answer is not wholly given
 };
 
 }  // namespace xs::core

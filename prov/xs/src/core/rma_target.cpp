@@ -147,9 +147,10 @@ void RmaTarget::write_arrived(Peer& peer) noexcept {
 
 void RmaTarget::tick() noexcept {
   peers_.for_each([this](Peer& peer) {
-    while (!peer.rma.withheld.empty() && reporter_.receive_room()) {
-      const std::uint64_t id = peer.rma.withheld.front();
-      peer.rma.withheld.pop_front();
+    auto& ids = peer.rma.withheld;
+    while (!ids.empty() && reporter_.receive_room()) {
+      const std::uint64_t id = ids.front();
+      ids.erase(ids.begin());
       --withheld_;
       say_done(peer, id, 0);
     }
