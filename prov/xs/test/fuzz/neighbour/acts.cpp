@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fuzz/neighbour/world.hpp"
+#include "proto/rma_frame.hpp"
 #include "test/fuzz/round_trip.hpp"
 
 namespace xs::fuzz {
@@ -16,11 +17,19 @@ constexpr std::uint64_t kTags = 3;
 constexpr std::size_t kFirstWords = 32;  // of a region: header and lines in front of the cells
 constexpr Kind kSequenced[] = {Kind::kEager, Kind::kRts,  Kind::kCts,    Kind::kData,
                                Kind::kFin,   Kind::kSent, Kind::kGoodbye};
+constexpr Kind kRemote[] = {Kind::kWrite, Kind::kPut,    Kind::kRead,
+                            Kind::kGot,   Kind::kAtomic, Kind::kDone};
+constexpr std::uint8_t kReaches = 0xf8;  // acts from there on are on the peer's memory
 
 }  // namespace
 
 void World::act() {
-  switch (script_.next() % 16) {
+  const std::uint8_t what = script_.next();
+  if (what >= kReaches) {
+    reach();
+    return check();
+  }
+  switch (what % 16) {
     case 0:
       pass(util::kMillisecond);
       break;
@@ -171,7 +180,9 @@ void World::put_letter() {
 void World::put_anything() {
   const std::uint8_t form = script_.next();
   const std::uint8_t flags = script_.next();
-  const Kind kind = form < 0xe0 ? kSequenced[form % std::size(kSequenced)] : Kind{script_.next()};
+  const Kind kind = form < 0xa0   ? kSequenced[form % std::size(kSequenced)]
+                    : form < 0xe0 ? kRemote[form % std::size(kRemote)]
+                                  : Kind{script_.next()};
   const Frame body = body_of(kind);
   const std::uint64_t number = near(peer_.seq);
   if (!peer_.producer || body.size() + 8 > peer_.producer->largest()) return;
@@ -312,6 +323,21 @@ Frame World::body_of(Kind kind) {
       if (fits) streamed_ += part.size();
       return test::data(near(cts_), offset, fits ? part : payload);
     }
+    case Kind::kWrite:
+    case Kind::kAtomic:
+      return begin_operation(kind, form, payload);
+    case Kind::kPut: {
+      const std::uint64_t offset = near(placed_);
+      placed_ += payload.size();
+      return test::data(near(arriving_), offset, payload);
+    }
+    case Kind::kRead:
+      return test::body_of(proto::Read{
+          .id = near(7), .key = near(1), .address = form % 8u, .length = near(payload.size())});
+    case Kind::kGot:
+      return test::data(near(operation_), near(0), payload);
+    case Kind::kDone:
+      return test::body_of(proto::Done{near(operation_), form < 0x80 ? 0u : form});
     case Kind::kFin:
       return test::body_of(proto::Fin{near(rts_), form < 0x80 ? 0u : form});
     case Kind::kSent:
@@ -328,6 +354,27 @@ Frame World::body_of(Kind kind) {
   Frame bytes(form % 64);
   for (std::byte& byte : bytes) byte = std::byte{script_.next()};
   return bytes;
+}
+
+// The first frame of a write or an atomic: all of it, or a part.
+Frame World::begin_operation(Kind kind, std::uint8_t form, const Frame& payload) {
+  arriving_ = form;
+  placed_ = payload.size();
+  const auto length = static_cast<std::uint32_t>(near(form < 0x80 ? payload.size() : kShown));
+  Frame body =
+      kind == Kind::kWrite
+          ? test::body_of(proto::Write{
+                .id = arriving_, .key = near(1), .address = form % 8u, .length = length, .data = 1})
+          : test::body_of(proto::Atomic{.id = arriving_,
+                                        .key = near(1),
+                                        .address = form % 8u,
+                                        .operation = script_.next(),
+                                        .datatype = script_.next(),
+                                        .form = static_cast<proto::AtomicForm>(1 + form % 3),
+                                        .count = length / 8,
+                                        .length = length});
+  body.insert(body.end(), payload.begin(), payload.end());
+  return body;
 }
 
 // It may have been closed and opened again.
@@ -377,6 +424,8 @@ void World::learn(Kind kind, util::Bytes body) {
       attempt_ = cts->attempt;
       streamed_ = 0;
     }
+  } else if (kind == Kind::kWrite || kind == Kind::kRead || kind == Kind::kAtomic) {
+    operation_ = util::load<std::uint64_t>(body.data());
   } else if (kind == Kind::kOffer) {
     const auto offer = proto::decode_offer(body);
     require(offer.has_value());

@@ -13,6 +13,8 @@ using test::Frame;
 namespace {
 
 constexpr std::uint64_t kTags = 3;
+constexpr std::uint64_t kWritableKey = 1;
+constexpr std::uint64_t kReadableKey = 2;
 constexpr hv::Card kTheirs{.host = {1, 1}, .process = {2, 2}, .generation = 1};
 constexpr hv::Card kOurs{.host = {1, 1}, .process = {3, 3}, .generation = 1};
 
@@ -104,6 +106,13 @@ World::World(util::Bytes input) : script_(input), config_(small_config()) {
   if ((form & 8) != 0) peer_.life = {~0ull, ~0ull};  // the smaller incarnation proposes
   neighbours_ =
       std::make_unique<locality::Neighbours>(std::make_unique<OneNeighbour>(link_, lost_));
+  shown_to_write_.memory = core::UserMemory(std::span(writable_));
+  shown_to_write_.rights = core::kReadable | core::kWritable;
+  shown_to_write_.key = kWritableKey;
+  shown_to_read_.memory = core::UserMemory(std::span(readable_));
+  shown_to_read_.rights = core::kReadable;
+  shown_to_read_.key = kReadableKey;
+  require(memory_.add(shown_to_write_) == 0 && memory_.add(shown_to_read_) == 0);
   auto opened = core::Endpoint::open({.config = config_,
                                       .inner = inner_,
                                       .clock = clock_,
@@ -112,7 +121,9 @@ World::World(util::Bytes input) : script_(input), config_(small_config()) {
                                       .receive_queue = &queue_,
                                       .book = &book_,
                                       .neighbours = neighbours_.get(),
-                                      .rings = &rings_});
+                                      .rings = &rings_,
+                                      .observer = nullptr,
+                                      .exposed = {&memory_, core::kReadable | core::kWritable}});
   require(static_cast<bool>(opened));
   endpoint_ = std::move(*opened);
   Haunt::present = this;
@@ -184,12 +195,49 @@ void World::send() {
   if (status == core::Status::kOk) buffers_.push_back(std::move(buffer));
 }
 
+// Writes to, reads from, or adds in the peer's memory.
+void World::reach() {
+  const std::uint8_t form = script_.next();
+  if (buffers_.size() >= 64) return;
+  const bool adds = form % 4 == 3;
+  auto buffer = std::make_unique<Buffer>(adds ? 8 : size_of(script_.next()), (form & 0x80) != 0);
+  const auto iov = buffer->iov();
+  const std::uint64_t one = 1;
+  const struct iovec value { const_cast<std::uint64_t*>(&one), sizeof one };
+  const core::PeerAddress to = book_.insert(peer_.home);
+  const auto status =
+      adds ? endpoint_->reach(core::AtomicOp{.kind = core::RmaKind::kFetch,
+                                             .operation = core::AtomicOperation::kSum,
+                                             .datatype = core::Datatype::kUint64,
+                                             .count = 1,
+                                             .values = {&value, 1},
+                                             .compares = {},
+                                             .results = iov,
+                                             .to = to,
+                                             .address = 0,
+                                             .key = 1,
+                                             .flags = core::kOpCompletion,
+                                             .context = buffer.get()})
+           : endpoint_->reach(
+                 core::RmaOp{.kind = form % 2 ? core::RmaKind::kRead : core::RmaKind::kWrite,
+                             .iov = iov,
+                             .to = to,
+                             .address = 0,
+                             .key = 1,
+                             .data = 0,
+                             .flags = core::kOpCompletion,
+                             .context = buffer.get()});
+  if (status == core::Status::kOk) buffers_.push_back(std::move(buffer));
+}
+
 // Reads what has ended.
 void World::reap() {
   for (;;) {
     struct fi_cq_tagged_entry entry {};
     const ssize_t rc = queue_.read(&entry, 1, nullptr);
-    if (rc == 1) {
+    if (rc == 1 && !entry.op_context) {
+      require((entry.flags & FI_REMOTE_WRITE) != 0);  // a write of the peer's, with data
+    } else if (rc == 1) {
       ended(static_cast<Buffer*>(entry.op_context), entry.len, entry.len);
     } else if (rc == -FI_EAVAIL) {
       struct fi_cq_err_entry error {};
@@ -233,6 +281,7 @@ void World::check() {
   const std::size_t window = config_.window * (config_.eager + sizeof(core::Unexpected));
   require(endpoint_->receiver().unexpected_bytes() <=
           config_.unexpected + 4 * window + kMostPages * hv::kPageSize);
+  require(std::ranges::all_of(readable_, [](std::byte each) { return each == std::byte{0x77}; }));
   if (!session()) return require(may_end_);
   require(session()->unacknowledged() <= peer_.window);
 }

@@ -7,6 +7,7 @@
 
 #include "core/cq.hpp"
 #include "core/endpoint.hpp"
+#include "core/memory.hpp"
 #include "fuzz/neighbour/shown.hpp"
 #include "fuzz/script.hpp"
 #include "sim/dice.hpp"
@@ -61,6 +62,7 @@ class World final : private ring::Haunt {
   void receive();
   Buffer* post(std::uint64_t tag, std::size_t size, bool in_two);
   void send();
+  void reach();
   void reap();
   void ended(Buffer* buffer, std::size_t placed, std::size_t total);
   void release(Buffer* buffer);
@@ -81,6 +83,7 @@ class World final : private ring::Haunt {
   void say_of_path();
   void say_bulk();
   test::Frame body_of(proto::Kind kind);
+  test::Frame begin_operation(proto::Kind kind, std::uint8_t form, const test::Frame& payload);
   // Mostly that number.
   std::uint64_t near(std::uint64_t number) {
     const std::uint8_t off = script_.next();
@@ -114,6 +117,13 @@ class World final : private ring::Haunt {
   core::Config config_;
   core::CompletionQueue queue_{FI_CQ_FORMAT_TAGGED, 64};
   core::AddressBook book_;
+  // What the peer may write and read, and what it may read alone: each as large as it is, so that a
+  // sanitizer sees what is reached beside.
+  static constexpr std::size_t kShown = 96;  // bytes
+  std::vector<std::byte> writable_ = std::vector<std::byte>(kShown);
+  std::vector<std::byte> readable_ = std::vector<std::byte>(kShown, std::byte{0x77});
+  core::Registration shown_to_write_, shown_to_read_;
+  core::Registrations memory_{{}, random_};
   stream::Rings rings_;
   std::unique_ptr<locality::Neighbours> neighbours_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
@@ -128,6 +138,9 @@ class World final : private ring::Haunt {
   std::uint64_t granted_ = 0;            // bytes, by that CTS
   std::uint32_t attempt_ = 0;            // of that CTS
   std::uint64_t streamed_ = 0;           // of them, by DATA
+  std::uint64_t operation_ = 0;          // id of our newest one on its memory
+  std::uint64_t arriving_ = 0;           // id of its newest one on ours
+  std::uint64_t placed_ = 0;             // bytes of that
   std::uint64_t echo_ = 0, next_ = 1;    // of the newest ACK
   std::uint64_t pinged_ = 0;             // the number of our newest PING
 };
