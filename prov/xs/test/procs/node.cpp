@@ -34,7 +34,7 @@ struct sockaddr_in socket_address(const std::string& address, std::uint16_t port
 
 struct fi_info* find(const std::string& address, std::uint16_t port) {
   struct fi_info* hints = fi_allocinfo();
-  hints->caps = FI_MSG | FI_TAGGED;
+  hints->caps = FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC;
   hints->ep_attr->type = FI_EP_RDM;
   hints->tx_attr->msg_order = hints->rx_attr->msg_order = FI_ORDER_SAS;
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
@@ -105,6 +105,7 @@ Node::~Node() {
   // After a failure, the memory of operations under way may be gone already: closing would use it.
   if (std::uncaught_exceptions() == 0) return;
   (void)endpoint_.release();
+  for (auto& each : shown_) (void)each.release();
   (void)cq_.release();
   (void)av_.release();
   (void)domain_.release();
@@ -174,6 +175,38 @@ void Node::receive(Transfer& transfer, std::uint64_t tag, std::uint64_t ignore, 
 
 void Node::cancel(Transfer& transfer) {
   must(fi_cancel(&endpoint_->fid, &transfer.context), "fi_cancel");
+}
+
+void Node::show(Bytes& memory, std::uint64_t key) {
+  struct fid_mr* mr;
+  must(fi_mr_reg(domain_.get(), memory.data(), memory.size(), FI_REMOTE_READ | FI_REMOTE_WRITE, 0,
+                 key, 0, &mr, nullptr),
+       "fi_mr_reg");
+  shown_.emplace_back(mr);
+}
+
+void Node::reach(Reach how, Transfer& transfer, fi_addr_t peer, std::uint64_t address,
+                 std::uint64_t key) {
+  static const std::uint64_t kOne = 1;
+  struct fid_ep* const ep = endpoint_.get();
+  Bytes& bytes = transfer.bytes;
+  void* const context = &transfer.context;
+  transfer.done = false;
+  transfer.error = 0;
+  ssize_t result = -FI_EAGAIN;
+  until(
+      [&] {
+        if (how == Reach::kWrite)
+          result = fi_write(ep, bytes.data(), bytes.size(), nullptr, peer, address, key, context);
+        else if (how == Reach::kRead)
+          result = fi_read(ep, bytes.data(), bytes.size(), nullptr, peer, address, key, context);
+        else
+          result = fi_fetch_atomic(ep, &kOne, 1, nullptr, bytes.data(), nullptr, peer, address, key,
+                                   FI_UINT64, FI_SUM, context);
+        return result != -FI_EAGAIN;
+      },
+      "an operation on the peer's memory to be taken");
+  must(result, "fi_rma or fi_atomic");
 }
 
 bool Node::peek(std::uint64_t tag, std::uint64_t ignore) {

@@ -3,9 +3,11 @@
 // test.
 #pragma once
 #include <rdma/fabric.h>
+#include <rdma/fi_atomic.h>
 #include <rdma/fi_cm.h>
 #include <rdma/fi_domain.h>
 #include <rdma/fi_endpoint.h>
+#include <rdma/fi_rma.h>
 #include <rdma/fi_tagged.h>
 #include <sys/socket.h>
 
@@ -69,6 +71,13 @@ class Node {
   void receive(Transfer& transfer, std::uint64_t tag, std::uint64_t ignore = 0,
                fi_addr_t from = FI_ADDR_UNSPEC);
   void cancel(Transfer& transfer);
+  // Lets peers reach that memory, at address 0 on, until the node goes.
+  void show(Bytes& memory, std::uint64_t key);
+  // The transfer's bytes go to, or come from, the peer's memory; or one is added to a number there,
+  // and what it was comes. Makes progress until it is taken.
+  enum class Reach { kWrite, kRead, kAdd };
+  void reach(Reach how, Transfer& transfer, fi_addr_t peer, std::uint64_t address,
+             std::uint64_t key);
   // An empty message each way: the peer does the same.
   void shake_hands(fi_addr_t peer);
   // Whether a message with that tag waits unmatched.
@@ -115,6 +124,7 @@ class Node {
   Owned<struct fid_domain> domain_;
   Owned<struct fid_av> av_;
   Owned<struct fid_cq> cq_;
+  std::vector<Owned<struct fid_mr>> shown_;
   Owned<struct fid_ep> endpoint_;
 };
 

@@ -132,13 +132,19 @@ void talk(Worker& me, Node& node, fi_addr_t peer, Mix mix, unsigned id) {
 }
 
 void Conversation::begin(Mix mix, const Environment& environment) {
-  for (int i : {0, 1}) {
-    const auto body = [this, i, mix](Worker& me) {
-      Node node(me, host(i).address());
-      talk(me, node, node.insert(host(1 - i).address()), mix, static_cast<unsigned>(i));
-    };
-    sides_[i] = &start(i == 0 ? "left" : "right", host(i), body, environment);
-  }
+  const auto part = [this, mix](Worker& me, unsigned id) {
+    const int i = static_cast<int>(id);
+    Node node(me, host(i).address());
+    talk(me, node, node.insert(host(1 - i).address()), mix, id);
+  };
+  start_apart(part, environment);
+}
+
+void Conversation::start_apart(const Part& part, const Environment& environment) {
+  for (int i : {0, 1})
+    sides_[i] = &start(
+        i == 0 ? "left" : "right", host(i),
+        [part, i](Worker& me) { part(me, static_cast<unsigned>(i)); }, environment);
   for (Process* each : sides_) each->expect("ready");
 }
 

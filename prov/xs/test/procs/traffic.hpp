@@ -64,8 +64,10 @@ class Conversation : public Procs {
   void begin(Mix mix, const Environment& environment = {});
   // The same, but both are on host 0.
   void begin_together(Mix mix, const Environment& left, const Environment& right);
-  // Both are on host 0 and do that; id: 0 or 1.
+  // Both do that; id: 0 or 1.
   using Part = std::function<void(Worker& me, unsigned id)>;
+  void start_apart(const Part& part, const Environment& environment);
+  // The same, but both are on host 0.
   void start_together(const Part& part, const Environment& left, const Environment& right);
   Process& side(int index) const { return *sides_[index]; }
   // It is still alive: each side completes some more sends.
