@@ -205,9 +205,8 @@ inline constexpr bool is_body_size(Kind kind, std::uint32_t length) noexcept {
 // Bytes of the body that stand before the payload of a kind that has one, else 0. The head of WRITE
 // and ATOMIC goes on in what counts as payload here.
 inline constexpr std::size_t head_before_payload(Kind kind) noexcept {
+  if (kind == Kind::kEager) return kEnvelopeSize;  // almost all
   switch (kind) {
-    case Kind::kEager:
-      return kEnvelopeSize;
     case Kind::kData:
     case Kind::kPut:
     case Kind::kGot:
