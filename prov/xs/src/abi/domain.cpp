@@ -83,6 +83,7 @@ struct fi_ops_domain domain_ops = [] {
   ops.cntr_open = open_cntr;
   ops.poll_open = open_poll;
   ops.query_atomic = query_atomic;
+  ops.stx_ctx = open_stx;
   return ops;
 }();
 

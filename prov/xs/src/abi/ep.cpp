@@ -98,6 +98,7 @@ int close(struct fid* fid) noexcept {
   if (ep.receive_queue) --ep.receive_queue->users;
   for (Cntr* cntr : ep.counters)
     if (cntr) --cntr->users;
+  if (ep.stx) --ep.stx->users;
   if (ep.av) --ep.av->users;
   if (ep.eq) release_eq(ep);
   --ep.domain.children;
@@ -148,6 +149,14 @@ int bind_counter(Ep& ep, Cntr& cntr, std::uint64_t flags) noexcept {
   return 0;
 }
 
+int bind_stx(Ep& ep, Stx& stx, std::uint64_t flags) noexcept {
+  if (flags) return -FI_EBADFLAGS;
+  if (&stx.domain != &ep.domain || ep.stx) return -FI_EINVAL;
+  ep.stx = &stx;
+  ++stx.users;
+  return 0;
+}
+
 int bind_av(Ep& ep, Av& av, std::uint64_t flags) noexcept {
   if (flags) return -FI_EBADFLAGS;
   if (&av.domain != &ep.domain || ep.av) return -FI_EINVAL;
@@ -180,6 +189,7 @@ int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
     case FI_CLASS_CNTR:
       return bind_counter(ep, object_of<Cntr>(other), flags);
     case FI_CLASS_STX_CTX:
+      return bind_stx(ep, object_of<Stx>(other), flags);
     case FI_CLASS_SRX_CTX:
       return -FI_ENOSYS;
     default:

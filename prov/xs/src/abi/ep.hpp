@@ -17,6 +17,7 @@
 #include "abi/cq.hpp"
 #include "abi/domain.hpp"
 #include "abi/errno.hpp"
+#include "abi/stx.hpp"
 #include "core/endpoint.hpp"
 #include "core/inner.hpp"
 
@@ -87,6 +88,7 @@ struct Ep : fid_ep {
   Cq* send_queue = nullptr;
   Cq* receive_queue = nullptr;
   std::array<Cntr*, core::kCountedKinds> counters{};  // by core::Counted; null: not counted
+  Stx* stx = nullptr;
   Av* av = nullptr;
   Eq* eq = nullptr;
   bool selective_send = false;  // completions only where FI_COMPLETION asks for one

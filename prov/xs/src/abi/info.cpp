@@ -107,6 +107,7 @@ void describe(struct fi_domain_attr& attr) noexcept {
   attr.rx_ctx_cnt = kEndpointCount;
   attr.max_ep_tx_ctx = 1;
   attr.max_ep_rx_ctx = 1;
+  attr.max_ep_stx_ctx = kEndpointCount;
   attr.mr_iov_limit = core::kIovLimit;
   attr.caps = kDomainCaps;
 }

@@ -75,6 +75,7 @@ inline constexpr std::uint64_t kModes = FI_MSG_PREFIX;
 // False if xs can't give what the hints ask; the reason is logged at info level. names, if given,
 // are those of the network chosen.
 bool acceptable(const struct fi_info& hints) noexcept;
+bool acceptable(const struct fi_tx_attr& hints) noexcept;
 bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexcept;
 
 // Grants what was asked: capabilities exactly, sizes and modes echoed. hints are acceptable().

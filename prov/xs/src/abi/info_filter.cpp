@@ -27,6 +27,8 @@ bool is_socket_address(const void* at, std::size_t size) noexcept {
   return !at || core::Address::from_sockaddr(static_cast<const struct sockaddr*>(at), size);
 }
 
+}  // namespace
+
 bool acceptable(const struct fi_tx_attr& hints) noexcept {
   if (!within(hints.caps, kSendCaps)) return refuse("transmit capabilities that xs lacks");
   if (!within(hints.op_flags, kSendOpFlags)) return refuse("transmit op_flags that xs lacks");
@@ -38,6 +40,8 @@ bool acceptable(const struct fi_tx_attr& hints) noexcept {
   if (hints.rma_iov_limit > kRmaIovLimit) return refuse("a larger rma_iov_limit");
   return true;
 }
+
+namespace {
 
 bool acceptable(const struct fi_rx_attr& hints) noexcept {
   if (!within(hints.caps, kReceiveCaps)) return refuse("receive capabilities that xs lacks");
@@ -55,8 +59,9 @@ bool acceptable(const struct fi_ep_attr& hints) noexcept {
     return refuse("another protocol");
   if (hints.protocol_version > kProtocolVersion) return refuse("another protocol version");
   if (hints.max_msg_size > kLargestMessage) return refuse("larger messages");
-  if (hints.tx_ctx_cnt > 1 || hints.rx_ctx_cnt > 1)
-    return refuse("several or shared contexts per endpoint");
+  if (hints.tx_ctx_cnt > 1 && hints.tx_ctx_cnt != FI_SHARED_CONTEXT)
+    return refuse("several transmit contexts per endpoint");
+  if (hints.rx_ctx_cnt > 1) return refuse("several or shared receive contexts per endpoint");
   if (hints.auth_key_size > 0) return refuse("an authorization key");
   return true;
 }
@@ -68,7 +73,7 @@ bool acceptable(const struct fi_domain_attr& hints) noexcept {
   if (!within(hints.caps, kDomainCaps)) return refuse("domain capabilities that xs lacks");
   if (hints.cq_cnt > kQueueCount || hints.ep_cnt > kEndpointCount || hints.cntr_cnt > kCounterCount)
     return refuse("more queues, endpoints or counters");
-  if (hints.max_ep_tx_ctx > 1 || hints.max_ep_rx_ctx > 1 || hints.max_ep_stx_ctx > 0 ||
+  if (hints.max_ep_tx_ctx > 1 || hints.max_ep_rx_ctx > 1 || hints.max_ep_stx_ctx > kEndpointCount ||
       hints.max_ep_srx_ctx > 0)
     return refuse("several or shared contexts per endpoint");
   if (hints.auth_key_size > 0) return refuse("an authorization key");
@@ -136,6 +141,7 @@ void alter(struct fi_rx_attr& attr, const struct fi_rx_attr& hints) noexcept {
 void alter(struct fi_ep_attr& attr, const struct fi_ep_attr& hints) noexcept {
   echo(attr.type, hints.type);
   echo(attr.max_msg_size, hints.max_msg_size);
+  echo(attr.tx_ctx_cnt, hints.tx_ctx_cnt);
 }
 
 void alter(struct fi_domain_attr& attr, const struct fi_domain_attr& hints) noexcept {

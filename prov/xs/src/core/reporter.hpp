@@ -15,11 +15,11 @@ class Reporter {
  public:
   Reporter(CompletionQueue* sends, CompletionQueue* receives, bool source,
            const Counters& counters = {}) noexcept
-      : counters_(counters),
-        sends_(sends),
+      : sends_(sends),
         receives_(receives),
         quick_receives_(counters.of(Counted::kReceive) ? nullptr : receives),
-        source_(source) {}
+        source_(source),
+        counters_(counters) {}
 
   // Nobody listens any more: the endpoint is closing.
   void mute() noexcept {
@@ -156,12 +156,12 @@ class Reporter {
     slot.source = kAnyPeer;
   }
 
-  Counters counters_;
   CompletionQueue* sends_;
   CompletionQueue* receives_;
   // The same if there is nothing to count, else null: one look tells most messages both.
   CompletionQueue* quick_receives_;
   bool source_;
+  Counters counters_;
 };
 
 }  // namespace xs::core

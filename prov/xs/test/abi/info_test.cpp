@@ -129,6 +129,17 @@ TEST(InfoTest, datagrams_are_offered_to_who_asks) {
   EXPECT_EQ(info->ep_attr->type, FI_EP_RDM);
 }
 
+TEST(InfoTest, a_transmit_context_may_be_shared_a_receive_context_not) {
+  InfoPtr hints = make_hints(), info;
+  hints->ep_attr->tx_ctx_cnt = FI_SHARED_CONTEXT;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->ep_attr->tx_ctx_cnt, FI_SHARED_CONTEXT);
+  EXPECT_GE(info->domain_attr->max_ep_stx_ctx, 1u);
+  EXPECT_EQ(info->domain_attr->max_ep_srx_ctx, 0u);
+  hints->ep_attr->rx_ctx_cnt = FI_SHARED_CONTEXT;
+  EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+}
+
 TEST(InfoTest, a_prefix_is_granted_and_takes_no_room) {
   InfoPtr hints = make_hints(), info;
   hints->mode = FI_MSG_PREFIX | FI_CONTEXT;

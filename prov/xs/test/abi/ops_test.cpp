@@ -58,6 +58,11 @@ TEST(OpsTest, no_table_has_a_hole) {
   expect_full(poll->fid.ops, "poll set fid");
   expect_full(poll->ops, "poll set");
   EXPECT_EQ(fi_close(&poll->fid), 0);
+  struct fid_stx* stx = nullptr;
+  ASSERT_EQ(fi_stx_context(loop.domain.get(), nullptr, &stx, nullptr), 0);
+  expect_full(stx->fid.ops, "stx fid");
+  expect_full(stx->ops, "stx");
+  EXPECT_EQ(fi_close(&stx->fid), 0);
 }
 
 TEST(OpsTest, no_table_of_an_endpoint_has_a_hole) {
