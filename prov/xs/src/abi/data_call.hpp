@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "abi/ep.hpp"
 #include "core/types.hpp"
@@ -43,6 +44,16 @@ inline ssize_t send(Ep& ep, const core::SendOp& op) noexcept {
 inline ssize_t receive(Ep& ep, const core::ReceiveOp& op) noexcept {
   if (!valid(op.iov.data(), op.iov.size())) return -FI_EINVAL;
   return ep.receive(op);
+}
+
+// The same with flags of the call, of which FI_TRIGGER puts the operation off.
+template <class Op>
+ssize_t act(Ep& ep, const Op& op, std::uint64_t flags) noexcept {
+  if (flags & FI_TRIGGER) return defer(ep, op);
+  if constexpr (std::is_same_v<Op, core::SendOp>)
+    return send(ep, op);
+  else
+    return receive(ep, op);
 }
 
 // fi_inject and its kin: the buffer is free at once, and there is never a completion.

@@ -17,6 +17,7 @@
 namespace xs::abi {
 
 void Gate::wake_sleepers() noexcept { waits_->leaving(); }
+void Gate::start_deferred() noexcept { deferred_->run(); }
 
 void Domain::follow_life() noexcept try {
   const int lives = core.neighbours() ? core.neighbours()->life_descriptor() : -1;
@@ -71,6 +72,7 @@ struct fi_ops fid_ops = [] {
   auto ops = no_ops<struct fi_ops>();
   ops.close = close;
   ops.bind = bind;
+  ops.control = control_domain;
   ops.ops_open = open_ops;
   return ops;
 }();

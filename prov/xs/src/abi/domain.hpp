@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "abi/deferred.hpp"
 #include "abi/guard.hpp"
 #include "abi/life_cycle.hpp"
 #include "abi/wait.hpp"
@@ -60,8 +61,9 @@ struct Domain : fid_domain {
   std::vector<core::Endpoint*> endpoints;  // enabled
   std::size_t children = 0;                // open endpoints, queues, counters, and so on
   Eq* eq = nullptr;
-  std::unique_ptr<Waits> waits;   // null until a queue or counter is waitable
-  std::vector<Eq*> endpoint_eqs;  // one for each open endpoint that is bound to a queue
+  std::unique_ptr<Waits> waits;            // null until a queue or counter is waitable
+  std::unique_ptr<DeferredWork> deferred;  // null until something is
+  std::vector<Eq*> endpoint_eqs;           // one for each open endpoint that is bound to a queue
   PathEvents path_events{*this};
   std::unique_ptr<LifeCycle> life;  // last, so it goes first: it visits all of the above
 };

@@ -93,6 +93,7 @@ void release_eq(Ep& ep) noexcept {
 int close(struct fid* fid) noexcept {
   auto& ep = object_of<Ep>(fid);
   const Guard guard(ep.domain.gate);
+  if (ep.domain.deferred) ep.domain.deferred->forget(ep);
   if (ep.core) part(ep);
   if (ep.send_queue) --ep.send_queue->users;
   if (ep.receive_queue) --ep.receive_queue->users;

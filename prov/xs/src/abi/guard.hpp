@@ -5,6 +5,7 @@
 
 namespace xs::abi {
 
+class DeferredWork;
 class Waits;
 
 // The door of a domain. One thread at a time is inside: by a mutex, or, under FI_THREAD_DOMAIN, by
@@ -20,7 +21,7 @@ class Gate {
     if (!door_.enter()) enter_slowly();
   }
   void leave() noexcept {
-    if (door_.obstacles() & (kLocked | kWaits))
+    if (door_.obstacles() & (kLocked | kWaits | kDeferred))
       leave_slowly();
     else
       door_.leave();
@@ -37,10 +38,17 @@ class Gate {
     door_.obstruct(kWaits);
   }
 
+  // From inside: operations may wait for counters from now on.
+  void set_deferred(DeferredWork& deferred) noexcept {
+    deferred_ = &deferred;
+    door_.obstruct(kDeferred);
+  }
+
   // For the life-cycle thread; without a lock, after Door::prepare_visits(). False: the application
   // is inside. True: the visitor is, until end_visit().
   bool try_visit() noexcept { return is_locked() ? door_.try_lock() : door_.try_visit(); }
   void end_visit() noexcept {
+    if (deferred_) start_deferred();
     if (waits_) wake_sleepers();
     if (is_locked())
       door_.unlock();
@@ -52,6 +60,7 @@ class Gate {
  private:
   static constexpr util::Door::Obstacles kLocked = 2;
   static constexpr util::Door::Obstacles kWaits = 4;
+  static constexpr util::Door::Obstacles kDeferred = 8;
 
   [[gnu::noinline]] void enter_slowly() noexcept {
     if (!is_locked()) return door_.wait_for_visitor();
@@ -59,16 +68,19 @@ class Gate {
     door_.lock();
   }
   [[gnu::noinline]] void leave_slowly() noexcept {
+    if (deferred_) start_deferred();
     if (waits_) wake_sleepers();
     if (is_locked())
       door_.unlock();
     else
       door_.leave();
   }
-  void wake_sleepers() noexcept;  // abi/domain.cpp
+  void wake_sleepers() noexcept;   // abi/domain.cpp
+  void start_deferred() noexcept;  // the same
 
   util::Door door_;
   Waits* waits_ = nullptr;
+  DeferredWork* deferred_ = nullptr;
 };
 
 class Guard {

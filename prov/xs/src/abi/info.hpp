@@ -24,14 +24,15 @@ inline constexpr std::uint64_t kRemoteInitiator = FI_READ | FI_WRITE;
 inline constexpr std::uint64_t kRemoteTarget = FI_REMOTE_READ | FI_REMOTE_WRITE;
 inline constexpr std::uint64_t kRemoteCaps = kRemote | kRemoteInitiator | kRemoteTarget;
 inline constexpr std::uint64_t kPrimaryCaps =
-    FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | kRemoteCaps;
+    FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | FI_TRIGGER | kRemoteCaps;
 inline constexpr std::uint64_t kSecondaryCaps =
     FI_MULTI_RECV | FI_SOURCE | FI_LOCAL_COMM | FI_REMOTE_COMM;
 inline constexpr std::uint64_t kCaps = kPrimaryCaps | kSecondaryCaps;
 inline constexpr std::uint64_t kSendCaps =
-    FI_MSG | FI_TAGGED | FI_SEND | kRemote | kRemoteInitiator;
+    FI_MSG | FI_TAGGED | FI_SEND | FI_TRIGGER | kRemote | kRemoteInitiator;
 inline constexpr std::uint64_t kReceiveCaps = FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV |
-                                              FI_SOURCE | FI_MULTI_RECV | kRemote | kRemoteTarget;
+                                              FI_SOURCE | FI_MULTI_RECV | FI_TRIGGER | kRemote |
+                                              kRemoteTarget;
 inline constexpr std::uint64_t kDomainCaps = FI_LOCAL_COMM | FI_REMOTE_COMM;
 
 // docs/rma.md section 4.

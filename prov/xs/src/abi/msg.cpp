@@ -32,12 +32,14 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg* msg, std::uint64_t flag
   auto& ep = object_of<Ep>(fid);
   std::uint32_t op_flags;
   if (!ep.receive_flags(flags, false, op_flags)) return -FI_EBADFLAGS;
-  return receive(ep, {.iov = Pieces(msg->msg_iov, msg->iov_count),
-                      .from = msg->addr,
-                      .tag = 0,
-                      .ignore = 0,
-                      .flags = op_flags,
-                      .context = msg->context});
+  return act(ep,
+             core::ReceiveOp{.iov = Pieces(msg->msg_iov, msg->iov_count),
+                             .from = msg->addr,
+                             .tag = 0,
+                             .ignore = 0,
+                             .flags = op_flags,
+                             .context = msg->context},
+             flags);
 }
 
 ssize_t send_plain(struct fid_ep* fid, Pieces iov, std::uint64_t data, fi_addr_t to,
@@ -77,12 +79,14 @@ ssize_t sendmsg(struct fid_ep* fid, const struct fi_msg* msg, std::uint64_t flag
   auto& ep = object_of<Ep>(fid);
   std::uint32_t op_flags;
   if (!ep.send_flags(flags, op_flags)) return -FI_EBADFLAGS;
-  return send(ep, {.iov = Pieces(msg->msg_iov, msg->iov_count),
-                   .to = msg->addr,
-                   .tag = 0,
-                   .data = msg->data,
-                   .flags = op_flags,
-                   .context = msg->context});
+  return act(ep,
+             core::SendOp{.iov = Pieces(msg->msg_iov, msg->iov_count),
+                          .to = msg->addr,
+                          .tag = 0,
+                          .data = msg->data,
+                          .flags = op_flags,
+                          .context = msg->context},
+             flags);
 }
 
 ssize_t inject(struct fid_ep* fid, const void* buffer, std::size_t size, fi_addr_t to) noexcept {

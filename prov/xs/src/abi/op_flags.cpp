@@ -38,7 +38,7 @@ void Ep::set_defaults() noexcept {
 
 bool Ep::send_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
   out = of_send(flags, selective_send);
-  return !(flags & ~kSendMessageFlags);
+  return !(flags & ~(kSendMessageFlags | (caps & FI_TRIGGER)));
 }
 
 bool Ep::read_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
@@ -50,7 +50,8 @@ bool Ep::receive_flags(std::uint64_t flags, bool tagged, std::uint32_t& out) con
   out = of_receive(flags, selective_receive);
   if (tagged) out |= kOpTagged;
   if ((flags & FI_DISCARD) && !(flags & (FI_PEEK | FI_CLAIM))) return false;
-  return !(flags & ~(tagged ? kReceiveTaggedFlags : kReceiveMessageFlags));
+  const std::uint64_t allowed = tagged ? kReceiveTaggedFlags : kReceiveMessageFlags;
+  return !(flags & ~(allowed | (caps & FI_TRIGGER)));
 }
 
 }  // namespace xs::abi

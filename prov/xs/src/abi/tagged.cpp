@@ -49,12 +49,14 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
   auto& ep = object_of<Ep>(fid);
   std::uint32_t op_flags;
   if (!ep.receive_flags(flags, true, op_flags)) return -FI_EBADFLAGS;
-  return receive(ep, {.iov = Pieces(msg->msg_iov, msg->iov_count),
-                      .from = msg->addr,
-                      .tag = msg->tag,
-                      .ignore = msg->ignore,
-                      .flags = op_flags,
-                      .context = msg->context});
+  return act(ep,
+             core::ReceiveOp{.iov = Pieces(msg->msg_iov, msg->iov_count),
+                             .from = msg->addr,
+                             .tag = msg->tag,
+                             .ignore = msg->ignore,
+                             .flags = op_flags,
+                             .context = msg->context},
+             flags);
 }
 
 [[gnu::noinline]] ssize_t send_otherwise(Ep& ep, const void* buffer, std::size_t size, fi_addr_t to,
@@ -101,12 +103,14 @@ ssize_t sendmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
   auto& ep = object_of<Ep>(fid);
   std::uint32_t op_flags;
   if (!ep.send_flags(flags, op_flags)) return -FI_EBADFLAGS;
-  return abi::send(ep, {.iov = Pieces(msg->msg_iov, msg->iov_count),
-                        .to = msg->addr,
-                        .tag = msg->tag,
-                        .data = msg->data,
-                        .flags = op_flags | kOpTagged,
-                        .context = msg->context});
+  return act(ep,
+             core::SendOp{.iov = Pieces(msg->msg_iov, msg->iov_count),
+                          .to = msg->addr,
+                          .tag = msg->tag,
+                          .data = msg->data,
+                          .flags = op_flags | kOpTagged,
+                          .context = msg->context},
+             flags);
 }
 
 ssize_t inject(struct fid_ep* fid, const void* buffer, std::size_t size, fi_addr_t to,

@@ -161,10 +161,12 @@ void Waits::leaving() noexcept {
 }
 
 bool Waits::may_sleep() noexcept {
+  if (domain_.deferred && domain_.deferred->any_ready()) return false;
   return std::ranges::all_of(domain_.endpoints, [](auto* each) { return each->may_sleep(); });
 }
 
 bool Waits::settled() const noexcept {
+  if (domain_.deferred && domain_.deferred->any_ready()) return false;
   return std::ranges::all_of(domain_.endpoints, [](auto* each) { return each->settled(); });
 }
 

@@ -78,6 +78,13 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   Status receive(const ReceiveOp& op) noexcept { return receiver_->receive(op); }
   Status reach(const RmaOp& op) noexcept { return initiator_->start(op); }
   Status reach(const AtomicOp& op) noexcept { return initiator_->start(op); }
+  // For who takes an operation, finds that it can't be begun, and has nobody to return that to.
+  void send_failed(const SendOp& op, int error) noexcept {
+    reporter_.send_failed(op.flags, op.context, error);
+  }
+  void receive_failed(const ReceiveOp& op, int error) noexcept {
+    reporter_.receive_failed(op.flags, {.context = op.context, .tag = op.tag}, error);
+  }
   // Takes back an operation that has not begun: posted receives, sends that still wait for their
   // stream. An error completion ECANCELED follows at once. kNoMessage if there is none such.
   Status cancel(void* context) noexcept;

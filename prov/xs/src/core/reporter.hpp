@@ -23,6 +23,7 @@ class Reporter {
 
   // Nobody listens any more: the endpoint is closing.
   void mute() noexcept {
+    muted_ = true;
     sends_ = receives_ = quick_receives_ = nullptr;
     counters_ = {};
   }
@@ -37,6 +38,8 @@ class Reporter {
   void count(Counted what, int error = 0) const noexcept { counters_.ended(what, error); }
 
   [[gnu::always_inline]] void sent(std::uint32_t flags, void* context) noexcept {
+    if (flags & kOpWork) [[unlikely]]
+      return work_ended(sends_, {.context = context, .flags = FI_SEND | kind(flags)});
     count(Counted::kSend);
     if (!(flags & kOpCompletion) || !sends_) return;
     Completion* const slot = sends_->claim();
@@ -61,6 +64,8 @@ class Reporter {
   }
 
   void send_failed(std::uint32_t flags, void* context, int error) noexcept {
+    if (flags & kOpWork)
+      return work_ended(sends_, {.context = context, .flags = FI_SEND | kind(flags)}, error);
     count(Counted::kSend, error);
     // An injected message has no context that its owner could recognise; the log line and the
     // counters speak for it.
@@ -71,6 +76,7 @@ class Reporter {
   }
 
   void received(std::uint32_t flags, const Completion& completion) noexcept {
+    if (flags & kOpWork) return work_ended(receives_, of_receive(flags, completion));
     count(Counted::kReceive);
     tell(flags, completion);
   }
@@ -78,7 +84,8 @@ class Reporter {
   // A whole receive of its own. False: tell it by received().
   bool received_whole(std::uint32_t flags, void* context, std::size_t length, std::uint64_t tag,
                       std::uint64_t data, bool has_data, PeerAddress source) noexcept {
-    if (!quick_receives_ || !(flags & kOpCompletion)) return !counters_.of(Counted::kReceive);
+    if (!quick_receives_ || !(flags & kOpCompletion))
+      return !counters_.of(Counted::kReceive) && !(flags & kOpWork);
     Completion* const slot = quick_receives_->claim();
     if (!slot) return false;
     slot->context = context;
@@ -94,6 +101,8 @@ class Reporter {
 
   void receive_failed(std::uint32_t flags, const Completion& completion, int error,
                       std::size_t overflow = 0) noexcept {
+    if (flags & kOpWork)
+      return work_ended(receives_, of_receive(flags, completion), error, overflow);
     count(Counted::kReceive, error);
     tell_failure(flags, completion, error, overflow);
   }
@@ -102,16 +111,14 @@ class Reporter {
   // is free.
   void tell(std::uint32_t flags, Completion completion) noexcept {
     if (!receives_) return;
-    completion.flags |= FI_RECV | kind(flags);
-    if (!source_) completion.source = kAnyPeer;
+    completion = of_receive(flags, completion);
     // The last of a multi-receive tells that its buffer is free: never withheld.
     if ((flags & kOpCompletion) || (completion.flags & FI_MULTI_RECV)) receives_->write(completion);
   }
   void tell_failure(std::uint32_t flags, Completion completion, int error,
                     std::size_t overflow = 0) noexcept {
     if (!receives_) return;
-    completion.flags |= FI_RECV | kind(flags);
-    if (!source_) completion.source = kAnyPeer;
+    completion = of_receive(flags, completion);
     receives_->write_error({.completion = completion, .overflow = overflow, .error = error});
   }
 
@@ -147,6 +154,23 @@ class Reporter {
   static std::uint64_t kind(std::uint32_t flags) noexcept {
     return flags & kOpTagged ? FI_TAGGED : FI_MSG;
   }
+  Completion of_receive(std::uint32_t flags, Completion completion) const noexcept {
+    completion.flags |= FI_RECV | kind(flags);
+    if (!source_) completion.source = kAnyPeer;
+    return completion;
+  }
+  [[gnu::noinline]] void work_ended(CompletionQueue* queue, Completion completion, int error = 0,
+                                    std::size_t overflow = 0) noexcept {
+    if (muted_) return;
+    const Work& work = *static_cast<const Work*>(completion.context);
+    if (work.completion) work.completion->ended(error);
+    completion.context = work.context;
+    if (!work.tells || !queue) return;
+    if (error == 0)
+      queue->write(completion);
+    else
+      queue->write_error({.completion = completion, .overflow = overflow, .error = error});
+  }
   static void fill_sent(Completion& slot, std::uint32_t flags, void* context) noexcept {
     slot.context = context;
     slot.flags = FI_SEND | kind(flags);
@@ -161,6 +185,7 @@ class Reporter {
   // The same if there is nothing to count, else null: one look tells most messages both.
   CompletionQueue* quick_receives_;
   bool source_;
+  bool muted_ = false;
   Counters counters_;
 };
 

@@ -43,6 +43,16 @@ enum OpFlag : std::uint32_t {
   kOpPeek = 1u << 7,
   kOpClaim = 1u << 8,
   kOpDiscard = 1u << 9,
+  kOpWork = 1u << 31,  // context is a Work, which says what is told of it; without kOpCompletion
+};
+
+class Counter;
+
+// An operation that counts where it says, and nowhere else. It lives until the operation ends.
+struct Work {
+  Counter* completion;  // may be null
+  void* context;
+  bool tells;  // a completion queue hears of it
 };
 
 struct SendOp {
