@@ -32,6 +32,17 @@ struct SharedMemory {
                                           std::size_t size) noexcept {
     util::copy(to, from, size);
   }
+  // Will be stored to soon: its line, which the peer may have, is fetched meanwhile. Says nothing
+  // about memory.
+  static void expect_store([[maybe_unused]] const std::uint64_t* word) noexcept {
+#if defined(__x86_64__)
+    // The builtin asks for a line to be read, unless the processor is named. Those that don't know
+    // the instruction do nothing.
+    asm volatile("prefetchw %0" : : "m"(*word));
+#else
+    __builtin_prefetch(word, 1);
+#endif
+  }
   // What was copied was loaded before whatever is loaded from now on.
   static void settle() noexcept { util::fence_after_copy(); }
 };

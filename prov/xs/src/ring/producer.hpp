@@ -40,8 +40,8 @@ struct Kept {
 // those of docs/ring.md §8.
 //
 // Invariant: accepted_ <= taken by the peer <= published_; the word where the next frame begins is
-// 0, and so are the first words of cleared_ cells behind that, all free; the cells that are not
-// free hold the frames after accepted_, and the next place begins behind them.
+// 0, and so are the first words of the cells behind that up to cleared_to_, all free; the cells
+// that are not free hold the frames after accepted_, and the next place begins behind them.
 template <class Memory>
 class BasicProducer {
  public:
@@ -57,13 +57,13 @@ class BasicProducer {
   // seen of the frame before commit().
   Claimed claim(std::size_t size) noexcept {
     const std::uint32_t cells = cells_of(size);
-    if (health_ != Health::kFine || (cells >= free_ && !has_room_now(cells))) [[unlikely]] {
+    if (health_ != Health::kFine || (cells >= free_cells() && !has_room_now(cells))) [[unlikely]] {
       return health_ == Health::kFine ? Claimed::kFull : Claimed::kFailed;
     }
     size_ = static_cast<std::uint32_t>(size);
     claimed_ = cells;
     end_ = at_ + cells < cell_count_ ? at_ + cells : at_ + cells - cell_count_;
-    if (cells > cleared_) clear(end_);
+    if (beyond_cleared(written_ + cells)) clear(word_of(end_));
     return Claimed::kOk;
   }
 
@@ -85,7 +85,13 @@ class BasicProducer {
 
   // Publishes the claimed frame, which has been written as a whole. True: the peer's doorbell must
   // be rung.
-  [[nodiscard]] bool commit() noexcept { return publish(at_, claimed_, end_, size_); }
+  [[nodiscard]] bool commit() noexcept {
+    const std::uint32_t written = written_ + claimed_;
+    if (beyond_cleared(written)) cleared_to_ = written;
+    const bool rings = publish(word_of(at_), end_, written, size_);
+    if (claimed_ <= kSmallFrame) look_ahead();
+    return rings;
+  }
 
   // claim(), put() and commit() of a frame that begins with these words, where nothing stands in
   // the way: no look at what the peer has taken, nothing to clear, no end of the ring. kNo: nothing
@@ -96,14 +102,16 @@ class BasicProducer {
     static_assert(kWords <= kCellSize - kStampSize);
     const std::size_t size = kWords + rest.size();
     const std::uint32_t cells = cells_of(size);
-    const std::uint32_t here = at_;
-    if (cells > cleared_ || here + cells >= cell_count_ || health_ != Health::kFine)
+    const std::uint32_t end = at_ + cells, written = written_ + cells;
+    if (beyond_cleared(written) || end >= cell_count_ || health_ != Health::kFine) [[unlikely]]
       return Quick::kNo;
-    std::byte* const to = cells_ + here * kCellSize + kStampSize;
+    std::uint64_t* const here = word_of(at_);
+    std::byte* const to = reinterpret_cast<std::byte*>(here + 1);
     if (!rest.empty()) Memory::put(to + kWords, rest.data(), rest.size());
     put_all_words(to, words...);
-    return publish(here, cells, here + cells, static_cast<std::uint32_t>(size)) ? Quick::kPutRing
-                                                                                : Quick::kPut;
+    const bool rings = publish(here, end, written, size);
+    look_ahead();
+    return rings ? Quick::kPutRing : Quick::kPut;
   }
 
   // Looks how many frames the peer has taken (load 5). For who waits for acknowledged().
@@ -181,8 +189,9 @@ class BasicProducer {
         starts_(std::move(starts)),
         mask_(mask),
         ahead_(std::min(kClearedAhead, own.cell_count() / 4)),
+        few_(ahead_ / 2 + ahead_ % 2),
         cell_count_(own.cell_count()),
-        tag_(tag_of(own.terms().epoch)),
+        tag_(Stamp{.number = 0, .size = 0, .tag = tag_of(own.terms().epoch)}.word()),
         peer_sleeps_(peer.terms().consumer_sleeps) {}
 
   std::uint64_t* word_of(std::uint32_t cell) const noexcept {
@@ -191,48 +200,63 @@ class BasicProducer {
   std::size_t ring_bytes() const noexcept { return cell_count_ * kCellSize; }
   // Store 2: before the stamp of the frame that ends there, and so before the peer looks there. It
   // never sees old payload.
-  [[gnu::always_inline]] void clear(std::uint32_t cell) noexcept {
-    Memory::store(word_of(cell), 0, std::memory_order_relaxed);
+  [[gnu::always_inline]] static void clear(std::uint64_t* word) noexcept {
+    Memory::store(word, 0, std::memory_order_relaxed);
   }
-  // The frame in the cells from here to end has been written as a whole.
-  [[gnu::always_inline]] bool publish(std::uint32_t here, std::uint32_t cells, std::uint32_t end,
-                                      std::uint32_t size) noexcept {
-    const std::uint64_t number = published_ + 1;
+  // Cells up to that one, counted since ever, are not all cleared.
+  bool beyond_cleared(std::uint32_t written) const noexcept {
+    return static_cast<std::int32_t>(written - cleared_to_) > 0;
+  }
+  // As far as we know; a frame must leave one of them unused.
+  std::uint32_t free_cells() const noexcept { return cell_count_ - (written_ - freed_); }
+
+  // The frame from here to the cell `end` has been written as a whole; `written`: cells with it.
+  [[gnu::always_inline]] bool publish(std::uint64_t* here, std::uint32_t end, std::uint32_t written,
+                                      std::size_t size) noexcept {
     starts_[published_ & mask_] = written_;
-    published_ = number;
+    const std::uint64_t number = ++published_;
     at_ = end;
-    written_ += cells;
-    free_ -= cells;
-    const std::uint64_t stamp =
-        Stamp{.number = static_cast<std::uint32_t>(number), .size = size, .tag = tag_}.word();
-    bool rings = false;
-    if (!peer_sleeps_) {
-      Memory::store(word_of(here), stamp, std::memory_order_release);  // store 1
-    } else {
-      Memory::store(word_of(here), stamp, std::memory_order_seq_cst);  // store 6
-      rings = rope_.pulls(health_);
+    written_ = written;
+    const std::uint64_t stamp = Stamp{.number = static_cast<std::uint32_t>(number),
+                                      .size = static_cast<std::uint32_t>(size),
+                                      .tag = 0}
+                                    .word() |
+                                tag_;
+    if (!peer_sleeps_) [[likely]] {
+      Memory::store(here, stamp, std::memory_order_release);  // store 1
+      return false;
     }
-    const std::uint32_t cleared = cells < cleared_ ? cleared_ - cells : 0;
-    cleared_ = cells <= kSmallFrame ? clear_ahead(end, cleared) : cleared;
-    return rings;
+    Memory::store(here, stamp, std::memory_order_seq_cst);  // store 6
+    return rope_.pulls(health_);
   }
-  // Keeps the store to a line that the peer may have off the way of the next message: it can take
-  // as long as that. Far from where the peer looks, or both would fight for the line. What stands
-  // cleared behind the next place `at` at last.
-  [[gnu::always_inline]] std::uint32_t clear_ahead(std::uint32_t at,
-                                                   std::uint32_t cleared) noexcept {
-    const std::uint32_t most = std::min(ahead_, free_ - 1);  // and the next place itself
-    for (; cleared < most; ++cleared) {
-      const std::uint32_t cell = at + cleared + 1;
-      clear(cell < cell_count_ ? cell : cell - cell_count_);
-    }
-    return cleared;
+  // After a small frame: keeps the store to a line that the peer may have off the way of the next
+  // message, since it can take as long as that.
+  [[gnu::always_inline]] void look_ahead() noexcept {
+    if (cleared_to_ - written_ < few_) [[unlikely]]
+      clear_ahead();
+  }
+  // Many at a time, and most of them far from where the peer looks, or both would fight for the
+  // line. Those that will be next are asked for now.
+  [[gnu::noinline]] void clear_ahead() noexcept {
+    const std::uint32_t free = free_cells() - 1;  // besides the next place itself
+    std::uint32_t ahead = cleared_to_ - written_;
+    const std::uint32_t cell = at_ + ahead;
+    std::uint64_t* word = word_of(cell < cell_count_ ? cell : cell - cell_count_);
+    const auto next_word = [&word, first = word_of(0), end = word_of(cell_count_)] {
+      word += kCellSize / sizeof *word;
+      return word = word != end ? word : first;
+    };
+    for (const std::uint32_t most = std::min(ahead_, free); ahead < most; ++ahead)
+      clear(next_word());
+    cleared_to_ = written_ + ahead;
+    for (const std::uint32_t most = std::min(ahead_ + few_, free); ahead < most; ++ahead)
+      Memory::expect_store(next_word());
   }
 
   bool has_room_now(std::uint32_t cells,
                     std::memory_order order = std::memory_order_acquire) noexcept {
     accept(Memory::load(consumed_, order));
-    return health_ == Health::kFine && cells < free_;
+    return health_ == Health::kFine && cells < free_cells();
   }
 
   // A count is on a boundary by its nature: it is sound if it doesn't run backwards or ahead.
@@ -244,8 +268,7 @@ class BasicProducer {
       health_ = Health::kBroken;
     } else {
       accepted_ = count;
-      const std::uint32_t freed = count == published_ ? written_ : starts_[count & mask_];
-      free_ = cell_count_ - (written_ - freed);
+      freed_ = count == published_ ? written_ : starts_[count & mask_];
     }
   }
 
@@ -255,18 +278,19 @@ class BasicProducer {
   DoorbellRope<Memory> rope_;                // at the peer's
   std::unique_ptr<std::uint32_t[]> starts_;  // where kept frames begin, in cells since ever
   std::size_t mask_;
-  std::uint64_t published_ = 0;  // frames
-  std::uint64_t accepted_ = 0;   // frames that the peer has taken, as last believed
-  std::uint32_t written_ = 0;    // cells since ever, modulo 2^32
-  std::uint32_t at_ = 0;         // the cell where the next frame begins
-  std::uint32_t size_ = 0;       // bytes of the claimed frame
-  std::uint32_t claimed_ = 0;    // the same in cells
-  std::uint32_t end_ = 0;        // and the cell behind it
-  std::uint32_t cleared_ = 0;    // cells behind at_ whose first words are 0, as at_'s is
-  std::uint32_t ahead_;          // of them, at the most
+  std::uint64_t published_ = 0;   // frames
+  std::uint64_t accepted_ = 0;    // frames that the peer has taken, as last believed
+  std::uint32_t written_ = 0;     // cells since ever, modulo 2^32
+  std::uint32_t at_ = 0;          // the cell where the next frame begins
+  std::uint32_t size_ = 0;        // bytes of the claimed frame
+  std::uint32_t claimed_ = 0;     // the same in cells
+  std::uint32_t end_ = 0;         // and the cell behind it
+  std::uint32_t cleared_to_ = 0;  // counted likewise: cells behind at_ whose first words are 0
+  std::uint32_t ahead_;           // of them, at the most
+  std::uint32_t few_;             // when less are left, more are cleared
   std::uint32_t cell_count_;
-  std::uint32_t free_ = cell_count_;  // as far as we know; a frame must leave one of them unused
-  std::uint8_t tag_;
+  std::uint32_t freed_ = 0;  // cells since ever that are free again, as far as we know
+  std::uint64_t tag_;        // where it stands in a stamp
   bool peer_sleeps_;
   Health health_ = Health::kFine;
 };

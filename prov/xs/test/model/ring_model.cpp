@@ -88,10 +88,15 @@ void RingModel::drain(const State& state, Queue<Store, kCapacity> State::*stores
 
 // The producer.
 
+// Cells from the oldest frame that is not known to be taken to where the next one begins.
+int RingModel::used(const State& state) {
+  return start_of(static_cast<std::uint8_t>(state.sent + 1)) -
+         start_of(static_cast<std::uint8_t>(state.accepted + 1));
+}
+
 bool RingModel::has_room(const State& state) const {
   const auto number = static_cast<std::uint8_t>(state.sent + 1);
-  const int used = start_of(number) - start_of(static_cast<std::uint8_t>(state.accepted + 1));
-  return used + kLengths[number] + (rules_.spare_cell ? 1 : 0) <= kCells;
+  return used(state) + kLengths[number] + (rules_.spare_cell ? 1 : 0) <= kCells;
 }
 
 void RingModel::publish_frame(State& state) const {
@@ -106,9 +111,25 @@ void RingModel::publish_frame(State& state) const {
     stores.push({static_cast<std::uint8_t>(kFirst + second),
                  static_cast<std::uint8_t>(kPayload | number), false});
   }
-  const std::uint8_t next = cell_of(number, kLengths[number]);
-  if (rules_.clear_next) stores.push({static_cast<std::uint8_t>(kFirst + next), 0, false});
+  const std::uint8_t length = kLengths[number];
+  const std::uint8_t next = cell_of(number, length);
+  if (rules_.clear_next && length > state.cleared)
+    stores.push({static_cast<std::uint8_t>(kFirst + next), 0, false});
+  if (rules_.count_cleared)
+    state.cleared = length < state.cleared ? static_cast<std::uint8_t>(state.cleared - length)
+                                           : std::uint8_t{0};
   if (rules_.stamp_last) stores.push(stamp);
+}
+
+// One cell more: when, and how many at a time, does not matter.
+void RingModel::clear_ahead(const State& state, Steps<State>& out) const {
+  if (!world_.clears_ahead || state.sent == kFrames) return;
+  const int most = rules_.clear_free_only ? kCells - used(state) - 1 : kCells - 1;
+  if (state.cleared >= most) return;
+  State next = state;
+  const std::uint8_t cell = cell_of(static_cast<std::uint8_t>(state.sent + 1), ++next.cleared);
+  next.producer_stores.push({static_cast<std::uint8_t>(kFirst + cell), 0, false});
+  out.protocol("P clears a cell ahead", next);
 }
 
 void RingModel::arm_producer(State& state) const {
@@ -137,6 +158,7 @@ void RingModel::producer_steps(const State& state, Steps<State>& out) const {
         next.producer = Producer::kDone;
         return out.protocol("P is done", next);
       }
+      clear_ahead(state, out);
       next.accepted = state.memory[kConsumed];
       if (has_room(next)) {
         publish_frame(next);

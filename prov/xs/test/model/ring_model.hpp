@@ -18,6 +18,8 @@ struct RingRules {
   bool recheck = true;               // and looked at again after the copy
   bool fence = true;                 // that look does not come before the copy
   bool spare_cell = true;            // one cell stays unused
+  bool clear_free_only = true;       // ahead, too: no cell that is not known to be taken
+  bool count_cleared = true;         // a frame uses up what was cleared ahead of it
   bool copy_before_publish = true;   // a frame is counted as taken after its copy
   bool publish_when_empty = true;    // what is owed is published whenever there is nothing more
   bool producer_full_order = true;   // between a stamp and the look at the consumer's arm word
@@ -33,7 +35,8 @@ struct RingWorld {
   bool weak = false;             // stores drain in any order that is not forbidden; else TSO
   bool consumer_sleeps = false;  // else it polls
   bool producer_sleeps = false;
-  std::uint8_t losses = 0;  // the consumer's mapping turns to all ones
+  bool clears_ahead = false;  // whenever it likes, cells behind the next frame's place
+  std::uint8_t losses = 0;    // the consumer's mapping turns to all ones
 };
 
 // One direction of a ring of three cells, which carries five frames of one or two cells. Every
@@ -70,6 +73,7 @@ class RingModel {
     Producer producer;
     Queue<Store, 8> producer_stores;
     std::uint8_t sent, accepted;     // frames
+    std::uint8_t cleared;            // cells behind the next frame's place
     std::uint8_t producer_arming;    // its arm word
     std::uint8_t rung_for_consumer;  // the arming that was last rung for
     bool producer_bell;
@@ -102,8 +106,10 @@ class RingModel {
   void drain(const State& state, Queue<Store, kCapacity> State::*stores, const char* label,
              Steps<State>& out) const;
 
+  static int used(const State& state);
   bool has_room(const State& state) const;
   void publish_frame(State& state) const;
+  void clear_ahead(const State& state, Steps<State>& out) const;
   void arm_producer(State& state) const;
   void disarm_producer(State& state) const;
   void arm_consumer(State& state) const;

@@ -9,6 +9,8 @@ namespace {
 
 constexpr RingWorld kTso{};
 constexpr RingWorld kWeak{.weak = true};
+constexpr RingWorld kTsoAhead{.clears_ahead = true};
+constexpr RingWorld kWeakAhead{.weak = true, .clears_ahead = true};
 constexpr RingWorld kTsoLoss{.losses = 1};
 constexpr RingWorld kTsoSleepyConsumer{.consumer_sleeps = true};
 constexpr RingWorld kTsoSleepyProducer{.producer_sleeps = true};
@@ -26,6 +28,11 @@ Report ring(const RingRules& rules, const RingWorld& world) {
 TEST(RingModel, IsCleanUnderTso) { EXPECT_TRUE(ring({}, kTso).clean()); }
 
 TEST(RingModel, IsCleanUnderWeakOrder) { EXPECT_TRUE(ring({}, kWeak).clean()); }
+
+TEST(RingModel, IsCleanWhenCellsAreClearedAhead) {
+  EXPECT_TRUE(ring({}, kTsoAhead).clean());
+  EXPECT_TRUE(ring({}, kWeakAhead).clean());
+}
 
 TEST(RingModel, IsCleanUnderWeakOrderWithSleepAndLoss) { EXPECT_TRUE(ring({}, kWeakAll).clean()); }
 
@@ -58,6 +65,14 @@ TEST(RingModelWithout, TheFenceTheRecheckProvesNothing) {
 
 TEST(RingModelWithout, TheSpareCellTheOldestStampIsCleared) {
   EXPECT_STREQ(ring({.spare_cell = false}, kTso).broken, kLiar);
+}
+
+TEST(RingModelWithout, KnowingThatACellIsFreeAStampIsCleared) {
+  EXPECT_STREQ(ring({.clear_free_only = false}, kTsoAhead).broken, kLiar);
+}
+
+TEST(RingModelWithout, CountingWhatIsClearedAnOldStampIsFound) {
+  EXPECT_STREQ(ring({.count_cleared = false}, kTsoAhead).broken, kLiar);
 }
 
 TEST(RingModelWithout, CopyingFirstTheFrameIsOverwritten) {
