@@ -33,14 +33,20 @@ int Cq::open_wait() {
 
 ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
   const Guard guard(domain.gate);
-  if (core.empty()) {
-    domain.progress();
-    return core.empty() ? -FI_EAGAIN : core.read(buffer, count, source);
-  }
+  if (core.empty()) return read_new(buffer, count, source);
   const ssize_t rc = take(buffer, count, source);
   // Who always finds something, messages to himself say, must not starve the rest.
   if (++reads_ % kReadsPerPass == 0) domain.progress();
   return rc;
+}
+
+// What comes now is written where it is read to, if it has no source to tell.
+ssize_t Cq::read_new(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+  if (!source) core.lend(buffer, count);
+  domain.progress();
+  const std::size_t came = core.take_back();
+  if (came > 0) return static_cast<ssize_t>(came);
+  return core.empty() ? -FI_EAGAIN : core.read(buffer, count, source);
 }
 
 // A peek that finds nothing leaves its error here at once: without progress beside errors, who

@@ -51,6 +51,7 @@ struct Cq : fid_cq {
   std::optional<QueueWait> wait;  // unless FI_WAIT_NONE
 
  private:
+  ssize_t read_new(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   ssize_t take(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
 
   unsigned reads_ = 0;  // that found something

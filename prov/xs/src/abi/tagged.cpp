@@ -59,16 +59,18 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
              flags);
 }
 
+// Not by a plan: one that is somewhere in memory would be stored there by every call.
 [[gnu::noinline]] ssize_t send_otherwise(Ep& ep, const void* buffer, std::size_t size, fi_addr_t to,
-                                         const core::SendPlan& plan) noexcept {
+                                         std::uint64_t tag, std::uint64_t data, std::uint32_t flags,
+                                         void* context) noexcept {
   ep.leave_quickly();
   const struct iovec iov = piece(buffer, size);
   return abi::send(ep, {.iov = Pieces(&iov, 1),
                         .to = to,
-                        .tag = plan.tag,
-                        .data = plan.data,
-                        .flags = plan.flags,
-                        .context = plan.context});
+                        .tag = tag,
+                        .data = data,
+                        .flags = flags,
+                        .context = context});
 }
 
 [[gnu::always_inline]] inline ssize_t send_piece(Ep& ep, const void* buffer, std::size_t size,
@@ -79,7 +81,7 @@ ssize_t recvmsg(struct fid_ep* fid, const struct fi_msg_tagged* msg, std::uint64
     ep.leave_quickly();
     return 0;
   }
-  return send_otherwise(ep, buffer, size, to, plan);
+  return send_otherwise(ep, buffer, size, to, plan.tag, plan.data, plan.flags, plan.context);
 }
 
 ssize_t send(struct fid_ep* fid, const void* buffer, std::size_t size, void*, fi_addr_t to,

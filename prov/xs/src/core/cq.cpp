@@ -9,6 +9,12 @@
 
 namespace xs::core {
 
+namespace {
+// What stands in the queue for an error, in the place of a completion.
+constexpr Completion kError{};
+bool is_error(const Completion& entry) noexcept { return entry.flags == 0; }
+}  // namespace
+
 CompletionQueue::CompletionQueue(enum fi_cq_format format, std::size_t size)
     : format_(format),
       capacity_(std::bit_ceil(std::max<std::size_t>(size, 1))),
@@ -16,28 +22,30 @@ CompletionQueue::CompletionQueue(enum fi_cq_format format, std::size_t size)
 
 void CompletionQueue::write_error(const CompletionError& error) noexcept try {
   errors_.push_back(error);
-  push(error.completion, true);
+  if (!push(kError)) errors_.pop_back();
 } catch (const std::bad_alloc&) {
   util::log(util::Level::kWarn, "no memory for an error completion: it is lost");
 }
 
-void CompletionQueue::push(const Completion& completion, bool is_error) noexcept {
+// False: it is lost.
+bool CompletionQueue::push(const Completion& completion) noexcept {
   if (!full() && overflow_.empty()) {
-    ring_[tail_++ & (capacity_ - 1)] = {completion, is_error};
-    return;
+    claim() = completion;
+    return true;
   }
   try {
-    overflow_.push_back({completion, is_error});
+    overflow_.push_back(completion);
+    return true;
   } catch (const std::bad_alloc&) {
-    if (is_error) errors_.pop_back();
     util::log(util::Level::kWarn, "no memory for a completion beyond the queue's size: it is lost");
+    return false;
   }
 }
 
 // Completions that found the ring full move up as it empties, in order.
 void CompletionQueue::refill() noexcept {
   while (!overflow_.empty() && !full()) {
-    ring_[tail_++ & (capacity_ - 1)] = overflow_.front();
+    claim() = overflow_.front();
     overflow_.pop_front();
   }
 }
@@ -45,11 +53,14 @@ void CompletionQueue::refill() noexcept {
 // Up to count entries, not beyond an error. Each format is the beginning of the next wider one.
 template <std::size_t kEntry>
 std::size_t CompletionQueue::take(std::byte* to, std::size_t count, fi_addr_t* source) noexcept {
+  const Slot* const end = &ring_[capacity_ - 1] + 1;
+  const Slot* at = &ring_[head_ & (capacity_ - 1)];
+  const std::size_t most = std::min<std::size_t>(count, tail_ - head_);
   std::size_t done = 0;
-  for (; done < count && head_ < tail_; ++done, ++head_, to += kEntry) {
-    const Slot& slot = ring_[head_ & (capacity_ - 1)];
-    if (slot.is_error) break;
-    const Completion& c = slot.completion;
+  for (; done < most; ++done, to += kEntry) {
+    const Completion& c = at->completion;
+    if (is_error(c)) break;
+    if (++at == end) at = ring_.get();
     // Word by word, as it was written: wider loads would wait until that has left for the cache.
     auto& entry = *reinterpret_cast<struct fi_cq_tagged_entry*>(to);
     entry.op_context = c.context;
@@ -64,6 +75,7 @@ std::size_t CompletionQueue::take(std::byte* to, std::size_t count, fi_addr_t* s
     if constexpr (kEntry >= sizeof(struct fi_cq_tagged_entry)) entry.tag = c.tag;
     if (source) source[done] = c.source;
   }
+  head_ += done;
   return done;
 }
 
@@ -85,12 +97,14 @@ ssize_t CompletionQueue::read(void* buffer, std::size_t count, fi_addr_t* source
   }
   const bool failed = done == 0 && count > 0 && head_ < tail_;
   if (!overflow_.empty()) refill();
+  // The lines that were used last are the nearest.
+  if (empty()) head_ = tail_ = 0;
   if (done > 0) return static_cast<ssize_t>(done);
   return failed ? -FI_EAVAIL : -FI_EAGAIN;
 }
 
 ssize_t CompletionQueue::read_error(struct fi_cq_err_entry* entry, std::uint64_t) noexcept {
-  if (head_ == tail_ || !ring_[head_ & (capacity_ - 1)].is_error) return -FI_EAGAIN;
+  if (head_ == tail_ || !is_error(ring_[head_ & (capacity_ - 1)].completion)) return -FI_EAGAIN;
   const CompletionError error = errors_.front();
   errors_.pop_front();
   ++head_;

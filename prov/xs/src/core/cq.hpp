@@ -17,7 +17,7 @@ namespace xs::core {
 struct Completion {
   void* context = nullptr;
   std::uint64_t flags =
-      0;  // FI_SEND, FI_RECV, FI_TAGGED, FI_MSG, FI_REMOTE_CQ_DATA, FI_MULTI_RECV, ...
+      0;  // FI_SEND, FI_RECV, FI_TAGGED, FI_MSG, FI_REMOTE_CQ_DATA, FI_MULTI_RECV, ...: never none
   std::size_t length = 0;  // receives: bytes placed
   void* buffer = nullptr;  // multi-receive: where the message begins
   std::uint64_t data = 0;
@@ -45,18 +45,32 @@ class CompletionQueue {
   CompletionQueue(enum fi_cq_format format, std::size_t size);
 
   bool full() const noexcept { return tail_ - head_ >= capacity_; }
-  void write(const Completion& completion) noexcept { push(completion, false); }
-  // The same for who fills in every member by itself, where a copy would wait for what has just
-  // been stored: null: use write(). Then commit(), before anything else.
-  [[gnu::always_inline]] Completion* claim() noexcept {
-    if (full()) [[unlikely]]  // as it is while any wait beyond it
-      return nullptr;
-    Slot& slot = ring_[tail_ & (capacity_ - 1)];
-    slot.is_error = false;
-    return &slot.completion;
+  void write(const Completion& completion) noexcept { (void)push(completion); }
+  // The same for who fills in every member at once, where a copy would wait for what has just been
+  // stored: only if it is not full, as it is while any wait beyond it.
+  [[gnu::always_inline]] Completion& claim() noexcept {
+    return ring_[tail_++ & (capacity_ - 1)].completion;
   }
-  void commit() noexcept { ++tail_; }
   void write_error(const CompletionError& error) noexcept;
+
+  // A read has found nothing, and before it looks again it lends where it reads to: until
+  // take_back(), which says how many entries are there, the next ones of who asks claim_lent() are
+  // written there instead of here.
+  void lend(void* buffer, std::size_t count) noexcept {
+    if (format_ != FI_CQ_FORMAT_TAGGED) return;
+    lent_ = next_lent_ = static_cast<struct fi_cq_tagged_entry*>(buffer);
+    lent_end_ = lent_ + count;
+  }
+  std::size_t take_back() noexcept {
+    const auto count = static_cast<std::size_t>(next_lent_ - lent_);
+    lent_ = next_lent_ = lent_end_ = nullptr;
+    return count;
+  }
+  // The entry to fill in, every member; null: none is lent, or something is queued that comes
+  // before.
+  struct fi_cq_tagged_entry* claim_lent() noexcept {
+    return next_lent_ != lent_end_ && empty() ? next_lent_++ : nullptr;
+  }
 
   bool empty() const noexcept { return head_ == tail_; }
   // As fi_cq_readfrom, without progress: number read, -FI_EAGAIN, or -FI_EAVAIL if an error is
@@ -71,11 +85,10 @@ class CompletionQueue {
  private:
   struct alignas(64) Slot {  // a cache line
     Completion completion;
-    bool is_error;
   };
   template <std::size_t kEntry>
   std::size_t take(std::byte* to, std::size_t count, fi_addr_t* source) noexcept;
-  void push(const Completion& completion, bool is_error) noexcept;
+  bool push(const Completion& completion) noexcept;
   void refill() noexcept;
 
   enum fi_cq_format format_;
@@ -83,8 +96,11 @@ class CompletionQueue {
   std::unique_ptr<Slot[]> ring_;
   std::uint64_t head_ = 0;
   std::uint64_t tail_ = 0;
-  std::deque<Slot> overflow_;
-  std::deque<CompletionError> errors_;  // bodies of the error slots, in the same order
+  struct fi_cq_tagged_entry* next_lent_ = nullptr;
+  struct fi_cq_tagged_entry* lent_end_ = nullptr;
+  struct fi_cq_tagged_entry* lent_ = nullptr;
+  std::deque<Completion> overflow_;
+  std::deque<CompletionError> errors_;  // what the entries without flags stand for, in that order
 };
 
 }  // namespace xs::core

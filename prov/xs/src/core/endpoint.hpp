@@ -135,6 +135,9 @@ class Endpoint final : private stream::Upper, private locality::Listener {
                        Payload& payload) noexcept override {
     return receiver_->eager_received(*static_cast<Peer*>(session.owner), envelope, flags, payload);
   }
+  unsigned usual_received(stream::Session& session, unsigned most) noexcept override {
+    return receiver_->usual_received(session, most);
+  }
   Taken payload_received(stream::Session& session, const Head& head,
                          Payload& payload) noexcept override;
   void frame_released(std::uint64_t cookie, int error) noexcept override;

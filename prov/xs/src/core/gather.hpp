@@ -57,18 +57,15 @@ class UserMemory {
   // Copies size bytes from that place of `other`, which may overlap, to `offset` here.
   void move_from(const UserMemory& other, std::size_t from, std::size_t offset,
                  std::size_t size) const noexcept;
-  // The whole payload into the first of the pieces; false, and nothing was copied, if it does not
-  // fit there.
-  bool fill_whole(const stream::Payload& payload) const noexcept {
-    if (count_ == 0 || payload.size() > iov_[0].iov_len) return payload.size() == 0;
-    payload.copy(0, static_cast<std::byte*>(iov_[0].iov_base), payload.size());
-    return true;
+  // Whether so many bytes fit into the first of the pieces, which begins at first().
+  bool takes_whole(std::size_t size) const noexcept {
+    return count_ != 0 ? size <= iov_[0].iov_len : size == 0;
   }
   // The longest contiguous run at that offset.
   std::span<std::byte> run(std::size_t offset) const noexcept;
   // The first `size` bytes as pieces; returns their number.
   std::size_t pieces(std::size_t size, std::span<struct iovec, kIovLimit> out) const noexcept;
-  // Where the first byte is (multi-receives have one piece).
+  // Where the first byte of the first piece is.
   void* first() const noexcept { return count_ ? iov_[0].iov_base : nullptr; }
 
  private:

@@ -9,23 +9,25 @@
 
 namespace xs::core {
 
-// The conditions are those of send_in_ring().
+// The conditions are those of send_in_ring(). What is so small fits a frame by any path.
+static_assert(util::kCopiedInline + proto::kEnvelopeSize + proto::kPrefixSize <=
+              proto::kSmallestFrame);
 [[gnu::always_inline]] inline bool Sender::send_quickly(util::Bytes payload, PeerAddress to,
                                                         const SendPlan& plan) noexcept {
   Peer* const peer = peers_.known(to);
   const std::uint32_t flags = plan.flags;
-  if (!peer || payload.size() > util::kCopiedInline || !may_go_in_ring(*peer, flags) ||
-      !fits_eager(*peer, payload.size()))
-    return false;
-  Completion* done;
-  if (!reporter_.claim_sent(flags, done)) return false;
-  const stream::Quick put = peer->session->put_quickly(
+  if (!peer || payload.size() > quickest_ || waits_for_ack(flags)) return false;
+  stream::Session* const session = peer->session;
+  if (!session || !session->usual() || !peer->pending.empty()) return false;
+  CompletionQueue* const queue = reporter_.sent_queue(flags);
+  if (queue && queue->full()) return false;
+  const stream::Quick put = session->put_quickly(
       proto::Kind::kEager, frame_flags_without_ack(flags), {plan.tag, plan.data}, payload);
   if (put == stream::Quick::kNo) return false;
   count_in_ring(*peer, payload.size());
-  if (done) reporter_.commit_sent(*done, flags, plan.context);
+  if (queue) Reporter::write_sent(*queue, flags, plan.context);
   if (put == stream::Quick::kPutRing) [[unlikely]]
-    peer->session->ring_bell();
+    session->ring_bell();
   return true;
 }
 

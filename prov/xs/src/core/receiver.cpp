@@ -75,29 +75,8 @@ void Receiver::finish(ReceiveRequest& receive, const Arrival& arrival, std::size
   requests_.drop(&receive);
 }
 
-// The way of most messages, straight down: a tagged one that fits into the oldest receive.
 Taken Receiver::eager_received(Peer& peer, proto::Envelope envelope, std::uint8_t flags,
                                Payload& payload) noexcept {
-  PostedReceive* const oldest = tagged_.peek_oldest({peer.source(), envelope.tag});
-  if (!(flags & proto::kTagged) || !oldest) [[unlikely]]
-    return take_otherwise(peer, envelope, flags, payload);
-  auto& receive = static_cast<ReceiveRequest&>(*oldest);
-  const std::size_t size = payload.size();
-  if (!receive.memory.fill_whole(payload)) [[unlikely]]
-    return take_otherwise(peer, envelope, flags, payload);
-  if (!payload.take()) return Taken::kVanished;
-  tagged_.remove(receive);
-  count_received(peer, size);
-  const bool has_data = (flags & proto::kCqData) != 0;
-  if (!reporter_.received_whole(receive.flags, receive.context, size, envelope.tag, envelope.data,
-                                has_data, peer.number)) [[unlikely]]
-    report(receive, {&peer, envelope.tag, envelope.data, has_data, true}, size, size, 0);
-  requests_.drop(&receive);
-  return Taken::kYes;
-}
-
-[[gnu::noinline]] Taken Receiver::take_otherwise(Peer& peer, proto::Envelope envelope,
-                                                 std::uint8_t flags, Payload& payload) noexcept {
   const Arrival arrival{&peer, envelope.tag, envelope.data, (flags & proto::kCqData) != 0,
                         (flags & proto::kTagged) != 0};
   const Taken taken = place_or_buffer(arrival, payload);

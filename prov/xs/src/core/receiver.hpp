@@ -74,6 +74,8 @@ class Receiver {
   Taken eager_received(Peer& peer, proto::Envelope envelope, std::uint8_t flags,
                        Payload& payload) noexcept;
   Taken data_received(Peer& peer, util::Bytes head, Payload& payload) noexcept;
+  // stream::Upper::usual_received
+  unsigned usual_received(stream::Session& session, unsigned most) noexcept;
   bool rts_received(Peer& peer, const proto::FrameView& frame) noexcept;
   bool sent_received(Peer& peer, const proto::Sent& sent) noexcept;
   void bulk_let_go(ReceiveRequest& receive, std::size_t length, int error) noexcept;
@@ -116,8 +118,8 @@ class Receiver {
   bool floods(const Peer& peer) const noexcept;
   bool bury_announcement(Unexpected& message, const Peer& peer) noexcept;
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
-  Taken take_otherwise(Peer& peer, proto::Envelope envelope, std::uint8_t flags,
-                       Payload& payload) noexcept;
+  Taken take_usual(Peer& peer, const proto::Envelope& envelope, std::uint8_t flags,
+                   stream::RingConsumer& ring, std::size_t offset, std::size_t size) noexcept;
   Taken place_or_buffer(const Arrival& arrival, Payload& payload) noexcept;
   Taken place_part(ReceiveRequest& whole, const Arrival& arrival, Payload& payload) noexcept;
   Taken buffer(const Arrival& arrival, Payload& payload) noexcept;

@@ -41,26 +41,28 @@ class Reporter {
     if (flags & kOpWork) [[unlikely]]
       return work_ended(sends_, {.context = context, .flags = FI_SEND | kind(flags)});
     count(Counted::kSend);
-    if (!(flags & kOpCompletion) || !sends_) return;
-    Completion* const slot = sends_->claim();
-    if (!slot) return sends_->write({.context = context, .flags = FI_SEND | kind(flags)});
-    fill_sent(*slot, flags, context);
-    sends_->commit();
+    CompletionQueue* const queue = sent_queue(flags);
+    if (!queue) return;
+    if (queue->full()) return queue->write({.context = context, .flags = FI_SEND | kind(flags)});
+    write_sent(*queue, flags, context);
   }
 
   bool counts_sends() const noexcept { return counters_.of(Counted::kSend); }
   // The same in two steps, for who counts no sends: to ask here would cost every small message a
-  // twentieth of its instructions. False: there is no room. slot: for commit_sent(), before
-  // anything else is reported; null: nobody wants to hear of it.
-  [[gnu::always_inline]] bool claim_sent(std::uint32_t flags, Completion*& slot) noexcept {
-    const bool wanted = (flags & kOpCompletion) != 0 && sends_;
-    slot = wanted ? sends_->claim() : nullptr;
-    return !wanted || slot;
+  // twentieth of its instructions. Who wants to hear of it, null: nobody; and, if that is not full,
+  // what.
+  CompletionQueue* sent_queue(std::uint32_t flags) const noexcept {
+    return flags & kOpCompletion ? sends_ : nullptr;
   }
-  [[gnu::always_inline]] void commit_sent(Completion& slot, std::uint32_t flags,
-                                          void* context) noexcept {
-    fill_sent(slot, flags, context);
-    sends_->commit();
+  [[gnu::always_inline]] static void write_sent(CompletionQueue& queue, std::uint32_t flags,
+                                                void* context) noexcept {
+    Completion& slot = queue.claim();
+    slot.context = context;
+    slot.flags = FI_SEND | kind(flags);
+    slot.length = 0;
+    slot.buffer = nullptr;
+    slot.data = slot.tag = 0;
+    slot.source = kAnyPeer;
   }
 
   void send_failed(std::uint32_t flags, void* context, int error) noexcept {
@@ -81,21 +83,24 @@ class Reporter {
     tell(flags, completion);
   }
 
-  // A whole receive of its own. False: tell it by received().
-  bool received_whole(std::uint32_t flags, void* context, std::size_t length, std::uint64_t tag,
-                      std::uint64_t data, bool has_data, PeerAddress source) noexcept {
-    if (!quick_receives_ || !(flags & kOpCompletion))
+  // A whole receive of its own, with all of its flags. False: tell it by received().
+  [[gnu::always_inline]] bool received_whole(std::uint32_t flags, const Completion& done) noexcept {
+    if (!quick_receives_ || (flags & (kOpCompletion | kOpWork)) != kOpCompletion)
       return !counters_.of(Counted::kReceive) && !(flags & kOpWork);
-    Completion* const slot = quick_receives_->claim();
-    if (!slot) return false;
-    slot->context = context;
-    slot->flags = FI_RECV | kind(flags) | (has_data ? FI_REMOTE_CQ_DATA : 0);
-    slot->length = length;
-    slot->buffer = nullptr;
-    slot->data = data;
-    slot->tag = tag;
-    slot->source = source_ ? source : kAnyPeer;
-    quick_receives_->commit();
+    if (struct fi_cq_tagged_entry* const entry = quick_receives_->claim_lent()) {
+      *entry = {done.context, done.flags, done.length, nullptr, done.data, done.tag};
+      return true;
+    }
+    if (quick_receives_->full()) [[unlikely]]
+      return false;
+    Completion& slot = quick_receives_->claim();
+    slot.context = done.context;
+    slot.flags = done.flags;
+    slot.length = done.length;
+    slot.buffer = nullptr;
+    slot.data = done.data;
+    slot.tag = done.tag;
+    slot.source = source_ ? done.source : kAnyPeer;
     return true;
   }
 
@@ -170,14 +175,6 @@ class Reporter {
       queue->write(completion);
     else
       queue->write_error({.completion = completion, .overflow = overflow, .error = error});
-  }
-  static void fill_sent(Completion& slot, std::uint32_t flags, void* context) noexcept {
-    slot.context = context;
-    slot.flags = FI_SEND | kind(flags);
-    slot.length = 0;
-    slot.buffer = nullptr;
-    slot.data = slot.tag = 0;
-    slot.source = kAnyPeer;
   }
 
   CompletionQueue* sends_;

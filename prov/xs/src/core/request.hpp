@@ -86,12 +86,13 @@ struct ReceiveRequest : PostedReceive, util::ListHook<> {
   explicit ReceiveRequest(std::span<std::byte> piece) noexcept : memory(piece) {}
 
   std::uint32_t flags = 0;
-  UserMemory memory;
 
   // Multi-receive: a part borrows room of the posted buffer.
-  ReceiveRequest* parent = nullptr;
-  std::size_t used = 0;
   std::uint32_t parts = 0;
+  std::size_t used = 0;
+  ReceiveRequest* parent = nullptr;
+
+  UserMemory memory;  // its first piece still near to what stands before
 
   // Rendezvous: means nothing, and holds anything, before become_rendezvous().
   union {

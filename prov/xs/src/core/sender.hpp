@@ -2,6 +2,7 @@
 // The sending half of an endpoint: from fi_send to the acknowledgement or the receiver's FIN.
 // docs/wire.md section 6.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 
 #include "core/id_table.hpp"
@@ -24,7 +25,12 @@ class Sender {
   // could read it out of our memory gets so.
   Sender(stream::Streams& streams, Peers& peers, Reporter& reporter, std::size_t eager,
          std::size_t read) noexcept
-      : streams_(streams), peers_(peers), reporter_(reporter), eager_(eager), read_(read) {}
+      : streams_(streams),
+        peers_(peers),
+        reporter_(reporter),
+        eager_(eager),
+        read_(read),
+        quickest_(std::min({eager, read, util::kCopiedInline})) {}
   ~Sender();
   void set_receiver(Receiver& receiver) noexcept { receiver_ = &receiver; }
   // Who gives the stream what is remote memory's, in its turn.
@@ -114,10 +120,9 @@ class Sender {
     peer.ring.sent_bytes += bytes;
   }
   static std::uint8_t frame_flags_without_ack(std::uint32_t op_flags) noexcept {
-    std::uint8_t flags = 0;
-    if (op_flags & kOpTagged) flags |= proto::kTagged;
-    if (op_flags & kOpData) flags |= proto::kCqData;
-    return flags;
+    constexpr unsigned kApart = unsigned{proto::kTagged} / kOpTagged;  // both: no branch is needed
+    static_assert(unsigned{proto::kCqData} / kOpData == kApart);
+    return static_cast<std::uint8_t>((op_flags & (kOpTagged | kOpData)) * kApart);
   }
   static std::uint8_t frame_flags(std::uint32_t op_flags) noexcept {
     std::uint8_t flags = frame_flags_without_ack(op_flags);
@@ -154,6 +159,7 @@ class Sender {
   RmaTarget* target_ = nullptr;
   std::size_t eager_;  // bytes
   std::size_t read_;
+  std::size_t quickest_;  // the most that send_quickly() takes
   util::Pool<SendRequest> requests_;
   IdTable<SendRequest> ids_;
   std::uint32_t bulk_waiting_ = 0;

@@ -17,7 +17,7 @@ struct RingHead {
   std::uint32_t number = 0;  // the low half of the frame's seq
 };
 
-inline std::uint64_t pack(const RingHead& head) noexcept {
+constexpr std::uint64_t pack(const RingHead& head) noexcept {
   return static_cast<std::uint64_t>(head.kind) | std::uint64_t{head.flags} << 8 |
          std::uint64_t{head.number} << 32;
 }

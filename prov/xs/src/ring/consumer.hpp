@@ -35,6 +35,8 @@ class BasicConsumer {
         arm_(own.word(kConsumerArmAt)),
         rope_(peer.word(kProducerArmAt)),
         cell_count_(peer.cell_count()),
+        largest_(largest_frame(cell_count_)),
+        due_(cell_count_ / 4),
         tag_(tag_of(peer.terms().epoch)),
         peer_sleeps_(peer.terms().producer_sleeps) {}
 
@@ -59,6 +61,17 @@ class BasicConsumer {
   void copy_first(std::array<std::byte, kBytes>& to) const noexcept {
     static_assert(kBytes <= kCellSize - kStampSize);
     Memory::copy(to.data(), cells_ + at_ * kCellSize + kStampSize, kBytes);
+  }
+
+  // Copies one of the words that stand beside the stamp, likewise.
+  template <std::size_t kIndex>
+  std::uint64_t copy_word() const noexcept {
+    static_assert((kIndex + 1) * sizeof(std::uint64_t) <= kCellSize - kStampSize);
+    std::array<std::byte, sizeof(std::uint64_t)> bytes;
+    Memory::copy(bytes.data(),
+                 cells_ + at_ * kCellSize + kStampSize + kIndex * sizeof(std::uint64_t),
+                 bytes.size());
+    return util::load<std::uint64_t>(bytes.data());
   }
 
   // Whether all copies made of this frame so far are of what the peer published. Load 4.
@@ -90,7 +103,7 @@ class BasicConsumer {
   }
 
   // Enough was taken to tell the peer of it.
-  bool publish_due() const noexcept { return owed_ >= cell_count_ / 4; }
+  bool publish_due() const noexcept { return owed_ >= due_; }
 
   // Something was taken that the peer has not been told of.
   bool owes() const noexcept { return owed_ != 0; }
@@ -121,7 +134,7 @@ class BasicConsumer {
   // Frames taken so far: the number of the last one.
   std::uint64_t taken() const noexcept { return taken_; }
   Health health() const noexcept { return health_; }
-  std::uint32_t largest() const noexcept { return largest_frame(cell_count_); }
+  std::uint32_t largest() const noexcept { return largest_; }
 
  private:
   // What ends behind the last cell, and so goes on in the first.
@@ -166,6 +179,8 @@ class BasicConsumer {
   std::uint32_t at_ = 0;       // the cell where the next frame begins
   std::uint32_t owed_ = 0;     // cells taken since the last publication
   std::uint32_t cell_count_;
+  std::uint32_t largest_;  // bytes of a frame
+  std::uint32_t due_;      // cells owed that are worth a publication
   std::uint8_t tag_;
   bool peer_sleeps_;
   Health health_ = Health::kFine;

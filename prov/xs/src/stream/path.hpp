@@ -90,10 +90,10 @@ struct Path {
   Neighbour* link = nullptr;  // open, and not ours
   std::unique_ptr<RingCarrier> ring;
   bool writes = false;          // frames go into our region
+  bool failed = false;          // found bad by a caller who can't leave; the next pass does
   bool reads = false;           // frames are taken from the peer's
   bool wants_to_write = false;  // as soon as every frame fits
   bool taking = false;          // inside the handling of a frame of the ring
-  bool failed = false;          // found bad by a caller who can't leave; the next pass does
   bool unreadable = false;      // so was the peer's side: nothing more is taken or published
   bool armed = false;           // our reader's arm word is set
   bool acks_armed = false;      // and our writer's
@@ -129,8 +129,10 @@ struct Path {
   std::size_t size = 0;               // bytes of the region to offer; 0: the first size
   std::uint32_t wished = 0;           // pages of the other side's region
   unsigned idle = 0;                  // visits without a frame
-  util::Nanoseconds used_at = 0;      // when a frame last came or went through the ring, coarsely
-  util::Nanoseconds since = 0;        // when frames began to leave by the path that they leave by
+  // When a frame last came through the ring, began to wait in it, or was seen to be taken: within a
+  // quiet interval.
+  util::Nanoseconds used_at = 0;
+  util::Nanoseconds since = 0;  // when frames began to leave by the path that they leave by
   // For who decides which rings there is room for.
   std::uint64_t counted = 0;  // frames by any path, either way, when they were counted last
   std::uint64_t rate = 0;     // of them in the time before that

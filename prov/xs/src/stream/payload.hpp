@@ -7,6 +7,8 @@
 
 namespace xs::stream {
 
+using carrier::RingConsumer;
+
 // The bytes that a frame carries, where they stand: in private memory, or in a neighbour's, who may
 // change them and whose memory may vanish. Copy first, then take(), and only then believe any of
 // it. Valid during the call that hands it up.
@@ -14,7 +16,7 @@ class Payload {
  public:
   explicit Payload(util::Bytes flat) noexcept : flat_(flat.data()), size_(flat.size()) {}
   // size bytes from that offset on of the frame that the consumer looks at.
-  Payload(carrier::RingConsumer& ring, std::size_t offset, std::size_t size) noexcept
+  Payload(RingConsumer& ring, std::size_t offset, std::size_t size) noexcept
       : ring_(&ring), offset_(offset), size_(size) {}
 
   std::size_t size() const noexcept { return size_; }
@@ -34,7 +36,7 @@ class Payload {
   [[nodiscard]] bool take() noexcept { return !ring_ || ring_->release(); }
 
  private:
-  carrier::RingConsumer* ring_ = nullptr;
+  RingConsumer* ring_ = nullptr;
   const std::byte* flat_ = nullptr;
   std::size_t offset_ = 0;
   std::size_t size_;

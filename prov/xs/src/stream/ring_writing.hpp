@@ -23,12 +23,10 @@ inline bool Session::has_ring_room(std::size_t body) noexcept {
 
 // A frame has been put that was not made before.
 [[gnu::always_inline]] inline void Session::put_next(std::size_t body) noexcept {
-  const util::Nanoseconds now = streams_.now();
-  if (una_ == tail_) moved_at_ = now;
+  if (una_ == tail_) [[unlikely]]
+    begins_to_wait();
   cursor_ = highest_ = ++tail_;
   path_.ring_bytes += body;
-  path_.used_at = now;
-  streams_.due_at(now + streams_.limits_.quiet);
 }
 
 template <class... Words>
@@ -46,7 +44,7 @@ inline bool Session::commit_in_ring(proto::Kind kind, std::uint8_t flags, std::s
                                                                   const proto::Envelope& envelope,
                                                                   util::Bytes payload) noexcept {
   using carrier::Quick;
-  if (!writes_ring_now() || !writes_next()) return Quick::kNo;
+  if (!path_.writes || !writes_next()) return Quick::kNo;
   const Quick put = path_.ring->producer().put_quickly(payload, ring_head(kind, flags, tail_),
                                                        envelope.tag, envelope.data);
   if (put != Quick::kNo) put_next(proto::kEnvelopeSize + payload.size());

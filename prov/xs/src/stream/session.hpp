@@ -9,7 +9,7 @@
 //  3. Frames leave in order of their number; a frame whose inner send is under way is not posted
 //  again.
 //  4. next_ only grows; exactly the frames below next_ have been handed up, each once.
-//  5. Nothing sequenced is sent before state_ is kOpen, and nothing after the GOODBYE.
+//  5. Nothing sequenced is sent before standing_.state is kOpen, and nothing after the GOODBYE.
 //  6. While a ring is written, a frame in [base, cursor_) without a slot stands in the ring, and
 //  nothing sequenced goes over the fabric (docs/paths.md, P1 to P9).
 #pragma once
@@ -26,14 +26,13 @@
 #include "stream/evidence.hpp"
 #include "stream/path.hpp"
 #include "stream/session_counters.hpp"
+#include "stream/standing.hpp"
 #include "stream/upper.hpp"
 #include "util/clock.hpp"
 
 namespace xs::stream {
 
 class Streams;
-
-enum class SessionState : std::uint8_t { kGreeting, kCandidate, kOpen, kClosed, kDead };
 
 class Session {
  public:
@@ -46,10 +45,13 @@ class Session {
   void* owner = nullptr;
 
   const proto::Address& home() const noexcept { return home_; }
-  SessionState state() const noexcept { return state_; }
-  bool open() const noexcept { return state_ == SessionState::kOpen; }
+  SessionState state() const noexcept { return standing_.state; }
+  bool open() const noexcept { return standing_.state == SessionState::kOpen; }
+  bool usual() const noexcept { return standing_.usual(); }
   // Whether claim() would give a frame, memory permitting.
-  bool can_send() const noexcept { return open() && tail_ - una_ < window_ && !goodbye_sent_; }
+  bool can_send() const noexcept {
+    return open() && tail_ - una_ < window_ && !standing_.goodbye_sent;
+  }
   // A frame of that kind with room for body bytes to fill; nullptr: no room in the window, not
   // open, or no memory. After nullptr window_opened() will be called. The frame must be committed
   // before anything else is claimed.
@@ -86,19 +88,24 @@ class Session {
   template <class... Words>
   [[nodiscard]] bool commit_in_ring(proto::Kind kind, std::uint8_t flags, std::size_t body,
                                     Words... words) noexcept;
-  // All three at once, where nothing stands in the way. kNo: nothing has happened, and they may do
-  // it.
+  // All three at once, while it is usual() and nothing stands in the way. kNo: nothing has
+  // happened, and they may do it.
   carrier::Quick put_quickly(proto::Kind kind, std::uint8_t flags, const proto::Envelope& envelope,
                              util::Bytes payload) noexcept;
   void ring_bell() noexcept;
-  bool peer_wants_rts_only() const noexcept { return peer_rts_only_; }
+  // For Upper::usual_received: takes up to `most` frames of a ring, as long as the next one is
+  // usual, by hand_up(envelope, flags, consumer, offset, size) -> Taken, the payload being those
+  // bytes of the consumer's frame. Who calls it includes stream/ring_reading.hpp.
+  template <class F>
+  unsigned take_usual_frames(unsigned most, F&& hand_up) noexcept;
+  bool peer_wants_rts_only() const noexcept { return standing_.peer_rts_only; }
   // Operations that wait for the peer although everything may be acknowledged: they keep PING
   // going.
   void await() noexcept;
   void await_done() noexcept { --waits_; }
   void say_goodbye() noexcept;
-  bool goodbye_sent() const noexcept { return goodbye_sent_; }
-  bool goodbye_taken() const noexcept { return goodbye_taken_; }
+  bool goodbye_sent() const noexcept { return standing_.goodbye_sent; }
+  bool goodbye_taken() const noexcept { return standing_.goodbye_taken; }
   // Frames were lost or repeated on the way at some time.
   bool troubled() const noexcept {
     return counters_.replayed + counters_.duplicates + counters_.gaps > 0;
@@ -106,7 +113,8 @@ class Session {
   // The peer has taken all of ours that it may need: a GOODBYE that crossed its own it does not,
   // and it may be gone before that comes.
   bool drained() const noexcept {
-    return una_ == tail_ || (goodbye_taken_ && goodbye_sent_ && una_ + 1 == tail_);
+    return una_ == tail_ ||
+           (standing_.goodbye_taken && standing_.goodbye_sent && una_ + 1 == tail_);
   }
   std::uint64_t unacknowledged() const noexcept { return tail_ - una_; }
   // Numbers of the routes in use: ours, told in greetings and CTS, and the newest one heard of the
@@ -188,7 +196,8 @@ class Session {
   // The same in the next pass, for callers whose callers still use the session.
   void end_soon(int error) noexcept;
   bool greets() const noexcept {
-    return state_ == SessionState::kGreeting || (state_ == SessionState::kCandidate && wanted_);
+    return standing_.state == SessionState::kGreeting ||
+           (standing_.state == SessionState::kCandidate && wanted_);
   }
   void want() noexcept;  // the layer above has something to send
   // Our number in greetings, and the one that the peer offered (0: not known yet).
@@ -298,12 +307,13 @@ class Session {
   template <class Body>
   bool say_of_path(proto::Kind kind, const Body& body) noexcept;
   bool writes_ring_now() const noexcept {
-    return path_.writes && !goodbye_sent_ && state_ == SessionState::kOpen;
+    return path_.writes && !standing_.goodbye_sent && open();
   }
   bool find_ring_room(std::size_t body) noexcept;
   bool has_ring_room(std::size_t body) noexcept;  // this and the next two: stream/ring_writing.hpp
   std::uint64_t ring_head(proto::Kind kind, std::uint8_t flags, std::uint64_t seq) const noexcept;
   void put_next(std::size_t body) noexcept;
+  void begins_to_wait() noexcept;
   // Nothing waits before the next frame, and the window has room for it.
   bool writes_next() const noexcept {
     return cursor_ == tail_ && !path_.failed && tail_ - una_ < window_;
@@ -316,6 +326,8 @@ class Session {
                        util::Nanoseconds now) const noexcept;
   Taken hand_up(const proto::FrameView& frame) noexcept;
   bool take_ring_frame() noexcept;
+  template <class F>
+  Taken take_usual_frame(RingConsumer& consumer, F&& hand_up) noexcept;
   Taken hand_up_payload(const proto::RingHead& head, const std::byte* bytes,
                         std::size_t size) noexcept;
   Taken hand_up_whole(const proto::RingHead& head, std::size_t size) noexcept;
@@ -332,10 +344,7 @@ class Session {
   std::uint64_t peer_nonce_ = 0;
   std::uint64_t receive_token_;  // the nonce itself until the peer's is known
   std::uint64_t send_token_ = 0;
-  SessionState state_ = SessionState::kGreeting;
-  bool goodbye_sent_ = false;
-  bool goodbye_taken_ = false;
-  bool peer_rts_only_ = false;
+  Standing standing_;
   bool window_wanted_ = false;
   bool ack_now_ = false;
   bool due_listed_ = false;  // on the lists of Streams

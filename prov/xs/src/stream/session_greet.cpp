@@ -44,7 +44,7 @@ proto::Greeting Session::greeting() const noexcept {
 }
 
 void Session::greet(util::Nanoseconds now) noexcept {
-  state_ = SessionState::kGreeting;
+  standing_.state = SessionState::kGreeting;
   wanted_ = true;
   heard_at_ = moved_at_ = now;
   trouble_at_ = now;
@@ -54,7 +54,7 @@ void Session::greet(util::Nanoseconds now) noexcept {
 
 void Session::want() noexcept {
   wanted_ = true;
-  if (state_ == SessionState::kCandidate) streams_.due_at(trouble_at_);
+  if (standing_.state == SessionState::kCandidate) streams_.due_at(trouble_at_);
 }
 
 void Session::send_hello(util::Nanoseconds now) noexcept {
@@ -82,7 +82,8 @@ bool Session::post_hello(util::Nanoseconds again_at) noexcept {
   FrameBuffer* frame = streams_.make_control(Kind::kHello, proto::kGreetingSize);
   if (!frame) return false;
   // A candidate's token is not known to the peer if its WELCOME was lost: it greets as if first.
-  const bool known = state_ == SessionState::kOpen || state_ == SessionState::kClosed;
+  const bool known =
+      standing_.state == SessionState::kOpen || standing_.state == SessionState::kClosed;
   frame->prefix.token = known ? send_token_ : 0;
   frame->prefix.ack = known ? next_ : 0;
   frame->prefix.seq = path_.cards;
@@ -125,7 +126,7 @@ bool Session::become_candidate(const proto::Greeting& hello, std::uint64_t cards
                                util::Nanoseconds now) noexcept {
   if (!pair_with(hello)) return false;
   path_.peer_cards = cards;
-  state_ = SessionState::kCandidate;
+  standing_.state = SessionState::kCandidate;
   hello_route_ = hello.lane;
   // Only the home address is trusted so far: whoever wrote this HELLO must be able to read there.
   if (!wanted_) trouble_at_ = now + kHelloAgain;
@@ -152,7 +153,7 @@ void Session::send_welcome(const proto::Address& to, std::uint64_t token,
 void Session::welcome_received(const proto::Greeting& g, std::uint64_t cards,
                                util::Nanoseconds now) noexcept {
   if (g.addressee && g.addressee != streams_.incarnation_) return;  // for an earlier life of ours
-  switch (state_) {
+  switch (standing_.state) {
     case SessionState::kGreeting:
       if (g.home != home_)
         log(Level::kWarn, "%s answers as %s: use one address per endpoint", home_.text().c_str(),
@@ -194,7 +195,7 @@ void Session::regreeted(const proto::Greeting& g, std::uint64_t token, std::uint
                         util::Nanoseconds now) noexcept {
   // Whoever has the token has read our WELCOME, and may say nothing but HELLO: of a new card.
   if (token == receive_token_) prove(now);
-  if (state_ == SessionState::kCandidate) {
+  if (standing_.state == SessionState::kCandidate) {
     // It greets over another lane because nothing came back: our own way home may be dead as well.
     const bool other = g.lane > hello_route_;
     hello_route_ = std::max(hello_route_, g.lane);
@@ -241,7 +242,7 @@ void Session::tell_card(util::Nanoseconds now) noexcept {
 }
 
 void Session::prove(util::Nanoseconds now) noexcept {
-  if (state_ != SessionState::kCandidate) return;
+  if (standing_.state != SessionState::kCandidate) return;
   heard(now);
   if (route_.lane == 0) take_route(1, home_);
   streams_.opened(*this);
@@ -304,14 +305,14 @@ void Session::go_home() noexcept {
 }
 
 void Session::lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept {
-  if (route_.lane != lane || state_ == SessionState::kDead) return;
+  if (route_.lane != lane || standing_.state == SessionState::kDead) return;
   // Even if it is home that came back: what was posted on its earlier life is gone.
   ++our_route_;
   route_ = {};
   auto route = streams_.carrier_->route(carrier::kHomeLane, peer_answer_);
   if (route) route_ = *route;
   strayed_ = strayed_ && peer_answer_ == reach();
-  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return;
+  if (standing_.state != SessionState::kOpen && standing_.state != SessionState::kClosed) return;
   send_hello(now);
   trouble_at_ = now + streams_.limits_.quiet;
   rewind(una_);
@@ -319,7 +320,7 @@ void Session::lane_gone(std::uint32_t lane, util::Nanoseconds now) noexcept {
 }
 
 void Session::reset_received(const proto::Reset& reset) noexcept {
-  if (state_ == SessionState::kClosed) return;
+  if (standing_.state == SessionState::kClosed) return;
   refresh_acks(streams_.now());
   if (reset.sender != peer_ && (peer_answer_ != reach() || reset.route != our_route_)) {
     // Somebody else has the port that a lane of the peer had: only who answers at home would know.
@@ -329,7 +330,7 @@ void Session::reset_received(const proto::Reset& reset) noexcept {
   // Another incarnation can't say what the one before it took of what we sent.
   const bool knows = reset.sender == peer_ || highest_ == 1;
   if (reset.reason == proto::ResetReason::kUnknown && knows && untouched() &&
-      state_ == SessionState::kOpen && !goodbye_taken_) {
+      standing_.state == SessionState::kOpen && !standing_.goodbye_taken) {
     // The other side forgot a candidate before our first frame came: nothing can have been taken,
     // so begin again.
     nonce_ = streams_.random_.next();
@@ -351,16 +352,18 @@ void Session::reset_received(const proto::Reset& reset) noexcept {
 }
 
 void Session::close_if_done() noexcept {
-  if (state_ != SessionState::kOpen || !goodbye_sent_ || !goodbye_taken_ || !drained()) return;
-  state_ = SessionState::kClosed;
+  if (standing_.state != SessionState::kOpen || !standing_.goodbye_sent ||
+      !standing_.goodbye_taken || !drained())
+    return;
+  standing_.state = SessionState::kClosed;
   streams_.due_at(streams_.now());  // to give the ring back
 }
 
 void Session::end(int error) noexcept {
-  if (state_ == SessionState::kDead) return;
+  if (standing_.state == SessionState::kDead) return;
   window_wanted_ = false;
   refresh_acks(streams_.now());
-  state_ = SessionState::kDead;
+  standing_.state = SessionState::kDead;
   forget_frames(error);
   forget_ring();
   streams_.dead_.push_back(receive_token_);

@@ -69,7 +69,7 @@ void Session::neighbour_lost(LeaveReason reason) noexcept {
 
 // An offer may have become one that can be mapped, or there is reason for one of ours.
 void Session::consider_ring(util::Nanoseconds now) noexcept {
-  if (!path_.link || !open() || goodbye_sent_ || goodbye_taken_) return;
+  if (!path_.link || !open() || standing_.goodbye_sent || standing_.goodbye_taken) return;
   if (path_.offer) return take_up_offer(now);
   if (path_.state != PathState::kFabric || !proposes() || path_.fabric_frames < path_.needed)
     return;
@@ -161,7 +161,7 @@ void Session::offer_received(const proto::Offer& offer, util::Nanoseconds now) n
   // LEFT as an answer would say that we write it no more.
   const bool in_use =
       in_hand && (path_.state == PathState::kJoined || path_.state == PathState::kLeaving);
-  const bool parting = goodbye_sent_ || goodbye_taken_;
+  const bool parting = standing_.goodbye_sent || standing_.goodbye_taken;
   if (!open() || (parting && !in_use)) return say_left(offer.epoch, true, LeaveReason::kStale);
   if (proposes()) {
     if (!in_hand || path_.state == PathState::kAnswered)

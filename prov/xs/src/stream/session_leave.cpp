@@ -49,7 +49,7 @@ bool Session::stop_using_ring(LeaveReason reason, util::Nanoseconds now) noexcep
         static_cast<unsigned long long>(path_.epoch), text_of(reason));
   path_.ring->wipe_witness();
   if (path_.reads) drain_ring(now);
-  if (state_ == SessionState::kDead) return false;
+  if (standing_.state == SessionState::kDead) return false;
   ++path_.counters.left;
   path_.reads = path_.wants_to_write = path_.armed = false;
   path_.largest = Path::kNoLimit;
@@ -123,7 +123,7 @@ void Session::left_received(const proto::Left& left, std::uint64_t ack,
     if (is_fault(reason) || reason == LeaveReason::kBudget) put_off(is_fault(reason));
     if (refused) say_left(left.epoch, false, LeaveReason::kAsked);
     finish_leaving(now);
-    if (state_ == SessionState::kDead) return;
+    if (standing_.state == SessionState::kDead) return;
     pump(now);
   } else if (path_.state == PathState::kFabric && !proposes()) {
     path_.epoch = std::max(path_.epoch, left.epoch);
@@ -136,7 +136,7 @@ void Session::left_received(const proto::Left& left, std::uint64_t ack,
 void Session::finish_leaving(util::Nanoseconds now) noexcept {
   const std::uint64_t before = next_;
   drain_ring(now);
-  if (state_ == SessionState::kDead) return;
+  if (standing_.state == SessionState::kDead) return;
   if (next_ != before) {
     ack_now_ = true;  // our region, which would say it, goes
     streams_.list_due(*this);
@@ -196,7 +196,7 @@ void Session::repeat_path(util::Nanoseconds now) noexcept {
 }
 
 util::Nanoseconds Session::tick_path(util::Nanoseconds now) noexcept {
-  if (state_ == SessionState::kClosed) return close_ring(now);
+  if (standing_.state == SessionState::kClosed) return close_ring(now);
   if (!open()) return util::kNever;
   if (path_.wants_to_write) try_to_write(now);
   if (path_.state == PathState::kJoined && path_.ring_bytes >= path_.grow_at) {

@@ -20,7 +20,8 @@ void Session::heard(util::Nanoseconds now) noexcept {
 
 // A checked frame under our token. False: the peer lies.
 bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
-  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return true;
+  if (standing_.state != SessionState::kOpen && standing_.state != SessionState::kClosed)
+    return true;
   // What is repeated about rings answers nothing: our own way to the peer may be dead.
   if (frame.prefix.kind < Kind::kOffer) heard(now);
   // What stands in a ring is acknowledged there: by two words it would be known of some frames that
@@ -29,7 +30,7 @@ bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcep
     return false;
   const bool sequenced = proto::is_sequenced(frame.prefix.kind);
   if (sequenced || frame.prefix.kind == Kind::kAck)
-    peer_rts_only_ = (frame.prefix.flags & proto::kRtsOnly) != 0;
+    standing_.peer_rts_only = (frame.prefix.flags & proto::kRtsOnly) != 0;
   if (sequenced) return take_sequenced(frame, now);
   if (frame.prefix.kind == Kind::kAck) {
     if (frame.prefix.seq != 0) answered_echo(frame.prefix.seq, frame.prefix.ack, now);
@@ -42,7 +43,7 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
   // Its writer has left the ring, and what it wrote there before is to be taken first.
   if (frame.prefix.seq > next_ && path_.reads) {
     drain_ring(now);
-    if (state_ == SessionState::kDead) return true;
+    if (standing_.state == SessionState::kDead) return true;
   }
   if (frame.prefix.seq != next_) {
     if (frame.prefix.seq < next_) {
@@ -59,7 +60,7 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
     streams_.list_due(*this);
     return true;
   }
-  if (goodbye_taken_) return false;  // nothing follows a GOODBYE
+  if (standing_.goodbye_taken) return false;  // nothing follows a GOODBYE
   ++next_;
   if (awaited_.fabric) [[unlikely]]
     back_after_move("fabric", awaited_.fabric, move_times_.fabric, now);
@@ -74,7 +75,7 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
     ack_now_ = true;
     streams_.list_due(*this);
   }
-  if (frame.prefix.kind == Kind::kGoodbye) goodbye_taken_ = true;
+  if (frame.prefix.kind == Kind::kGoodbye) standing_.goodbye_taken = true;
   const bool honest = hand_up(frame) == Taken::kYes;
   close_if_done();
   return honest;
@@ -99,7 +100,7 @@ void Session::ping_received(const proto::FrameView& frame, const proto::Ping& pi
                             util::Nanoseconds now) noexcept {
   if (ping.sender != peer_) return;
   if (path_.reads) drain_ring(now);  // before the answer says what was taken
-  if (state_ == SessionState::kDead) return;
+  if (standing_.state == SessionState::kDead) return;
   const bool moved = ping.lane > peer_route_;
   take_route(ping.lane, ping.answer);
   if (moved) {
@@ -119,13 +120,13 @@ bool Session::send_ack(std::uint8_t flags, std::uint64_t echo) noexcept {
   frame->prefix.token = send_token_;
   frame->prefix.seq = echo;
   frame->prefix.ack = next_;
-  frame->confirmed = goodbye_taken_;  // we may leave once it has left
+  frame->confirmed = standing_.goodbye_taken;  // we may leave once it has left
   return streams_.post_control(route_, *frame);
 }
 
 // Says what is owed; stays owed if it can't be said now.
 void Session::flush_ack() noexcept {
-  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) {
+  if (standing_.state != SessionState::kOpen && standing_.state != SessionState::kClosed) {
     acks_owed_left();
     ack_now_ = false;
     return;

@@ -46,6 +46,12 @@ bool Session::find_ring_room(std::size_t body) noexcept {
   return false;
 }
 
+// The next frame that is put is the only one that the peer has yet to take.
+void Session::begins_to_wait() noexcept {
+  moved_at_ = path_.used_at = streams_.now();
+  streams_.due_at(moved_at_ + streams_.limits_.quiet);
+}
+
 // What was made as a frame of its own, or was unacknowledged when writing began.
 void Session::pump_ring() noexcept {
   while (cursor_ < tail_) {
@@ -97,7 +103,9 @@ void Session::refresh_acks(util::Nanoseconds now) noexcept {
   if (producer.refresh() != carrier::Health::kFine) path_.failed = true;
   if (path_.ring_bytes >= path_.grow_at) streams_.due_at(now);
   const std::uint64_t ack = path_.base + producer.acknowledged();
-  if (ack > una_) acknowledged(ack, now);
+  if (ack <= una_) return;
+  path_.used_at = now;
+  acknowledged(ack, now);
 }
 
 void Session::ring_bell() noexcept {
@@ -109,9 +117,8 @@ void Session::ring_bell() noexcept {
 
 // A frame of a kind that has a payload, whose turn it is: the payload is copied by who is above,
 // once, to where it belongs. bytes: the head, and whatever else was copied with it.
-[[gnu::always_inline]] inline Taken Session::hand_up_payload(const proto::RingHead& head,
-                                                             const std::byte* bytes,
-                                                             std::size_t size) noexcept {
+inline Taken Session::hand_up_payload(const proto::RingHead& head, const std::byte* bytes,
+                                      std::size_t size) noexcept {
   const std::size_t before = proto::head_before_payload(head.kind);
   const std::size_t at = kRingHeadSize + before;
   Payload payload(path_.ring->consumer(), at, size - at);
@@ -138,7 +145,7 @@ Taken Session::hand_up_whole(const proto::RingHead& head, std::size_t size) noex
   if (size > kSmall) return Taken::kVanished;
   consumer.copy(0, bytes.data(), size);
   if (!consumer.release()) return Taken::kVanished;
-  if (head.kind == Kind::kGoodbye) goodbye_taken_ = true;
+  if (head.kind == Kind::kGoodbye) standing_.goodbye_taken = true;
   const proto::Prefix prefix{.kind = head.kind, .flags = head.flags, .seq = next_};
   ++next_;
   path_.taking = true;
@@ -148,23 +155,22 @@ Taken Session::hand_up_whole(const proto::RingHead& head, std::size_t size) noex
 }
 
 // A frame whose turn it is. False: as take_ring_frame().
-[[gnu::always_inline]] inline bool Session::hand_up_ring_frame(const proto::RingHead& head,
-                                                               const std::byte* bytes,
-                                                               std::size_t size) noexcept {
-  if (goodbye_taken_) return false;
+inline bool Session::hand_up_ring_frame(const proto::RingHead& head, const std::byte* bytes,
+                                        std::size_t size) noexcept {
+  if (standing_.goodbye_taken) return false;
   const bool has_payload = proto::head_before_payload(head.kind) > 0;
   const Taken taken = has_payload ? hand_up_payload(head, bytes, size) : hand_up_whole(head, size);
   if (taken == Taken::kVanished) return false;
-  peer_rts_only_ = (head.flags & proto::kRtsOnly) != 0;
+  standing_.peer_rts_only = (head.flags & proto::kRtsOnly) != 0;
   // Somebody waits for it, and may have to for long if we go away and compute.
   if ((head.flags & proto::kAckNow) != 0 && path_.ring->consumer().publish()) ring_bell();
   if (taken == Taken::kLie) streams_.lie(*this, "an impossible value");
-  if (goodbye_taken_) close_if_done();
+  if (standing_.goodbye_taken) close_if_done();
   return true;
 }
 
 // Takes the frame that was found: P4. False: the ring is to be left, and nothing was taken of it.
-[[gnu::always_inline]] inline bool Session::take_ring_frame() noexcept {
+bool Session::take_ring_frame() noexcept {
   auto& consumer = path_.ring->consumer();
   const std::uint32_t size = consumer.size();
   alignas(8) std::array<std::byte, kHead> bytes;
@@ -201,6 +207,12 @@ unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
   unsigned count = 0;
   auto& consumer = path_.ring->consumer();
   for (;;) {
+    count += streams_.upper_.usual_received(*this, path_.batch - count);
+    if (!path_.reads) return count;  // the session has ended
+    if (count == path_.batch) {
+      path_.batch = std::min(2 * path_.batch, kRingBatch);
+      break;
+    }
     const Peeked peeked = consumer.peek();
     if (peeked == Peeked::kEmpty) {
       path_.batch = 1;
@@ -212,11 +224,9 @@ unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
       streams_.list_due(*this);
       return count;
     }
-    if (!path_.reads) return ++count;  // the session has ended
+    ++count;
+    if (!path_.reads) return count;
     if (consumer.publish_due() && consumer.publish()) ring_bell();
-    if (++count < path_.batch) continue;
-    path_.batch = std::min(2 * path_.batch, kRingBatch);
-    break;
   }
   if (count > 0) found_in_ring(now);
   return count;
@@ -244,7 +254,7 @@ void Session::drain_ring(util::Nanoseconds now) noexcept {
       streams_.list_due(*this);
       return;  // and nothing is published any more
     }
-    if (state_ == SessionState::kDead) return;
+    if (standing_.state == SessionState::kDead) return;
   }
   if (next_ != before) heard(now);
   if (consumer.publish()) ring_bell();
@@ -265,7 +275,7 @@ void Session::run_path(util::Nanoseconds now) noexcept {
     return leave(lost ? LeaveReason::kLost : LeaveReason::kBroken);
   }
   if (path_.writes && path_.acks_wanted) {
-    path_.acks_wanted = path_.held > 0 || window_wanted_ || goodbye_sent_;
+    path_.acks_wanted = path_.held > 0 || window_wanted_ || standing_.goodbye_sent;
     refresh_acks(now);
   }
 }

@@ -21,7 +21,7 @@ constexpr util::Nanoseconds kGapReplayPause = 10 * util::kMillisecond;
 
 FrameBuffer* Session::claim(Kind kind, std::size_t body, std::size_t tail) noexcept {
   const bool room =
-      path_.writes ? open() && !goodbye_sent_ && find_ring_room(body + tail) : can_send();
+      path_.writes ? open() && !standing_.goodbye_sent && find_ring_room(body + tail) : can_send();
   if (!room) {
     window_wanted_ = true;
     return nullptr;
@@ -54,18 +54,18 @@ bool Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cooki
 }
 
 void Session::say_goodbye() noexcept {
-  if (goodbye_sent_) return;
+  if (standing_.goodbye_sent) return;
   FrameBuffer* frame = claim(Kind::kGoodbye, 0);
   if (!frame) return;
   frame->confirmed = true;  // nothing may follow that would show it was lost
   commit(*frame, proto::kAckNow, 0);
-  goodbye_sent_ = true;
+  standing_.goodbye_sent = true;
   path_.acks_wanted = true;
 }
 
 // Posts what has not been posted, in order.
 void Session::pump(util::Nanoseconds now) noexcept {
-  if (state_ != SessionState::kOpen && state_ != SessionState::kClosed) return;
+  if (standing_.state != SessionState::kOpen && standing_.state != SessionState::kClosed) return;
   if (path_.writes) return pump_ring();
   while (cursor_ < tail_) {
     if (!slot(cursor_) && !keep_ring_frame(cursor_)) break;  // it stands in our former ring alone

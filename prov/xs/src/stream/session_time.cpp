@@ -37,7 +37,7 @@ void Session::await() noexcept {
 
 util::Nanoseconds Session::tick(util::Nanoseconds now) noexcept {
   if (doomed_ != 0) end(doomed_);
-  switch (state_) {
+  switch (standing_.state) {
     case SessionState::kGreeting:
       return tick_greeting(now);
     case SessionState::kCandidate:
@@ -73,7 +73,7 @@ util::Nanoseconds Session::tick_greeting(util::Nanoseconds now) noexcept {
   // Also when not even a HELLO could be posted for a while: a refused port shows so.
   const bool look = unanswered_ >= kProbeAfter || now - heard_at_ >= 2 * streams_.limits_.quiet;
   if (look) consult_evidence(now);
-  if (state_ == SessionState::kDead) return util::kNever;
+  if (standing_.state == SessionState::kDead) return util::kNever;
   return look ? std::min(trouble_at_, now + streams_.limits_.quiet / 4) : trouble_at_;
 }
 
@@ -109,7 +109,7 @@ util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
   }
   const bool look = unanswered_ >= kProbeAfter || now >= doubt_.answer_by;
   if (look) consult_evidence(now);
-  if (state_ == SessionState::kDead) return util::kNever;
+  if (standing_.state == SessionState::kDead) return util::kNever;
   const bool asked = now < doubt_.answer_by;
   const util::Nanoseconds next = asked ? std::min(trouble_at_, doubt_.answer_by) : trouble_at_;
   return look ? std::min(next, now + streams_.limits_.quiet / 4) : next;
@@ -206,10 +206,10 @@ void Session::consult_evidence(util::Nanoseconds now) noexcept {
   if (evidence_.take_return()) doubt_route(now);
   if (verdict == Verdict::kUnknown) return;
   drain_ring(now);  // the pages outlive their writer
-  if (state_ == SessionState::kDead) return;
+  if (standing_.state == SessionState::kDead) return;
   const bool refused = verdict == Verdict::kRefused;
   if (refused && greets() && now - moved_at_ < kGreetingPatience * streams_.limits_.quiet) return;
-  if (goodbye_taken_ && refused) {
+  if (standing_.goodbye_taken && refused) {
     // It had said goodbye and is gone: what it did not acknowledge it did not want.
     log(Level::kInfo, "%s has parted", home_.text().c_str());
   } else {
@@ -217,7 +217,8 @@ void Session::consult_evidence(util::Nanoseconds now) noexcept {
         refused ? "its port refuses connections" : "not even its host answers");
   }
   streams_.counters_.dead++;
-  end(refused ? (state_ == SessionState::kOpen ? ECONNRESET : ECONNREFUSED) : EHOSTUNREACH);
+  end(refused ? (standing_.state == SessionState::kOpen ? ECONNRESET : ECONNREFUSED)
+              : EHOSTUNREACH);
 }
 
 }  // namespace xs::stream

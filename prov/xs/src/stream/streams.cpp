@@ -153,7 +153,7 @@ void Streams::opened(Session& session) noexcept try {
   }
   Session* older = current(session.home());
   if (!session.path_.writes) session.path_.since = now_;
-  session.state_ = SessionState::kOpen;
+  session.standing_.state = SessionState::kOpen;
   session.wanted_ = false;
   current_[session.home()] = &session;
   hurry();

@@ -95,7 +95,7 @@ Session* Streams::longest_unused(const Session& asking, const Budget* of) noexce
   for (auto& [token, each] : sessions_) {
     const Path& path = each->path_;
     if (each.get() == &asking || !in_hand(path) || (of && !is_of(*each, of))) continue;
-    const bool unused = now_ - path.used_at >= kUnused;
+    const bool unused = now_ - path.used_at >= std::max(kUnused, limits_.quiet);
     if (unused && (!oldest || path.used_at < oldest->path_.used_at)) oldest = each.get();
   }
   return oldest;

@@ -33,6 +33,10 @@ class Upper {
     util::Bytes bytes;
   };
   virtual Taken payload_received(Session& session, const Head& head, Payload& payload) noexcept = 0;
+  // A ring may have what almost all frames are: tagged EAGER frames in their turn. Takes up to
+  // `most` of them by Session::take_usual_frames and says how many; what it leaves, all if need be,
+  // comes one by one as ever.
+  virtual unsigned usual_received(Session& session, unsigned most) noexcept = 0;
   // A frame committed with a cookie is acknowledged (error 0), or its session has ended so. If it
   // has a tail, the inner provider has let go of that too.
   virtual void frame_released(std::uint64_t cookie, int error) noexcept = 0;

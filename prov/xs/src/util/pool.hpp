@@ -35,9 +35,7 @@ class Pool {
 
   void drop(T* object) noexcept {
     object->~T();
-    Node* node = ::new (static_cast<void*>(object)) Node;
-    node->next = free_;
-    free_ = node;
+    free_ = ::new (static_cast<void*>(object)) Node(free_);
     --live_;
   }
 
@@ -45,7 +43,7 @@ class Pool {
 
  private:
   union Node {
-    Node() noexcept : next(nullptr) {}
+    explicit Node(Node* then = nullptr) noexcept : next(then) {}
     Node* next;
     alignas(T) std::byte room[sizeof(T)];
   };

@@ -105,9 +105,34 @@ TEST_F(CompletionQueueTest, errors_beyond_the_size_keep_their_place) {
   expect_next();
 }
 
+TEST_F(CompletionQueueTest, entries_are_lent_as_long_as_nothing_is_queued) {
+  std::array<struct fi_cq_tagged_entry, 2> entries;
+  EXPECT_EQ(queue_.claim_lent(), nullptr);
+  queue_.lend(entries.data(), entries.size());
+  EXPECT_EQ(queue_.claim_lent(), &entries[0]);
+  EXPECT_EQ(queue_.claim_lent(), &entries[1]);
+  EXPECT_EQ(queue_.claim_lent(), nullptr);
+  EXPECT_EQ(queue_.take_back(), 2u);
+  EXPECT_EQ(queue_.claim_lent(), nullptr);
+  EXPECT_EQ(queue_.take_back(), 0u);
+  queue_.lend(entries.data(), entries.size());
+  EXPECT_EQ(queue_.claim_lent(), &entries[0]);
+  queue_.write_error({.completion = {.context = this}, .error = FI_ETRUNC});
+  EXPECT_EQ(queue_.claim_lent(), nullptr);
+  EXPECT_EQ(queue_.take_back(), 1u);
+}
+
+TEST(CqFormatTest, narrow_entries_are_not_lent) {
+  CompletionQueue queue(FI_CQ_FORMAT_DATA, 8);
+  std::array<struct fi_cq_data_entry, 2> entries;
+  queue.lend(entries.data(), entries.size());
+  EXPECT_EQ(queue.claim_lent(), nullptr);
+  EXPECT_EQ(queue.take_back(), 0u);
+}
+
 TEST_F(CompletionQueueTest, tells_sources) {
-  queue_.write({.context = nullptr, .source = 3});
-  queue_.write({.context = nullptr});
+  queue_.write({.context = nullptr, .flags = FI_RECV, .source = 3});
+  queue_.write({.context = nullptr, .flags = FI_RECV});
   std::array<struct fi_cq_tagged_entry, 2> entries;
   std::array<fi_addr_t, 2> sources;
   EXPECT_EQ(queue_.read(entries.data(), 2, sources.data()), 2);

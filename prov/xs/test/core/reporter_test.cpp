@@ -107,9 +107,10 @@ TEST_F(CountingTest, a_peek_and_a_free_buffer_are_no_receives) {
 TEST_F(CountingTest, the_quick_way_is_for_who_does_not_count) {
   EXPECT_TRUE(counting.counts_sends());
   EXPECT_FALSE(reporter.counts_sends());
+  const Completion done{.context = this, .flags = FI_RECV | FI_TAGGED, .length = 1, .tag = 1};
   for (const std::uint32_t flags : {std::uint32_t{kOpCompletion}, std::uint32_t{0}}) {
-    EXPECT_FALSE(counting.received_whole(flags, this, 1, 1, 0, false, 0));
-    EXPECT_TRUE(reporter.received_whole(flags, this, 1, 1, 0, false, 0));
+    EXPECT_FALSE(counting.received_whole(flags, done));
+    EXPECT_TRUE(reporter.received_whole(flags, done));
     EXPECT_EQ(read(), flags == kOpCompletion ? 1 : -FI_EAGAIN);
   }
   EXPECT_EQ(receives.value(), 0u);
@@ -121,7 +122,7 @@ TEST_F(CountingTest, without_a_queue_there_is_still_a_counter) {
   alone.received(kOpCompletion, {});
   EXPECT_EQ(sends.value(), 1u);
   EXPECT_EQ(receives.value(), 1u);
-  EXPECT_FALSE(alone.received_whole(kOpCompletion, this, 1, 1, 0, false, 0));
+  EXPECT_FALSE(alone.received_whole(kOpCompletion, {.context = this, .flags = FI_RECV}));
 }
 
 TEST_F(CountingTest, mute_counts_nothing) {

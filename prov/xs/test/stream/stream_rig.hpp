@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/dice.hpp"
+#include "stream/ring_reading.hpp"
 #include "stream/scripted_inner.hpp"
 #include "stream/stranger.hpp"
 #include "stream/streams.hpp"
@@ -33,6 +34,14 @@ struct Scribe final : Upper {
     std::array<std::byte, proto::kEnvelopeSize> body;
     proto::encode(envelope, body.data());
     return take(session, {{.kind = proto::Kind::kEager, .flags = flags}, body}, payload);
+  }
+  unsigned usual_received(Session& session, unsigned most) noexcept override {
+    return session.take_usual_frames(
+        most, [&](proto::Envelope envelope, std::uint8_t flags, RingConsumer& ring,
+                  std::size_t offset, std::size_t size) {
+          Payload payload(ring, offset, size);
+          return eager_received(session, envelope, flags, payload);
+        });
   }
   Taken payload_received(Session& session, const Head& head, Payload& payload) noexcept override {
     return take(session, {{.kind = head.kind, .flags = head.flags}, head.bytes}, payload);
