@@ -28,19 +28,20 @@ struct Sixteen {
   std::uint64_t words[2];
 };
 
-// 17 to 64 bytes, which don't overlap.
+// 17 to 64 bytes, which don't overlap; written from their end to their beginning, so that of a
+// ring's cells (docs/ring.md §3) that with the stamp is the last one.
 [[gnu::always_inline]] inline void copy_line(std::byte* to, const std::byte* from,
                                              std::size_t size) noexcept {
   const auto first = load<Sixteen>(from);
   const auto last = load<Sixteen>(from + size - 16);
+  store(to + size - 16, last);
   if (size > 32) {
     const auto second = load<Sixteen>(from + 16);
     const auto third = load<Sixteen>(from + size - 32);
-    store(to + 16, second);
     store(to + size - 32, third);
+    store(to + 16, second);
   }
   store(to, first);
-  store(to + size - 16, last);
 }
 
 // The most that copy() copies without a call.
