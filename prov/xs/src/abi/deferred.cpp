@@ -126,7 +126,7 @@ int check(const Ep& ep, const Op& op) noexcept {
 int check_send(const Ep& ep, const core::SendOp& op) noexcept {
   if (op.flags & core::kOpInject) return -FI_EINVAL;  // the buffer would have to be ours
   if (const int rc = check(ep, op)) return rc;
-  return too_long(ep, op) ? -FI_EMSGSIZE : 0;
+  return too_long(ep, op.iov, op.flags) ? -FI_EMSGSIZE : 0;
 }
 int check_receive(const Ep& ep, const core::ReceiveOp& op) noexcept {
   constexpr auto kOthers =

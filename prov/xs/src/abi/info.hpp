@@ -22,7 +22,8 @@ namespace xs::abi {
 inline constexpr std::uint64_t kRemote = FI_RMA | FI_ATOMIC;
 inline constexpr std::uint64_t kRemoteInitiator = FI_READ | FI_WRITE;
 inline constexpr std::uint64_t kRemoteTarget = FI_REMOTE_READ | FI_REMOTE_WRITE;
-inline constexpr std::uint64_t kRemoteCaps = kRemote | kRemoteInitiator | kRemoteTarget;
+inline constexpr std::uint64_t kRemoteCaps =
+    kRemote | kRemoteInitiator | kRemoteTarget | FI_RMA_EVENT;
 inline constexpr std::uint64_t kPrimaryCaps =
     FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | FI_TRIGGER | kRemoteCaps;
 inline constexpr std::uint64_t kSecondaryCaps =
@@ -32,7 +33,7 @@ inline constexpr std::uint64_t kSendCaps =
     FI_MSG | FI_TAGGED | FI_SEND | FI_TRIGGER | kRemote | kRemoteInitiator;
 inline constexpr std::uint64_t kReceiveCaps = FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV |
                                               FI_SOURCE | FI_MULTI_RECV | FI_TRIGGER | kRemote |
-                                              kRemoteTarget;
+                                              kRemoteTarget | FI_RMA_EVENT;
 inline constexpr std::uint64_t kDomainCaps = FI_LOCAL_COMM | FI_REMOTE_COMM;
 
 // docs/rma.md section 4.

@@ -130,6 +130,7 @@ class Reporter {
   // An operation on remote memory has its answer, or has ended in error. The one place of the
   // initiator where such an operation ends.
   void operation_ended(RmaKind of, std::uint32_t flags, void* context, int error) noexcept {
+    count(reads_back(of) ? Counted::kRead : Counted::kWrite, error);
     const bool silent = (flags & kOpInject) && !(flags & kOpCompletion);
     if (!sends_ || silent || (error == 0 && !(flags & kOpCompletion))) return;
     const Completion completion{.context = context, .flags = initiated(of)};
@@ -139,14 +140,14 @@ class Reporter {
       sends_->write_error({.completion = completion, .error = error});
   }
 
-  // A peer's operation has been performed on that memory, whole. The one place of the target. data:
-  // null unless the peer sent CQ data.
+  // A peer's operation has been performed on our memory, whole. The one place of the target. data:
+  // of a write, if it carries CQ data; else null.
   void operation_arrived(RmaKind of, std::size_t length, const std::uint64_t* data,
                          PeerAddress source) noexcept {
+    count(reads_back(of) ? Counted::kRemoteRead : Counted::kRemoteWrite);
     if (!receives_ || !data) return;
     receives_->write({.context = nullptr,
-                      .flags = FI_REMOTE_CQ_DATA | (is_atomic(of) ? FI_ATOMIC : FI_RMA) |
-                               (of == RmaKind::kRead ? FI_REMOTE_READ : FI_REMOTE_WRITE),
+                      .flags = FI_REMOTE_CQ_DATA | FI_REMOTE_WRITE | FI_RMA,
                       .length = length,
                       .data = *data,
                       .source = source_ ? source : kAnyPeer});

@@ -170,6 +170,7 @@ bool RmaTarget::read_received(Peer& peer, const proto::Read& read) noexcept {
   if (!admit(peer)) return false;
   const Place from = find({read.key, read.address, read.length}, kReadable);
   if (from.status != 0 || read.length == 0) {
+    if (from.status == 0) reporter_.operation_arrived(RmaKind::kRead, 0, nullptr, peer.number);
     say_done(peer, read.id, from.status);
     return true;
   }
@@ -221,6 +222,8 @@ bool RmaTarget::give_answer(Peer& peer, RmaAnswer& answer) noexcept {
       return false;
     answer.given += part;
   }
+  if (!answer.results)
+    reporter_.operation_arrived(RmaKind::kRead, answer.length, nullptr, peer.number);
   drop(peer, answer);
   return true;
 }
@@ -255,6 +258,7 @@ int RmaTarget::read_own(const Range& range, const UserMemory& to) noexcept {
   const Place from = find(range, kReadable);
   if (from.status != 0) return from.status;
   to.move_from(from.registration->memory, from.offset, 0, to.size());
+  reporter_.operation_arrived(RmaKind::kRead, to.size(), nullptr, kAnyPeer);
   return 0;
 }
 

@@ -215,6 +215,39 @@ TEST(RmaModes, are_what_hints_ask_for) {
   EXPECT_EQ(std::string_view(memory.data() + 1, 3), "abc");
 }
 
+// A counter for each of four things; errors are counted apart.
+TEST(RmaCounters, count_both_sides) {
+  Face face;
+  const auto cq = face.open_cq();
+  const auto av = face.open_av();
+  auto ep = face.open_ep();
+  const auto counter = [&](std::uint64_t what) {
+    struct fi_cntr_attr attr {};
+    struct fid_cntr* made = nullptr;
+    EXPECT_EQ(fi_cntr_open(face.domain.get(), &attr, &made, nullptr), 0);
+    EXPECT_EQ(fi_ep_bind(ep.get(), &made->fid, what), 0);
+    return FidPtr<struct fid_cntr>(made);
+  };
+  const auto writes = counter(FI_WRITE), reads = counter(FI_READ);
+  const auto written = counter(FI_REMOTE_WRITE), read = counter(FI_REMOTE_READ);
+  ASSERT_EQ(fi_ep_bind(ep.get(), &cq->fid, FI_TRANSMIT | FI_RECV), 0);
+  ASSERT_EQ(fi_ep_bind(ep.get(), &av->fid, 0), 0);
+  ASSERT_EQ(fi_enable(ep.get()), 0);
+  const fi_addr_t self = number_of(*ep, *av);
+  std::array<char, 8> memory{}, room{};
+  const auto mr = show(face.domain.get(), memory);
+  ASSERT_EQ(fi_write(ep.get(), "abc", 3, nullptr, self, 0, kKey, nullptr), 0);
+  ASSERT_EQ(fi_inject_write(ep.get(), "abc", 3, self, 0, kKey), 0);
+  ASSERT_EQ(fi_read(ep.get(), room.data(), 3, nullptr, self, 0, kKey, nullptr), 0);
+  ASSERT_EQ(fi_write(ep.get(), "abc", 3, nullptr, self, 0, kKey + 1, nullptr), 0);
+  EXPECT_EQ(fi_cntr_read(writes.get()), 2u);
+  EXPECT_EQ(fi_cntr_readerr(writes.get()), 1u);
+  EXPECT_EQ(fi_cntr_read(reads.get()), 1u);
+  EXPECT_EQ(fi_cntr_read(written.get()), 2u);
+  EXPECT_EQ(fi_cntr_read(read.get()), 1u);
+  ep.reset();  // before its counters
+}
+
 TEST(RmaCaps, without_them_there_are_no_calls) {
   const InfoPtr hints = make_hints();
   hints->caps = FI_MSG;
