@@ -240,7 +240,7 @@ int queue_receive(const Request& request, Ep& ep, const Message& msg, std::uint6
 template <class Op, class F>
 int for_endpoint(const Domain& domain, const Op* op, F&& queue) noexcept {
   if (!op || !op->ep) return -FI_EINVAL;
-  auto& ep = object_of<Ep>(op->ep);
+  Ep& ep = endpoint_of(*op->ep);
   return &ep.domain == &domain ? queue(ep, op->msg, op->flags) : -FI_EINVAL;
 }
 

@@ -93,6 +93,7 @@ void release_eq(Ep& ep) noexcept {
 int close(struct fid* fid) noexcept {
   auto& ep = object_of<Ep>(fid);
   const Guard guard(ep.domain.gate);
+  if (ep.aliases > 0) return -FI_EBUSY;
   if (ep.domain.deferred) ep.domain.deferred->forget(ep);
   if (ep.core) part(ep);
   if (ep.send_queue) --ep.send_queue->users;
@@ -198,21 +199,29 @@ int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
   }
 }
 
-// fi_control's FI_GETOPSFLAG and FI_SETOPSFLAG: which direction is told by a flag in the word
-// itself.
-int op_flags(Ep& ep, bool set, std::uint64_t& word) noexcept {
+}  // namespace
+
+int exchange_op_flags(const OpFlags& all, bool set, std::uint64_t& word) noexcept {
   const std::uint64_t direction = word & (FI_TRANSMIT | FI_RECV);
   if (direction != FI_TRANSMIT && direction != FI_RECV) return -FI_EINVAL;
-  std::uint64_t& flags = direction == FI_RECV ? ep.receive_op_flags : ep.send_op_flags;
+  std::uint64_t& flags = direction == FI_RECV ? all.receive : all.send;
   if (!set) {
     word = flags;
     return 0;
   }
   const std::uint64_t wanted = word & ~direction;
-  if (wanted & ~(direction == FI_RECV ? kReceiveOpFlags : kSendOpFlags)) return -FI_EBADFLAGS;
+  const std::uint64_t usual = direction == FI_RECV ? kReceiveOpFlags : kSendOpFlags;
+  if (wanted & ~(usual | all.more)) return -FI_EBADFLAGS;
   flags = wanted;
-  ep.set_defaults();
   return 0;
+}
+
+namespace {
+
+int op_flags(Ep& ep, bool set, std::uint64_t& word) noexcept {
+  const int rc = exchange_op_flags({ep.send_op_flags, ep.receive_op_flags}, set, word);
+  ep.set_defaults();
+  return rc;
 }
 
 int control_ep(struct fid* fid, int command, void* arg) noexcept {
@@ -221,6 +230,8 @@ int control_ep(struct fid* fid, int command, void* arg) noexcept {
   switch (command) {
     case FI_ENABLE:
       return ep.enable();
+    case FI_ALIAS:
+      return open_alias(ep, static_cast<const struct fi_alias*>(arg));
     case FI_GETOPSFLAG:
     case FI_SETOPSFLAG:
       if (!arg) return -FI_EINVAL;

@@ -93,6 +93,7 @@ struct Ep : fid_ep {
   Eq* eq = nullptr;
   bool selective_send = false;  // completions only where FI_COMPLETION asks for one
   bool selective_receive = false;
+  std::size_t aliases = 0;             // that are open
   std::size_t min_multi_receive = 64;  // bytes
   // Its own, if its address is not the domain's.
   std::unique_ptr<core::InnerProvider> inner;
@@ -103,6 +104,20 @@ struct Ep : fid_ep {
     return to_errno(status);
   }
 };
+
+// The endpoint that an application means: this one, or the one that this is an alias of.
+Ep& endpoint_of(struct fid_ep& fid) noexcept;
+// Inside the gate. As fi_ep_alias.
+int open_alias(Ep& ep, const struct fi_alias* wanted) noexcept;
+
+// fi_control's FI_GETOPSFLAG and FI_SETOPSFLAG: which direction is told by a flag in the word
+// itself. more: flags that may be set besides the usual ones.
+struct OpFlags {
+  std::uint64_t& send;
+  std::uint64_t& receive;
+  std::uint64_t more = 0;
+};
+int exchange_op_flags(const OpFlags& flags, bool set, std::uint64_t& word) noexcept;
 
 extern struct fi_ops_msg message_ops;
 extern struct fi_ops_tagged tagged_ops;

@@ -151,6 +151,21 @@ TEST(TriggerTest, a_receive_waits_too) {
   EXPECT_EQ(in, 'x');
 }
 
+TEST(TriggerTest, an_alias_puts_all_of_its_operations_off) {
+  Triggerable side;
+  struct fid_ep* found = nullptr;
+  ASSERT_EQ(fi_ep_alias(side.ep.get(), &found, FI_TRANSMIT | FI_TRIGGER), 0);
+  const FidPtr<struct fid_ep> alias(found);
+  char in = 0, out = 'x';
+  side.receive(&in);
+  struct fi_triggered_context when = side.at(1);
+  ASSERT_EQ(fi_tsend(alias.get(), &out, 1, nullptr, side.self, 1, &when), 0);
+  EXPECT_EQ(fi_cntr_read(side.sends.get()), 0u);
+  side.advance();
+  EXPECT_EQ(fi_cntr_read(side.sends.get()), 1u);
+  EXPECT_EQ(in, 'x');
+}
+
 TEST(TriggerTest, what_is_refused) {
   Triggerable side, other;
   char byte = 0;
@@ -224,9 +239,13 @@ TEST(DeferredWorkTest, counts_where_it_says_and_tells_nobody) {
 
 TEST(DeferredWorkTest, tells_the_queue_if_asked_to) {
   Triggerable side;
+  struct fid_ep* found = nullptr;
+  ASSERT_EQ(fi_ep_alias(side.ep.get(), &found, FI_TRANSMIT), 0);
+  const FidPtr<struct fid_ep> alias(found);
   char in = 0, out = 'x';
   TaggedWork receive(side, FI_OP_TRECV, 0, &in, FI_COMPLETION);
   TaggedWork send(side, FI_OP_TSEND, 0, &out, FI_COMPLETION);
+  send.op.ep = alias.get();
   ASSERT_EQ(receive.queue(side), 0);
   ASSERT_EQ(send.queue(side), 0);
   const std::array<void*, 2> told{side.next(), side.next()};

@@ -115,7 +115,7 @@ TEST(EndpointTest, default_flags_can_be_changed) {
   EXPECT_EQ(fi_control(&loop.ep->fid, FI_SETOPSFLAG, &flags), -FI_EBADFLAGS);
   flags = FI_COMPLETION;
   EXPECT_EQ(fi_control(&loop.ep->fid, FI_SETOPSFLAG, &flags), -FI_EINVAL);
-  EXPECT_EQ(fi_control(&loop.ep->fid, FI_ALIAS, &flags), -FI_ENOSYS);
+  EXPECT_EQ(fi_control(&loop.ep->fid, FI_BACKLOG, &flags), -FI_ENOSYS);
   int context;
   EXPECT_EQ(fi_send(loop.ep.get(), nullptr, 0, nullptr, loop.self, &context), 0);
   EXPECT_EQ(loop.next().op_context, &context);

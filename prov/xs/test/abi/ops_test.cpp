@@ -78,6 +78,21 @@ TEST(OpsTest, no_table_of_an_endpoint_has_a_hole) {
   expect_full(ep->collective, "collective");
 }
 
+TEST(OpsTest, no_table_of_an_alias_has_a_hole) {
+  Loop loop;
+  struct fid_ep* alias = nullptr;
+  ASSERT_EQ(fi_ep_alias(loop.ep.get(), &alias, FI_TRANSMIT), 0);
+  expect_full(alias->fid.ops, "alias fid");
+  expect_full(alias->ops, "alias");
+  expect_full(alias->cm, "alias cm");
+  expect_full(alias->msg, "alias msg");
+  expect_full(alias->tagged, "alias tagged");
+  expect_full(alias->rma, "alias rma");
+  expect_full(alias->atomic, "alias atomic");
+  expect_full(alias->collective, "alias collective");
+  EXPECT_EQ(fi_close(&alias->fid), 0);
+}
+
 TEST(OpsTest, what_is_not_offered_says_so) {
   Loop loop;
   struct fid_wait* wait = nullptr;
