@@ -88,10 +88,10 @@ bool Session::post_hello(util::Nanoseconds again_at) noexcept {
   frame->prefix.ack = known ? next_ : 0;
   frame->prefix.seq = path_.cards;
   proto::encode(greeting(), frame->body());
+  asked(streams_.now());  // by a way that takes nothing, too: that is no answer either
   if (!streams_.post_control(route_, *frame)) return false;
   hello_in_ = 0;
   doubt_.greet = false;
-  asked(streams_.now());
   ++counters_.greetings;
   ++unanswered_;
   trouble_at_ = again_at;

@@ -46,6 +46,10 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
      "a PING was answered where LEFT had not gone: a ring that was left was taken for frozen", true,
      true},
     {35724, "the same", true, true},
+    {9688,
+     "a peer that was back was greeted over a connection that took nothing, and no other way was "
+     "tried",
+     true, true, true, true},
 };
 
 }  // namespace xs::sim
