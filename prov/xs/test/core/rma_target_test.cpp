@@ -83,7 +83,7 @@ struct RmaTargetTest : testing::Test {
   Rig rig;
   Stranger peer{2000};
   std::array<std::byte, 4096> memory;
-  std::array<std::byte, 4096> before = [this] {
+  std::array<std::byte, 4096> before = [] {
     std::array<std::byte, 4096> made;
     for (std::size_t i = 0; i < made.size(); ++i) made[i] = static_cast<std::byte>(i * 7);
     return made;
