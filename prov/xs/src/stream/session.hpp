@@ -130,9 +130,9 @@ class Session {
   bool leaves_ring() const noexcept { return path_.state == PathState::kLeaving; }
   // For who judges from outside.
   struct Numbers {
-    std::uint64_t una, cursor, tail;
+    std::uint64_t una, cursor, highest, tail;
   };
-  Numbers numbers() const noexcept { return {una_, cursor_, tail_}; }
+  Numbers numbers() const noexcept { return {una_, cursor_, highest_, tail_}; }
   const Path& path() const noexcept { return path_; }
   // Where the peer's process lives, as it said last.
   const proto::NeighbourCard& peer_card() const noexcept { return peer_card_; }

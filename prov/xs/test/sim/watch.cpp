@@ -185,10 +185,11 @@ void Watch::judge_change(const End& end, Process* other, const Session* far) {
       other->hv() && sound(end.process, *other) &&
       published(session) > path.ring->consumer().taken())
     judge_.fail("life %lu leaves ring %lu, and frames in it", life, path.epoch);
-  // §5: posting restarts at the last acknowledgement.
+  // §5: posting restarts at the last acknowledgement. What had found no room in the ring is posted
+  // now for the first time.
   const Session::Numbers now = session.numbers();
   const std::uint64_t posted =
-      session.counters().replayed - before.replayed + now.tail - before.numbers.tail;
+      session.counters().replayed - before.replayed + now.highest - before.numbers.highest;
   if (before.writes && !path.writes && now.cursor - now.una > posted)
     judge_.fail("life %lu leaves ring %lu without going back", life, path.epoch);
   // Both have left, or the other side is told.
