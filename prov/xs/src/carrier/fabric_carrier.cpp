@@ -211,14 +211,17 @@ void FabricCarrier::cancel(BulkOperation& operation) noexcept {
   if (operation.under_way && lane && lane->endpoint) lane->endpoint->cancel_receive(operation);
 }
 
-const FrameBuffer* FabricCarrier::find_frame(std::uint64_t cookie) const noexcept {
+FabricCarrier::Overdue FabricCarrier::overdue(util::Nanoseconds now) const noexcept {
+  Overdue found;
   for (const auto& lane : lanes_)
     for (const Operation& operation : lane->under_way) {
       if (operation.kind != OperationKind::kFrame) continue;
-      const auto& frame = static_cast<const FrameBuffer&>(operation);
-      if (frame.cookie == cookie) return &frame;
+      const util::Nanoseconds by = static_cast<const FrameBuffer&>(operation).let_go_by;
+      if (by == 0) continue;
+      if (by <= now) return {lane->number, now};
+      found.next = std::min(found.next, by);
     }
-  return nullptr;
+  return found;
 }
 
 bool FabricCarrier::sending() const noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "carrier/frame_buffer.hpp"
@@ -74,8 +75,13 @@ class FabricCarrier {
   void cancel(BulkOperation& operation) noexcept;
   // Whether any frame is under way. Walks through all operations, as the next one does.
   bool sending() const noexcept;
-  // A frame with that cookie that is under way on some lane, or nullptr.
-  const FrameBuffer* find_frame(std::uint64_t cookie) const noexcept;
+  // Of a frame that should have been let go by now: its lane. Else the time by which the next one
+  // should be (kNever: none).
+  struct Overdue {
+    std::optional<std::uint32_t> lane;
+    util::Nanoseconds next = util::kNever;
+  };
+  Overdue overdue(util::Nanoseconds now) const noexcept;
   // Keeps a receive for a tag that was given up: a late message of up to `length` bytes must not
   // stop the lane.
   void sink(std::uint32_t lane, std::uint64_t tag, std::size_t length) noexcept;

@@ -8,6 +8,7 @@
 
 #include "carrier/inner.hpp"
 #include "proto/frame.hpp"
+#include "util/clock.hpp"
 #include "util/intrusive_list.hpp"
 
 namespace xs::carrier {
@@ -49,6 +50,7 @@ struct FrameBuffer : Operation {
   bool confirmed = false;    // never injected: under_way tells when it has left
   bool kept = false;         // a stream still needs it for replay
   int outcome = 0;           // when it is not kept any more: 0 acknowledged, else why not
+  util::Nanoseconds let_go_by = 0;  // by when it has left if all is well; 0: it is still needed
   std::uint64_t cookie = 0;  // the upper layer's; 0: it does not want to hear of this frame
   void* owner = nullptr;     // the session that keeps it; null once that is gone
 };

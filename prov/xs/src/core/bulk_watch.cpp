@@ -29,10 +29,9 @@ Bulk* BulkWatch::overdue(Peers& peers, util::Nanoseconds now) noexcept {
   look_at_ = now + quiet_;
   Bulk* found = nullptr;
   peers.for_each([&](Peer& peer) {
-    for (SendRequest& send : peer.announced) {
-      const bool held = send.bulk.under_way || (send.settled && send.frames_out > 0);
-      if (held && late(send.bulk, peer, send.error != 0, false, now)) found = &send.bulk;
-    }
+    for (SendRequest& send : peer.announced)
+      if (send.bulk.under_way && late(send.bulk, peer, send.error != 0, false, now))
+        found = &send.bulk;
     for (ReceiveRequest& receive : peer.receiving)
       if (receive.bulk.under_way &&
           late(receive.bulk, peer, receive.ended != 0, receive.sent_came, now))

@@ -7,7 +7,8 @@ namespace xs::core {
 
 // Finds user memory that the inner provider will not let go of by itself: a transfer whose peer is
 // gone, or that was left behind on a way which its session does not use any more. Half-open
-// connections hold such transfers for many minutes, some providers for ever.
+// connections hold such transfers for many minutes, some providers for ever. For frames see
+// Streams::expect_let_go.
 class BulkWatch {
  public:
   explicit BulkWatch(util::Nanoseconds quiet) noexcept : quiet_(quiet) {}

@@ -94,13 +94,7 @@ void Endpoint::progress() noexcept {
   sender_->retry_bulk();
   if (receiver_->needs_tick()) receiver_->tick(streams_->now());
   if (target_->waits()) target_->tick();
-  if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) {
-    // Frames by reference may have been replayed over another lane than they first went.
-    if (stuck->under_way)
-      streams_->retire(*stuck);
-    else
-      streams_->retire_frame(stuck->send->id);
-  }
+  if (Bulk* stuck = watch_.overdue(peers_, streams_->now())) streams_->retire(*stuck);
 }
 
 void Endpoint::look_at_neighbours() noexcept {

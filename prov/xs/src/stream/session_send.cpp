@@ -130,7 +130,8 @@ void Session::drop_slot(std::uint64_t seq, int error) noexcept {
   frame.outcome = error;
   if (!frame.under_way) return streams_.release(frame);
   // Its bytes are a copy: who waits for the acknowledgement need not wait for the inner provider.
-  if (!frame.tail) streams_.report(frame);
+  if (!frame.tail) return streams_.report(frame);
+  streams_.expect_let_go(frame);
 }
 
 // A frame by reference is not done with before it is acknowledged: it may have to be sent again.

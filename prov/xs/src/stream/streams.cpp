@@ -317,10 +317,6 @@ void Streams::bulk_let_go(BulkOperation& operation, std::size_t length, int erro
   upper_.bulk_let_go(operation, length, error);
 }
 
-void Streams::retire_frame(std::uint64_t cookie) noexcept {
-  if (const FrameBuffer* frame = carrier_->find_frame(cookie)) carrier_->retire(frame->lane);
-}
-
 std::uint64_t Streams::new_bulk_tag() noexcept {
   bulk_tag_ = (bulk_tag_ + 1) & kTagMask;
   return bulk_tag_;

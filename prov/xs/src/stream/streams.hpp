@@ -72,8 +72,6 @@ class Streams final : private carrier::CarrierEvents {
   // the lane. Not from inside an Upper call.
   void retire(BulkOperation& operation) noexcept { carrier_->retire(operation.lane); }
   std::uint64_t new_bulk_tag() noexcept;
-  // The same for the lane that still has a frame of that cookie.
-  void retire_frame(std::uint64_t cookie) noexcept;
   // Whether bulk transfers can be trusted to end; without, payloads go through the stream.
   bool bulk_ends() const noexcept { return inner_.bulk_ends(); }
   std::size_t iov_limit() const noexcept { return carrier_->iov_limit(); }
@@ -172,6 +170,11 @@ class Streams final : private carrier::CarrierEvents {
     far_passes_ = std::max(far_passes_, kHurriedPasses);
     far_interval_ = far_in_ = 1;
   }
+  // The inner provider has user memory that no stream needs any more: a connection that is dead
+  // without knowing it can hold that for ever, for nothing is said there any more. In time its lane
+  // is closed.
+  void expect_let_go(FrameBuffer& frame) noexcept;
+  void retire_overdue() noexcept;
   // What is owed is said at the first pass that finds nothing: by then it could have ridden along.
   void ack_when_idle() noexcept { ack_when_idle_ = true; }
   void due_at(util::Nanoseconds when) noexcept {
@@ -226,6 +229,7 @@ class Streams final : private carrier::CarrierEvents {
   util::Nanoseconds far_at_ = 0;  // of the last one
   util::Nanoseconds now_ = 0;
   util::Nanoseconds tick_at_ = 0;
+  util::Nanoseconds let_go_at_ = util::kNever;  // by when the first of the frames left must be
   util::Nanoseconds lent_until_ = 0;
   util::Nanoseconds counted_at_ = 0;  // the frames of every session
   util::Nanoseconds vacated_at_ = 0;  // a ring, for another one

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stream/streams.hpp"
+#include "util/log.hpp"
 
 namespace xs::stream {
 
@@ -15,6 +16,11 @@ constexpr unsigned kIdlePasses = 128;
 // is at it acknowledges sooner; one that is not must not hold the sender up.
 constexpr unsigned kLendPasses = 4096;
 constexpr util::Nanoseconds kLendLongest = 500 * util::kMicrosecond;
+// Quiet intervals for the inner provider to let go of a frame that a dead session has left, and of
+// one that has arrived another way: that may still be finishing, and ending its lane disturbs
+// others.
+constexpr unsigned kPatienceWithDead = 2;
+constexpr unsigned kPatienceWithLeft = 50;
 }  // namespace
 
 void Streams::lane_gone(std::uint32_t lane) noexcept {
@@ -179,6 +185,25 @@ void Streams::tick() noexcept {
   for (auto& [token, session] : sessions_) ticking_.push_back(session.get());
   for (Session* session : ticking_) next = std::min(next, session->tick(now_));
   due_at(next);
+  if (now_ >= let_go_at_) retire_overdue();
+  due_at(let_go_at_);
+}
+
+void Streams::expect_let_go(FrameBuffer& frame) noexcept {
+  frame.let_go_by =
+      now_ + (frame.outcome != 0 ? kPatienceWithDead : kPatienceWithLeft) * limits_.quiet;
+  let_go_at_ = std::min(let_go_at_, frame.let_go_by);
+  due_at(let_go_at_);
+}
+
+void Streams::retire_overdue() noexcept {
+  for (;;) {
+    const auto found = carrier_->overdue(now_);
+    let_go_at_ = found.next;
+    if (!found.lane) return;
+    log(util::Level::kInfo, "lane %u does not let go of what was sent by it", *found.lane);
+    carrier_->retire(*found.lane);
+  }
 }
 
 // Sessions that ended since the last pass go now, when nobody above or below holds them.

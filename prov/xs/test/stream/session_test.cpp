@@ -153,6 +153,27 @@ TEST_F(SessionTest, user_memory_is_released_when_the_inner_provider_lets_go_too)
   EXPECT_EQ(rig.upper.released.size(), 1u);
 }
 
+// The frame has arrived another way, and the connection that has it is dead without knowing it.
+TEST_F(SessionTest, lane_that_keeps_user_memory_is_closed) {
+  commit_held(5);
+  rig.hear(peer.ack_up_to(2));
+  rig.pass(49 * kQuiet);
+  EXPECT_TRUE(rig.upper.released.empty()) << "it may be finishing";
+  EXPECT_LE(rig.streams->due(), rig.clock.time + kQuiet) << "who sleeps wakes for it";
+  rig.pass(kQuiet);
+  EXPECT_EQ(rig.upper.released, (std::vector<Scribe::Released>{{5, 0}}));
+  EXPECT_TRUE(session.open());
+}
+
+TEST_F(SessionTest, lane_that_keeps_user_memory_of_a_dead_session_is_closed) {
+  commit_held(5);
+  rig.hear(peer.reset(proto::ResetReason::kEnded));
+  ASSERT_EQ(rig.sessions(), 0u);
+  EXPECT_TRUE(rig.upper.released.empty());
+  rig.pass(2 * kQuiet);
+  EXPECT_EQ(rig.upper.released, (std::vector<Scribe::Released>{{5, ECONNRESET}}));
+}
+
 // The session is buried while the inner provider still has its frame.
 TEST_F(SessionTest, frame_outlives_its_session) {
   const Handed held = commit_held(5);
