@@ -15,9 +15,12 @@ enum class Verdict : std::uint8_t { kUnknown, kRefused, kUnreachable };
 
 class Evidence {
  public:
-  // A sign of life: everything gathered before is void. Cheap if that is nothing.
-  void life() noexcept {
+  // A sign of life: everything gathered before is void. Cheap if that is nothing. True: not even
+  // the kernel had answered before.
+  bool life() noexcept {
+    const bool was_silent = silent_ > 0;
     if (gathered_) forget();
+    return was_silent;
   }
   // Starts a probe of the home address unless one is held or running, or one ended less than
   // `spacing` ago.

@@ -15,7 +15,7 @@ constexpr std::uint32_t kSoonMost = 4;  // acknowledgements asked for soon that 
 void Session::heard(util::Nanoseconds now) noexcept {
   heard_at_ = now;
   unanswered_ = 0;
-  evidence_.life();
+  if (evidence_.life()) doubt_route(now);
 }
 
 // A checked frame under our token. False: the peer lies.

@@ -132,6 +132,19 @@ TEST_P(ReturnTest, nobody_moved_and_the_network_was_away) {
   EXPECT_TRUE(within(3 * kSecond, [&] { return received(stops(), stays()) > before; }));
 }
 
+// What it says is a sign as well: its own connection works, ours is still backed off.
+TEST_P(ReturnTest, nobody_moved_and_who_is_back_speaks_first) {
+  live_apart();
+  acquaint();
+  const Nanoseconds until = machine.network.now() + kStop;
+  machine.network.part(10 * GetParam() + 1, 10 * GetParam() + 2, until,
+                       FakeNetwork::Again::kBackedOff);
+  stays().send(stops());
+  for (pass(false); machine.network.now() < until; pass(false)) continue;
+  stops().send(stays());
+  expect_soon();
+}
+
 // A lane costs a connection.
 TEST_P(ReturnTest, nobody_takes_another_lane_for_nothing) {
   live_apart();

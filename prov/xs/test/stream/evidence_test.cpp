@@ -50,6 +50,14 @@ TEST_F(EvidenceTest, sign_of_life_voids_refusals) {
   EXPECT_EQ(look(ProbeState::kRefused), Verdict::kUnknown);
 }
 
+TEST_F(EvidenceTest, sign_of_life_after_silence_is_a_return) {
+  EXPECT_FALSE(evidence.life());
+  look(ProbeState::kSilent);
+  look(ProbeState::kSilent);
+  EXPECT_TRUE(evidence.life());
+  EXPECT_FALSE(evidence.life()) << "once";
+}
+
 TEST_F(EvidenceTest, answering_kernel_is_alive_and_its_probe_is_held) {
   look(ProbeState::kAlive);
   look(ProbeState::kAlive);
