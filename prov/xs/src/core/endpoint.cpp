@@ -290,6 +290,12 @@ void Endpoint::neighbour_lost(const locality::Process& process, hv::Loss why) no
   });
 }
 
+void Endpoint::neighbour_parted(const locality::Process& process) noexcept {
+  for_each_of(process, [&](stream::Session& session) {
+    if (session.open() && !session.path().link) introduce(session);
+  });
+}
+
 void Endpoint::we_moved() noexcept {
   streams_->set_card(parts_.neighbours->card());
   streams_->tell_card();

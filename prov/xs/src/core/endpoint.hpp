@@ -152,6 +152,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   void neighbour_open(const locality::Process& process, hv::Link& link) noexcept override;
   void neighbour_shares(const locality::Process& process) noexcept override;
   void neighbour_lost(const locality::Process& process, hv::Loss why) noexcept override;
+  void neighbour_parted(const locality::Process& process) noexcept override;
   void budget_changed() noexcept override { streams_->keep_budget(); }
   void we_moved() noexcept override;
   void we_paused() noexcept override;

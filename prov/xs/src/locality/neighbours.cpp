@@ -68,7 +68,7 @@ hv::Link* Neighbours::meet(const CardBytes& bytes) noexcept try {
   const auto card = hv::decode_card(bytes);
   if (!card) return nullptr;
   if (const auto known = links_.find(card->process); known != links_.end()) {
-    hv::Link& link = *known->second;
+    hv::Link& link = *known->second.link;
     // Another session has heard more: this one will.
     if (link.peer().generation > card->generation) return nullptr;
     if (serves(link, *card)) return link.state() == hv::LinkState::kOpen ? &link : nullptr;
@@ -80,8 +80,9 @@ hv::Link* Neighbours::meet(const CardBytes& bytes) noexcept try {
     links_.erase(card->process);
     return nullptr;
   }
-  place = std::move(*link);
-  if (place->state() == hv::LinkState::kOpen) return place.get();
+  place.link = std::move(*link);
+  place.stood = place.link->state() == hv::LinkState::kOpen;
+  if (place.stood) return place.link.get();
   ++meeting_;
   eager_ = kEagerTurns;
   return nullptr;
@@ -93,8 +94,8 @@ hv::Link* Neighbours::meet(const CardBytes& bytes) noexcept try {
 void Neighbours::forget(const CardBytes& bytes) noexcept {
   const auto process = process_of(bytes);
   const auto known = process ? links_.find(*process) : links_.end();
-  if (known == links_.end() || !known->second) return;
-  if (known->second->state() != hv::LinkState::kMeeting) return;
+  if (known == links_.end() || !known->second.link) return;
+  if (known->second.link->state() != hv::LinkState::kMeeting) return;
   const auto knows = [&](Listener* each) { return each->knows(*process); };
   if (std::ranges::none_of(listeners_, knows)) part(*process, hv::Loss::kGone);
 }
@@ -116,12 +117,16 @@ void Neighbours::look() noexcept {
   } else if (pause) {
     for (Listener* listener : listeners_) listener->we_paused();
   }
+  for (const Process& process : std::exchange(parted_, {}))
+    for (Listener* listener : listeners_) listener->neighbour_parted(process);
   if (untold() && std::ranges::all_of(listeners_, &Listener::peers_know_card))
     backend_->peers_know();
 }
 
 void Neighbours::opened(hv::Link& link) noexcept {
   if (meeting_ > 0) --meeting_;
+  if (const auto known = links_.find(link.peer().process); known != links_.end())
+    known->second.stood = true;
   for (Listener* listener : listeners_) listener->neighbour_open(link.peer().process, link);
 }
 
@@ -135,8 +140,15 @@ void Neighbours::rung(hv::Link&) noexcept {}
 void Neighbours::lost(hv::Link& link, hv::Loss why) noexcept {
   const Process process = link.peer().process;
   const auto known = links_.find(process);
-  if (known == links_.end() || known->second.get() != &link) return;
+  if (known == links_.end() || known->second.link.get() != &link) return;
+  const bool again = known->second.stood && why == hv::Loss::kGone;
   part(process, why);
+  if (!again) return;
+  try {
+    parted_.push_back(process);
+  } catch (const std::bad_alloc&) {
+    // The next card that comes will do.
+  }
 }
 
 void Neighbours::budget_changed() noexcept {
@@ -147,8 +159,8 @@ void Neighbours::part(const Process& process, hv::Loss why) noexcept {
   for (Listener* listener : listeners_) listener->neighbour_lost(process, why);
   links_.erase(process);
   meeting_ = 0;
-  for (const auto& [other, link] : links_)
-    if (link && link->state() == hv::LinkState::kMeeting) ++meeting_;
+  for (const auto& [other, each] : links_)
+    if (each.link && each.link->state() == hv::LinkState::kMeeting) ++meeting_;
 }
 
 }  // namespace xs::locality

@@ -44,6 +44,9 @@ class Listener {
   virtual void neighbour_shares(const Process& process) noexcept = 0;
   // The link is destroyed afterwards.
   virtual void neighbour_lost(const Process& process, hv::Loss why) noexcept = 0;
+  // The link that stood is gone and destroyed, though we have not moved. The peer may have parted
+  // for what it heard too late, and wait for us: whoever still talks with it meets it once more.
+  virtual void neighbour_parted(const Process& process) noexcept = 0;
   // Links have another budget: rings beyond it are to be left.
   virtual void budget_changed() noexcept = 0;
   // We live elsewhere, and every link is lost: card() is a new one.
@@ -61,7 +64,8 @@ class Listener {
 };
 
 // One for a domain. Thread rule: the domain's. Events only: nothing here asks again and again
-// whether somebody has become a neighbour.
+// whether somebody has become a neighbour. Who was met again and did not open is not met a third
+// time: that could go on for ever with a peer that is paused and has not told us yet.
 class Neighbours final : private hv::Events {
  public:
   // random outlives it. Errors: what the machine lacks.
@@ -109,11 +113,16 @@ class Neighbours final : private hv::Events {
   void pause_changed() noexcept override { pause_changed_ = true; }
   void part(const Process& process, hv::Loss why) noexcept;
 
+  struct Acquaintance {
+    std::unique_ptr<hv::Link> link;
+    bool stood = false;  // it has been open
+  };
   std::unique_ptr<hv::Backend> backend_;
   std::vector<Listener*> listeners_;
-  std::map<Process, std::unique_ptr<hv::Link>> links_;
-  std::size_t meeting_ = 0;  // links that are not open yet
-  unsigned eager_ = 0;       // turns that look, as long as there are such links
+  std::map<Process, Acquaintance> links_;
+  std::vector<Process> parted_;  // to be told since the last look
+  std::size_t meeting_ = 0;      // links that are not open yet
+  unsigned eager_ = 0;           // turns that look, as long as there are such links
   bool moved_ = false;
   bool pause_changed_ = false;
   unsigned turns_ = 0;  // since the last look

@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <functional>
 
 #include "sim/fake/hv.hpp"
 
@@ -35,6 +36,10 @@ struct Ear final : Listener {
     lost_by_pause += why == hv::Loss::kPaused;
     last = process;
   }
+  void neighbour_parted(const Process&) noexcept override {
+    ++parted;
+    if (meets_again) meets_again();
+  }
   void budget_changed() noexcept override { ++budgets; }
   void we_moved() noexcept override { ++moves; }
   void we_paused() noexcept override { ++pauses; }
@@ -42,6 +47,8 @@ struct Ear final : Listener {
   bool knows(const Process&) noexcept override { return talks; }
   unsigned opened = 0, shares = 0, lost = 0, lost_by_move = 0, moves = 0, budgets = 0;
   unsigned lost_by_pause = 0, pauses = 0;
+  unsigned parted = 0;
+  std::function<void()> meets_again;
   bool know_card = true, talks = true;
   Process last;
   hv::Link* newest = nullptr;
@@ -206,6 +213,29 @@ TEST_F(NeighboursTest, who_dies_is_lost_and_forgotten) {
   EXPECT_EQ(machine.standing().links, 1u) << "the dead one's own";
   pass();
   EXPECT_EQ(one.ear.lost, 1u);
+}
+
+// It had met us by our newest card already, and hears of a pause of ours that is long over.
+TEST_F(NeighboursTest, who_parts_for_what_it_heard_late_is_met_again) {
+  introduce();
+  one.ear.meets_again = [&] { one.neighbours->meet(two.card()); };
+  hv::Card late = one.hv->card();
+  ++late.pauses;
+  EXPECT_EQ(two.neighbours->meet(hv::encode(late)), nullptr);
+  ++late.pauses;
+  EXPECT_EQ(two.neighbours->meet(hv::encode(late)), nullptr);
+  for (int i = 0; i < 3; ++i) pass();
+  EXPECT_EQ(one.ear.parted, 1u);
+  EXPECT_EQ(one.ear.opened, 2u);
+  EXPECT_EQ(two.ear.opened, 2u);
+}
+
+TEST_F(NeighboursTest, who_does_not_open_again_is_not_met_a_third_time) {
+  introduce();
+  one.ear.meets_again = [&, card = two.card()] { one.neighbours->meet(card); };
+  two.neighbours.reset();
+  for (int i = 0; i < 4; ++i) pass();
+  EXPECT_EQ(one.ear.parted, 1u);
 }
 
 TEST_F(NeighboursTest, who_parts_is_lost) {
