@@ -211,6 +211,18 @@ void FabricCarrier::cancel(BulkOperation& operation) noexcept {
   if (operation.under_way && lane && lane->endpoint) lane->endpoint->cancel_receive(operation);
 }
 
+bool FabricCarrier::holds(std::uint32_t number, proto::Kind kind,
+                          std::uint64_t token) const noexcept {
+  Lane* lane = const_cast<FabricCarrier*>(this)->find(number);
+  if (!lane) return false;
+  for (const Operation& operation : lane->under_way) {
+    if (operation.kind != OperationKind::kFrame) continue;
+    const proto::Prefix& prefix = static_cast<const FrameBuffer&>(operation).prefix;
+    if (prefix.kind == kind && prefix.token == token) return true;
+  }
+  return false;
+}
+
 FabricCarrier::Overdue FabricCarrier::overdue(util::Nanoseconds now) const noexcept {
   Overdue found;
   for (const auto& lane : lanes_)

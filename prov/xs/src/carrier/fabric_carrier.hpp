@@ -75,6 +75,8 @@ class FabricCarrier {
   void cancel(BulkOperation& operation) noexcept;
   // Whether any frame is under way. Walks through all operations, as the next one does.
   bool sending() const noexcept;
+  // Whether a frame of that kind under that token has not left that lane yet. Walks, too.
+  bool holds(std::uint32_t lane, proto::Kind kind, std::uint64_t token) const noexcept;
   // Of a frame that should have been let go by now: its lane. Else the time by which the next one
   // should be (kNever: none).
   struct Overdue {

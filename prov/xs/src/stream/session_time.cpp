@@ -177,6 +177,9 @@ void Session::send_ping(util::Nanoseconds now) noexcept {
     lane_gone(0, now);
     return;
   }
+  // One that has not left yet asks the same. Behind it, where a ring goes on beside a connection
+  // that is dead without knowing it, more and more would be held.
+  if (streams_.carrier_->holds(route_.lane, Kind::kPing, send_token_)) return asked(now);
   FrameBuffer* frame = streams_.make_control(Kind::kPing, proto::kPingSize);
   if (!frame) return;
   frame->prefix.token = send_token_;

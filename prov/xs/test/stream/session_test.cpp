@@ -209,6 +209,15 @@ TEST_F(SessionTest, quiet_brings_a_ping_and_its_echo_a_replay) {
   EXPECT_EQ(numbers_said(), Numbers{1});
 }
 
+// On that lane: another one may lead there.
+TEST_F(SessionTest, ping_that_has_not_left_is_not_repeated) {
+  rig.inner.held = true;
+  rig.inner.inject_bytes = 0;
+  commit();
+  for (int i = 0; i < 8; ++i) rig.pass(kQuiet);
+  EXPECT_EQ(of_kind(rig.said(), Kind::kPing).size(), 1u);
+}
+
 TEST_F(SessionTest, ping_is_answered) {
   rig.hear(peer.ping(1));
   const auto acks = of_kind(rig.said(), Kind::kAck);
