@@ -2,6 +2,7 @@
 // Bells between domains, over a fake of Xen: what docs/hv.md says of them.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -35,7 +36,10 @@ class HvXenBell : public testing::Test {
   Party party(std::uint32_t domain, XenBellUse bells = XenBellUse::kEvent) {
     Party made;
     made.calls = machine_.connect(domain);
-    const hv::Card card{.host = {1, domain}, .process = {domain, random_.next()}, .generation = 1};
+    const hv::Card card{
+        .host = {1, domain},
+        .process = {static_cast<std::uint64_t>(getpid()) << 8 | domain, random_.next()},
+        .generation = 1};
     auto opened = hv::Xen::open(made.calls, card, random_, bells);
     if (opened) made.xen = std::move(*opened);
     return made;

@@ -50,12 +50,12 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
      "a peer that was back was greeted over a connection that took nothing, and no other way was "
      "tried",
      true, true, true, true},
-    {97662, "a send that had arrived another way was held by a dead connection for ever", true, true,
-     true, true},
+    {97662, "a send that had arrived another way was held by a dead connection for ever", true,
+     true, true, true},
     {53032, "a peer that was heard after its kernel was silent was not sent to another way", true,
      true, true, true},
-    {86099, "a peer that parted for a pause heard of too late was never met again", true, true, true,
-     true},
+    {86099, "a peer that parted for a pause heard of too late was never met again", true, true,
+     true, true},
     {46880, "PINGs beside a ring were handed to a dead connection one after the other", true, true,
      true, true},
 };
