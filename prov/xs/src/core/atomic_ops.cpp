@@ -127,11 +127,16 @@ struct Of {
     return result_of<T>(operation, T{}, T{}, T{}).has_value();
   }
   static void perform(Operation operation, const AtomicElement& element) noexcept {
-    const T operand = element.operand ? util::load<T>(element.operand) : T{};
-    const T compare = element.compare ? util::load<T>(element.compare) : T{};
-    const T before = util::exchange<T>(
-        element.at, [&](T have) noexcept { return *result_of(operation, have, operand, compare); });
+    const T before =
+        operation == Operation::kRead ? util::look_at<T>(element.at) : replace(operation, element);
     if (element.before) util::store(element.before, before);
+  }
+  // Returns what stood there.
+  static T replace(Operation operation, const AtomicElement& element) noexcept {
+    const T operand = util::load<T>(element.operand);
+    const T compare = element.compare ? util::load<T>(element.compare) : T{};
+    return util::exchange<T>(
+        element.at, [&](T have) noexcept { return *result_of(operation, have, operand, compare); });
   }
 };
 

@@ -73,8 +73,8 @@ struct AtomicElement {
   std::byte* before;         // gets what stood there; may be null
 };
 
-// call is valid. To other threads it happens at once, if the element has at most eight bytes and is
-// aligned.
+// call is valid. A read writes nothing at `at`. To other threads it happens at once, if the element
+// has at most eight bytes and is aligned.
 void perform(const AtomicCall& call, const AtomicElement& element) noexcept;
 
 }  // namespace xs::core

@@ -129,7 +129,7 @@ void RmaTarget::perform_all(const proto::Atomic& atomic, const Place& place, uti
                    .operand = values ? values + at : nullptr,
                    .compare = compares ? compares + at : nullptr,
                    .before = results ? results + at : nullptr});
-    if (!whole) memory.copy_from(util::Bytes(apart).first(size), place.offset + at);
+    if (!whole && values) memory.copy_from(util::Bytes(apart).first(size), place.offset + at);
   }
 }
 

@@ -29,6 +29,13 @@ struct WordOf<8> {
   using Type [[gnu::may_alias]] = std::uint64_t;
 };
 
+template <class T>
+T look_at_word(const std::byte* at) noexcept {
+  using Word = typename WordOf<sizeof(T)>::Type;
+  const Word seen = __atomic_load_n(reinterpret_cast<const Word*>(at), __ATOMIC_SEQ_CST);
+  return load<T>(reinterpret_cast<const std::byte*>(&seen));
+}
+
 template <class T, class Next>
 T exchange_word(std::byte* at, const Next& next) noexcept {
   using Word = typename WordOf<sizeof(T)>::Type;
@@ -44,7 +51,20 @@ T exchange_word(std::byte* at, const Next& next) noexcept {
   }
 }
 
+template <class T>
+bool aligned(const std::byte* at) noexcept {
+  return reinterpret_cast<std::uintptr_t>(at) % sizeof(T) == 0;
+}
+
 }  // namespace detail
+
+// What stands there, as exchange() would return it. Nothing is written: nobody may be allowed to.
+template <class T>
+T look_at(const std::byte* at) noexcept {
+  if constexpr (sizeof(T) <= 8)
+    if (detail::aligned<T>(at)) return detail::look_at_word<T>(at);
+  return load<T>(at);
+}
 
 // Puts next(what stands there) in its place, and returns what stood there. To other threads that
 // happens at once, if T has at most eight bytes and stands where its size divides the address; any
@@ -52,8 +72,7 @@ T exchange_word(std::byte* at, const Next& next) noexcept {
 template <class T, class Next>
 T exchange(std::byte* at, const Next& next) noexcept {
   if constexpr (sizeof(T) <= 8)
-    if (reinterpret_cast<std::uintptr_t>(at) % sizeof(T) == 0)
-      return detail::exchange_word<T>(at, next);
+    if (detail::aligned<T>(at)) return detail::exchange_word<T>(at, next);
   const T have = load<T>(at);
   const T then = next(have);
   store(at, then);

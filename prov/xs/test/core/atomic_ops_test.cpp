@@ -2,6 +2,8 @@
 #include "core/atomic_ops.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <complex>
@@ -134,6 +136,26 @@ TEST(AtomicOps, elements_may_stand_anywhere) {
              .before = nullptr});
     EXPECT_EQ(std::memcmp(bytes.data() + at, &operand, 8), 0);
   }
+}
+
+// Who may only read may reach for memory that nobody may write.
+TEST(AtomicOps, reading_does_not_write) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* const at = mmap(nullptr, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(at, MAP_FAILED);
+  std::array<std::byte, 32> before;
+  for (unsigned type = 0; type < 16; ++type)
+    for (std::size_t offset = 0; offset < 2; ++offset) {  // aligned, and not
+      before.fill(std::byte{0xee});
+      const auto datatype = static_cast<Datatype>(type);
+      perform({AtomicForm::kFetch, Op::kRead, datatype},
+              {.at = static_cast<std::byte*>(at) + offset,
+               .operand = nullptr,
+               .compare = nullptr,
+               .before = before.data()});
+      for (std::size_t i = 0; i < size_of(datatype); ++i) EXPECT_EQ(before[i], std::byte{0});
+    }
+  munmap(at, page);
 }
 
 TEST(AtomicOps, sizes_are_those_of_the_types) {

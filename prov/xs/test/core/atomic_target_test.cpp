@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Atomics at the target, asked for by a stranger.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -144,6 +146,20 @@ TEST_F(AtomicTargetTest, elements_may_stand_in_two_pieces) {
   EXPECT_EQ(util::load<std::uint32_t>(front.data() + 8), 0x04030201u);
   EXPECT_EQ(util::load<std::uint32_t>(back.data()), 0x08070605u);
   EXPECT_EQ(util::load<std::uint64_t>(back.data() + 4), 3u);
+}
+
+TEST_F(AtomicTargetTest, reading_writes_neither_piece) {
+  rig.memory.remove(shown);
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* const at = mmap(nullptr, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(at, MAP_FAILED);
+  const struct iovec iov[] = {{at, 12}, {at, 12}};
+  shown.memory = UserMemory(iov);
+  shown.rights = kReadable;
+  ASSERT_EQ(rig.memory.add(shown), 0);
+  say(atomic(AtomicForm::kFetch, AtomicOperation::kRead, 3), {});
+  expect_got({0, 0, 0});
+  munmap(at, page);
 }
 
 TEST_F(AtomicTargetTest, what_is_refused_touches_nothing) {
