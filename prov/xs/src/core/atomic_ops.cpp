@@ -2,6 +2,8 @@
 #include "core/atomic_ops.hpp"
 
 #include <complex>
+#include <cstring>
+#include <limits>
 #include <optional>
 #include <type_traits>
 
@@ -119,6 +121,17 @@ std::optional<T> result_of(Operation operation, T have, T operand, T compare) no
   return std::nullopt;
 }
 
+// A long double is ten bytes in a place of sixteen. The others go to peers too: they are zero, not
+// what happened to lie in our memory.
+template <class T>
+void clear_padding(std::byte* element) noexcept {
+  constexpr std::size_t kValue = 10;
+  static_assert(sizeof(long double) == 16 && std::numeric_limits<long double>::digits == 64);
+  if constexpr (std::is_same_v<T, long double> || std::is_same_v<T, std::complex<long double>>)
+    for (std::size_t at = 0; at < sizeof(T); at += sizeof(long double))
+      std::memset(element + at + kValue, 0, sizeof(long double) - kValue);
+}
+
 template <class T>
 struct Of {
   static constexpr std::size_t kSize = sizeof(T);
@@ -129,14 +142,18 @@ struct Of {
   static void perform(Operation operation, const AtomicElement& element) noexcept {
     const T before =
         operation == Operation::kRead ? util::look_at<T>(element.at) : replace(operation, element);
-    if (element.before) util::store(element.before, before);
+    if (!element.before) return;
+    util::store(element.before, before);
+    clear_padding<T>(element.before);
   }
   // Returns what stood there.
   static T replace(Operation operation, const AtomicElement& element) noexcept {
     const T operand = util::load<T>(element.operand);
     const T compare = element.compare ? util::load<T>(element.compare) : T{};
-    return util::exchange<T>(
+    const T before = util::exchange<T>(
         element.at, [&](T have) noexcept { return *result_of(operation, have, operand, compare); });
+    clear_padding<T>(element.at);
+    return before;
   }
 };
 

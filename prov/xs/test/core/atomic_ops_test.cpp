@@ -138,6 +138,26 @@ TEST(AtomicOps, elements_may_stand_anywhere) {
   }
 }
 
+// Six bytes of a long double's sixteen are none of its value: peers see no memory of ours there.
+TEST(AtomicOps, what_pads_an_element_is_zero) {
+  for (const Datatype type : {Datatype::kLongDouble, Datatype::kLongDoubleComplex}) {
+    for (const Op operation : {Op::kRead, Op::kSum, Op::kWrite}) {
+      std::array<std::byte, 32> element, operand, before;
+      for (auto* const all : {&element, &operand, &before}) all->fill(std::byte{0x3f});
+      perform({AtomicForm::kFetch, operation, type},
+              {.at = element.data(),
+               .operand = operation == Op::kRead ? nullptr : operand.data(),
+               .compare = nullptr,
+               .before = before.data()});
+      for (std::size_t i = 0; i < size_of(type); ++i) {
+        if (i % 16 < 10) continue;
+        EXPECT_EQ(before[i], std::byte{0}) << i;
+        EXPECT_EQ(element[i], std::byte(operation == Op::kRead ? 0x3f : 0)) << i;
+      }
+    }
+  }
+}
+
 // Who may only read may reach for memory that nobody may write.
 TEST(AtomicOps, reading_does_not_write) {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
