@@ -329,6 +329,7 @@ void Endpoint::we_paused() noexcept {
 void Endpoint::part() noexcept {
   streams_->begin_closing();
   reporter_.mute();
+  target_->tick();  // answers no longer wait for room in a queue
 }
 
 // Whether the peer still has to take something that the user has been told is sent.

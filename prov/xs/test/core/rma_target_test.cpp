@@ -222,6 +222,24 @@ TEST_F(RmaTargetTest, full_queue_keeps_answers_back) {
   EXPECT_EQ(of_kind(rig.said(), Kind::kDone).size(), 6u);
 }
 
+// Nobody reads the queue any more, and the writes are done.
+TEST_F(RmaTargetTest, answers_kept_back_go_out_before_goodbye) {
+  for (std::uint64_t id = 1; id <= 65; ++id) {
+    write({.id = id, .key = kKey, .address = 0, .length = 1, .data = id}, text("x"),
+          proto::kCqData);
+    rig.hear(peer.ack_up_to(id));
+  }
+  rig.said();
+  rig.endpoint->part();
+  EXPECT_FALSE(rig.endpoint->parted()) << "GOODBYE is not acknowledged";
+  const auto said = rig.said();
+  const auto done = of_kind(said, Kind::kDone);
+  const auto goodbye = of_kind(said, Kind::kGoodbye);
+  ASSERT_EQ(done.size(), 1u);
+  ASSERT_EQ(goodbye.size(), 1u);
+  EXPECT_LT(prefix_of(done[0]).seq, prefix_of(goodbye[0]).seq);
+}
+
 TEST_F(RmaTargetTest, endpoint_that_exposes_nothing_gives_nothing) {
   rig.endpoint = nullptr;
   auto opened = Endpoint::open({.config = rig.config,
