@@ -92,7 +92,9 @@ void describe(struct fi_ep_attr& attr, std::size_t largest) noexcept {
   attr.rx_ctx_cnt = 1;
 }
 
-void describe(struct fi_domain_attr& attr) noexcept {
+void describe(struct fi_domain_attr& attr, std::uint32_t version) noexcept {
+  // Whoever knows but the old names of modes has to be told one.
+  attr.mr_mode = FI_VERSION_LT(version, FI_VERSION(1, 5)) ? kScalableMode : 0;
   attr.threading = FI_THREAD_SAFE;
   attr.control_progress = FI_PROGRESS_MANUAL;
   attr.data_progress = FI_PROGRESS_MANUAL;
@@ -123,7 +125,7 @@ InfoPtr make_info(const struct fi_info& inner, std::uint32_t version) {
   describe(*info->tx_attr);
   describe(*info->rx_attr);
   describe(*info->ep_attr, inner.ep_attr->max_msg_size);
-  describe(*info->domain_attr);
+  describe(*info->domain_attr, version);
   info->domain_attr->name = copy_text(inner.domain_attr->name);
   info->fabric_attr->name = copy_text(inner.fabric_attr->name);
   info->fabric_attr->prov_version = kProviderVersion;

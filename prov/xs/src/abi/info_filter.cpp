@@ -113,9 +113,10 @@ std::uint64_t with_directions(std::uint64_t caps) noexcept {
 }
 
 // Modes of who registers memory: what the user can do, if he asks for remote memory at all. The old
-// names stand alone.
-int memory_mode(int hints, std::uint64_t caps) noexcept {
+// names stand alone; offered is one for who knows no others.
+int memory_mode(int offered, int hints, std::uint64_t caps) noexcept {
   if (hints == kBasicMode || hints == kScalableMode) return hints;
+  if (offered != 0) return offered;
   return caps & kRemote ? hints & kMemoryModes : 0;
 }
 
@@ -166,7 +167,8 @@ void alter(struct fi_info& info, const struct fi_info& hints) noexcept {
   if (hints.rx_attr) alter(*info.rx_attr, *hints.rx_attr);
   if (hints.domain_attr) {
     alter(*info.domain_attr, *hints.domain_attr);
-    info.domain_attr->mr_mode = memory_mode(hints.domain_attr->mr_mode, info.caps);
+    int& mode = info.domain_attr->mr_mode;
+    mode = memory_mode(mode, hints.domain_attr->mr_mode, info.caps);
   }
   if (hints.ep_attr) alter(*info.ep_attr, *hints.ep_attr);
   info.mode = info.tx_attr->mode = info.rx_attr->mode = hints.mode & kModes;

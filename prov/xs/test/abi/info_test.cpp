@@ -176,6 +176,25 @@ TEST(InfoTest, takes_the_old_names_of_modes) {
   }
 }
 
+// Before libfabric 1.5 there were these two, and whoever left it open was told which.
+TEST(InfoTest, tells_old_applications_which_of_the_old_names_it_is) {
+  const auto mode_for = [](std::uint32_t version, int asked, bool hinted) {
+    const InfoPtr hints = make_hints();
+    hints->domain_attr->mr_mode = asked;
+    struct fi_info* found = nullptr;
+    EXPECT_EQ(provider().getinfo(version, kLoopback, nullptr, FI_SOURCE,
+                                 hinted ? hints.get() : nullptr, &found),
+              0);
+    return InfoPtr(found)->domain_attr->mr_mode;
+  };
+  constexpr int kUnspecified = 0, kBasic = 1 << 0, kScalable = 1 << 1;
+  EXPECT_EQ(mode_for(FI_VERSION(1, 4), kUnspecified, true), kScalable);
+  EXPECT_EQ(mode_for(FI_VERSION(1, 4), kUnspecified, false), kScalable);
+  EXPECT_EQ(mode_for(FI_VERSION(1, 4), kBasic, true), kBasic);
+  EXPECT_EQ(mode_for(FI_VERSION(1, 4), kScalable, true), kScalable);
+  EXPECT_EQ(mode_for(FI_VERSION(1, 5), kUnspecified, true), 0);
+}
+
 TEST(InfoTest, remote_memory_without_a_direction_means_all) {
   InfoPtr hints = make_hints(), info;
   hints->caps = FI_RMA;
