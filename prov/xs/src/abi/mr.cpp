@@ -7,6 +7,7 @@
 
 #include "abi/domain.hpp"
 #include "abi/errno.hpp"
+#include "abi/fabric.hpp"
 #include "abi/ops.hpp"
 
 namespace xs::abi {
@@ -28,6 +29,12 @@ struct fi_ops fid_ops = [] {
   return ops;
 }();
 
+// Structs of applications that were built with libfabric before 1.9 end before the interface.
+bool is_plain_memory(const Domain& domain, const struct fi_mr_attr& attr) noexcept {
+  return FI_VERSION_LT(domain.fabric.api_version, FI_VERSION(1, 9)) ||
+         raw(attr.iface) == FI_HMEM_SYSTEM;
+}
+
 int regattr(struct fid* fid, const struct fi_mr_attr* attr, std::uint64_t flags,
             struct fid_mr** out) noexcept {
   if (fid->fclass != FI_CLASS_DOMAIN || !attr || !out) return -FI_EINVAL;
@@ -35,10 +42,10 @@ int regattr(struct fid* fid, const struct fi_mr_attr* attr, std::uint64_t flags,
     return -FI_EINVAL;
   const std::span iov(attr->mr_iov, attr->iov_count);
   if (std::size_t total; attr->offset != 0 || !core::UserMemory::sum(iov, total)) return -FI_EINVAL;
-  if (raw(attr->iface) != FI_HMEM_SYSTEM) return -FI_ENOSYS;
+  auto& domain = object_of<Domain>(fid);
+  if (!is_plain_memory(domain, *attr)) return -FI_ENOSYS;
   if (flags != 0) return -FI_EBADFLAGS;
   return control([&] {
-    auto& domain = object_of<Domain>(fid);
     auto region = std::make_unique<Region>(domain);
     region->fid = {.fclass = FI_CLASS_MR, .context = attr->context, .ops = &fid_ops};
     region->core.memory = core::UserMemory(iov);

@@ -185,6 +185,24 @@ TEST_F(RmaTest, an_offset_of_a_registration_is_reserved) {
             -FI_EINVAL);
 }
 
+// What stands behind an older application's shorter struct is none of its attributes.
+TEST_F(RmaTest, an_interface_is_known_to_applications_since_libfabric_1_9) {
+  struct iovec iov {
+    memory_.data(), memory_.size()
+  };
+  struct fi_mr_attr attr {};
+  attr.mr_iov = &iov;
+  attr.iov_count = 1;
+  attr.requested_key = 1;
+  attr.iface = FI_HMEM_CUDA;
+  struct fid_mr* mr = nullptr;
+  loop_.fabric->api_version = FI_VERSION(1, 9);
+  EXPECT_EQ(fi_mr_regattr(loop_.domain.get(), &attr, 0, &mr), -FI_ENOSYS);
+  loop_.fabric->api_version = FI_VERSION(1, 8);
+  ASSERT_EQ(fi_mr_regattr(loop_.domain.get(), &attr, 0, &mr), 0);
+  fi_close(&mr->fid);
+}
+
 TEST_F(RmaTest, a_registration_in_pieces_is_one_range) {
   std::array<char, 4> front{}, back{};
   const struct iovec iov[] = {{front.data(), 4}, {back.data(), 4}};
