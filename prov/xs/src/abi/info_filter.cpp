@@ -69,6 +69,7 @@ bool acceptable(const struct fi_ep_attr& hints) noexcept {
 bool acceptable(const struct fi_domain_attr& hints) noexcept {
   if (hints.data_progress == FI_PROGRESS_AUTO || hints.control_progress == FI_PROGRESS_AUTO)
     return refuse("automatic progress");
+  if (hints.mr_iov_limit > core::kIovLimit) return refuse("a larger mr_iov_limit");
   if (hints.cq_data_size > kCqDataSize) return refuse("more CQ data");
   if (!within(hints.caps, kDomainCaps)) return refuse("domain capabilities that xs lacks");
   if (hints.cq_cnt > kQueueCount || hints.ep_cnt > kEndpointCount || hints.cntr_cnt > kCounterCount)
@@ -80,6 +81,13 @@ bool acceptable(const struct fi_domain_attr& hints) noexcept {
   return true;
 }
 
+// Of reads and what is written behind them: docs/rma.md section 4. Other data is ordered whatever
+// its size.
+bool asks_order_after_reads(const struct fi_info& hints) noexcept {
+  const bool remote = hints.caps == 0 || (hints.caps & kRemote);
+  return remote && hints.ep_attr && hints.ep_attr->max_order_war_size > 0;
+}
+
 }  // namespace
 
 bool acceptable(const struct fi_info& hints) noexcept {
@@ -88,6 +96,7 @@ bool acceptable(const struct fi_info& hints) noexcept {
   if (!is_socket_address(hints.src_addr, hints.src_addrlen) ||
       !is_socket_address(hints.dest_addr, hints.dest_addrlen))
     return refuse("a malformed address");
+  if (asks_order_after_reads(hints)) return refuse("WAR order of data");
   return (!hints.tx_attr || acceptable(*hints.tx_attr)) &&
          (!hints.rx_attr || acceptable(*hints.rx_attr)) &&
          (!hints.ep_attr || acceptable(*hints.ep_attr)) &&

@@ -284,6 +284,16 @@ TEST_F(BeyondTest, transmit) {
   expect_refused([](auto& i) { i.tx_attr->comp_order |= FI_ORDER_SAS; });
 }
 
+// Without remote memory there is nothing to order.
+TEST(InfoTest, order_of_remote_data_matters_to_its_users) {
+  const InfoPtr hints = make_hints();
+  hints->ep_attr->max_order_war_size = 8;
+  hints->caps = FI_MSG;
+  EXPECT_EQ(ask(hints.get()), 0);
+  hints->caps = FI_MSG | FI_ATOMIC;
+  EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+}
+
 TEST_F(BeyondTest, receive) {
   expect_refused([](auto& i) { ++i.rx_attr->size; });
   expect_refused([](auto& i) { ++i.rx_attr->iov_limit; });
@@ -296,6 +306,7 @@ TEST_F(BeyondTest, receive) {
 
 TEST_F(BeyondTest, endpoint) {
   expect_refused([](auto& i) { ++i.ep_attr->max_msg_size; });
+  expect_refused([](auto& i) { ++i.ep_attr->max_order_war_size; });
   expect_refused([](auto& i) { ++i.ep_attr->protocol; });
   expect_refused([](auto& i) { ++i.ep_attr->protocol_version; });
   expect_refused([](auto& i) { ++i.ep_attr->tx_ctx_cnt; });
@@ -308,6 +319,7 @@ TEST_F(BeyondTest, endpoint) {
 
 TEST_F(BeyondTest, domain) {
   expect_refused([](auto& i) { ++i.domain_attr->cq_data_size; });
+  expect_refused([](auto& i) { ++i.domain_attr->mr_iov_limit; });
   expect_refused([](auto& i) { ++i.domain_attr->cntr_cnt; });
   expect_refused([](auto& i) { ++i.domain_attr->cq_cnt; });
   expect_refused([](auto& i) { ++i.domain_attr->max_ep_stx_ctx; });
