@@ -61,13 +61,14 @@ struct Asked {
 
 // Elements of the user's memory, in pieces of bytes.
 struct Elements {
-  // pieces of at most `most` elements of that size together; else `valid` is false.
+  // pieces of at most `most` elements of that size together; else `error` is not 0.
   Elements(const struct fi_ioc* ioc, std::size_t pieces, std::size_t size,
            std::size_t most) noexcept {
-    valid = pieces <= core::kIovLimit && (ioc || pieces == 0);
-    for (std::size_t i = 0; valid && i < pieces; ++i) {
+    if (pieces > core::kIovLimit || (!ioc && pieces > 0)) error = -FI_EINVAL;
+    for (std::size_t i = 0; error == 0 && i < pieces; ++i) {
       const std::size_t more = ioc[i].count;
-      valid = more <= most - count && (ioc[i].addr || more == 0);
+      if (more > most - count) error = -FI_EMSGSIZE;
+      if (!ioc[i].addr && more > 0) error = -FI_EINVAL;
       iov[i] = {ioc[i].addr, more * size};
       count += more;
       used = i + 1;
@@ -78,7 +79,7 @@ struct Elements {
   std::array<struct iovec, core::kIovLimit> iov;
   std::size_t used = 0;
   std::size_t count = 0;
-  bool valid = false;
+  int error = 0;
 };
 
 struct Iocs {
@@ -106,7 +107,8 @@ ssize_t reach(struct fid_ep* fid, const Asked& asked, Iocs value, Iocs compare, 
   const Elements values(value.at, value.pieces, size, most);
   const Elements compares(compare.at, compare.pieces, size, most);
   const Elements results(result.at, result.pieces, size, most);
-  if (!values.valid || !compares.valid || !results.valid) return -FI_EINVAL;
+  for (const Elements* all : {&values, &compares, &results})
+    if (all->error != 0) return all->error;
   op.count = operand ? values.count : results.count;
   if (core::reads_back(op.kind) && results.count != op.count) return -FI_EINVAL;
   if (op.kind == RmaKind::kCompare && compares.count != op.count) return -FI_EINVAL;

@@ -134,8 +134,16 @@ TEST_F(AtomicTest, what_can_not_be_asked) {
   EXPECT_EQ(rc(FI_DOUBLE, FI_BOR, 1), -FI_EOPNOTSUPP);
   EXPECT_EQ(rc(static_cast<enum fi_datatype>(-1), FI_SUM, 1), -FI_EOPNOTSUPP);
   EXPECT_EQ(rc(FI_UINT64, static_cast<enum fi_op>(256 + FI_SUM), 1), -FI_EOPNOTSUPP);
-  EXPECT_EQ(rc(FI_UINT64, FI_SUM, 513), -FI_EINVAL);
-  EXPECT_EQ(rc(FI_UINT64, FI_SUM, ~std::size_t{0} / 8 + 2), -FI_EINVAL);
+  EXPECT_EQ(rc(FI_UINT64, FI_SUM, 513), -FI_EMSGSIZE);
+  EXPECT_EQ(rc(FI_UINT64, FI_SUM, ~std::size_t{0} / 8 + 2), -FI_EMSGSIZE);
+  const struct fi_ioc many[] = {{value_, 1}, {value_, 512}};
+  EXPECT_EQ(fi_atomicv(ep(), many, nullptr, 2, loop_.self, 0, kKey, FI_UINT64, FI_SUM, nullptr),
+            -FI_EMSGSIZE);
+  EXPECT_EQ(fi_atomicv(ep(), many, nullptr, 5, loop_.self, 0, kKey, FI_UINT64, FI_SUM, nullptr),
+            -FI_EINVAL)
+      << "more pieces than there may be";
+  EXPECT_EQ(fi_atomic(ep(), nullptr, 1, nullptr, loop_.self, 0, kKey, FI_UINT64, FI_SUM, nullptr),
+            -FI_EINVAL);
   struct fi_ioc results {
     result_, 2
   };
