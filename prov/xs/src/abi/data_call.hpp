@@ -57,6 +57,6 @@ ssize_t act(Ep& ep, const Op& op, std::uint64_t flags) noexcept {
 }
 
 // fi_inject and its kin: the buffer is free at once, and there is never a completion.
-inline constexpr std::uint32_t kInjectFlags = core::kOpInject;
+inline constexpr std::uint32_t kInjectFlags = core::kOpInject | core::kOpUnheard;
 
 }  // namespace xs::abi

@@ -69,10 +69,8 @@ class Reporter {
     if (flags & kOpWork)
       return work_ended(sends_, {.context = context, .flags = FI_SEND | kind(flags)}, error);
     count(Counted::kSend, error);
-    // An injected message has no context that its owner could recognise; the log line and the
-    // counters speak for it.
-    if ((flags & kOpInject) && !(flags & kOpCompletion)) return;
-    if (!sends_) return;
+    // It has no context that its owner could recognise; the log line and the counters speak for it.
+    if (!sends_ || (flags & kOpUnheard)) return;
     sends_->write_error(
         {.completion = {.context = context, .flags = FI_SEND | kind(flags)}, .error = error});
   }
@@ -131,8 +129,7 @@ class Reporter {
   // initiator where such an operation ends.
   void operation_ended(RmaKind of, std::uint32_t flags, void* context, int error) noexcept {
     count(reads_back(of) ? Counted::kRead : Counted::kWrite, error);
-    const bool silent = (flags & kOpInject) && !(flags & kOpCompletion);
-    if (!sends_ || silent || (error == 0 && !(flags & kOpCompletion))) return;
+    if (!sends_ || (flags & kOpUnheard) || (error == 0 && !(flags & kOpCompletion))) return;
     const Completion completion{.context = context, .flags = initiated(of)};
     if (error == 0)
       sends_->write(completion);

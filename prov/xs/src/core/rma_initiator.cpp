@@ -215,8 +215,7 @@ void RmaInitiator::finish(RmaRequest& request, int error) noexcept {
 
 // The one place where a request ends.
 void RmaInitiator::end(RmaRequest& request, int error) noexcept {
-  const bool unheard = (request.flags & kOpInject) && !(request.flags & kOpCompletion);
-  if (error != 0 && unheard)
+  if (error != 0 && (request.flags & kOpUnheard))
     util::log(util::Level::kWarn,
               "an injected operation on the memory of %s came to nothing: error %d",
               request.peer->home.text().c_str(), error);

@@ -33,16 +33,17 @@ enum class Status : std::uint8_t {
 
 enum OpFlag : std::uint32_t {
   kOpTagged = 1u << 0,
-  kOpData = 1u << 1,    // send: SendOp::data goes along
-  kOpInject = 1u << 2,  // buffer is free on return
-  kOpCompletion =
-      1u << 3,  // write a completion entry on success (errors are always reported unless kOpInject)
+  kOpData = 1u << 1,        // send: SendOp::data goes along
+  kOpInject = 1u << 2,      // buffer is free on return
+  kOpCompletion = 1u << 3,  // write a completion entry on success (errors are always reported)
   kOpTransmitComplete = 1u << 4,  // complete when acknowledged
   kOpDeliveryComplete = 1u << 5,
   kOpMultiReceive = 1u << 6,
   kOpPeek = 1u << 7,
   kOpClaim = 1u << 8,
   kOpDiscard = 1u << 9,
+  // No completion, not for an error either: of who injected, and gave no context.
+  kOpUnheard = 1u << 11,
   kOpWork = 1u << 31,  // context is a Work, which says what is told of it; without kOpCompletion
 };
 

@@ -163,6 +163,23 @@ TEST_F(RmaTest, refusals_are_error_completions) {
   EXPECT_EQ(memory_, decltype(memory_){});
 }
 
+// A selective queue hears of failures, asked or not; of fi_inject_write there is never a
+// completion.
+TEST(RmaSelective, failures_are_heard_of_except_by_who_injects) {
+  Loop loop(nullptr, FI_SELECTIVE_COMPLETION);
+  const struct iovec iov { const_cast<char*>("abc"), 3 };
+  const struct fi_rma_iov remote { .addr = 0, .len = 3, .key = kKey };
+  struct fi_context2 context;
+  const auto msg = message(iov, remote, loop.self, &context);
+  ASSERT_EQ(fi_inject_write(loop.ep.get(), "abc", 3, loop.self, 0, kKey), 0);
+  ASSERT_EQ(fi_writemsg(loop.ep.get(), &msg, FI_INJECT), 0);
+  const struct fi_cq_err_entry error = loop.next_error();
+  EXPECT_EQ(error.err, FI_ENOKEY);
+  EXPECT_EQ(error.op_context, &context);
+  struct fi_cq_tagged_entry entry;
+  EXPECT_EQ(loop.try_next(entry), 0);
+}
+
 TEST_F(RmaTest, what_can_not_be_asked) {
   EXPECT_EQ(fi_write(ep(), nullptr, 3, nullptr, loop_.self, 0, kKey, nullptr), -FI_EINVAL);
   EXPECT_EQ(fi_write(ep(), "abc", 3, nullptr, 12345, 0, kKey, nullptr), -FI_EINVAL);

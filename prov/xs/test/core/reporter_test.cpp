@@ -30,8 +30,20 @@ TEST_F(ReporterTest, failure_is_told_always) {
 }
 
 TEST_F(ReporterTest, failed_inject_has_nobody_to_tell) {
-  reporter.send_failed(kOpInject, this, EIO);
+  reporter.send_failed(kOpInject | kOpUnheard, nullptr, EIO);
+  reporter.operation_ended(RmaKind::kWrite, kOpInject | kOpUnheard, nullptr, EIO);
   EXPECT_EQ(read(), -FI_EAGAIN);
+}
+
+// FI_INJECT says what becomes of the buffer, and a selective queue hears of failures all the same.
+TEST_F(ReporterTest, failure_of_what_only_gave_its_buffer_back_is_told) {
+  reporter.send_failed(kOpInject, this, EIO);
+  EXPECT_EQ(read(), -FI_EAVAIL);
+  struct fi_cq_err_entry error {};
+  ASSERT_EQ(queue.read_error(&error, 0), 1);
+  EXPECT_EQ(error.op_context, this);
+  reporter.operation_ended(RmaKind::kWrite, kOpInject, this, EIO);
+  EXPECT_EQ(read(), -FI_EAVAIL);
 }
 
 TEST_F(ReporterTest, failed_inject_with_a_completion_is_told) {
@@ -89,7 +101,7 @@ TEST_F(CountingTest, success_is_counted_whether_it_is_told_or_not) {
 }
 
 TEST_F(CountingTest, failure_is_counted_also_of_an_inject) {
-  counting.send_failed(kOpInject, this, EIO);
+  counting.send_failed(kOpInject | kOpUnheard, nullptr, EIO);
   counting.receive_failed(0, {}, ECANCELED);
   EXPECT_EQ(sends.errors(), 1u);
   EXPECT_EQ(receives.errors(), 1u);

@@ -106,6 +106,8 @@ void Process::send() {
     action.flags |= core::kOpCompletion;
     if (dice_.percent(20)) action.flags |= core::kOpTransmitComplete;
     if (dice_.percent(20)) action.flags |= core::kOpDeliveryComplete;
+  } else {
+    action.flags |= core::kOpUnheard;
   }
   if (post_send(action, to)) return;
   around_.arena.retire(action.buffer);

@@ -60,11 +60,12 @@ proto::Address Rank::address_of(unsigned vm, unsigned number) {
 
 void Rank::send(const proto::Address& to, std::size_t bytes) {
   const struct iovec iov { buffer_.data(), bytes };
+  constexpr std::uint32_t kFlags = core::kOpTagged | core::kOpInject | core::kOpUnheard;
   const core::Status status = endpoint_->send({.iov = std::span(&iov, 1),
                                                .to = book_.insert(to),
                                                .tag = kTag,
                                                .data = 0,
-                                               .flags = core::kOpTagged | core::kOpInject,
+                                               .flags = kFlags,
                                                .context = nullptr});
   ++(status == core::Status::kOk ? sent_ : refused_);
 }
