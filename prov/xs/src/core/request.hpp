@@ -44,6 +44,11 @@ struct Queued : util::ListHook<> {
   void* context = nullptr;
   std::uint32_t flags = 0;
   bool is_rma = false;  // an RmaRequest; else a SendRequest
+
+  // Whether its owner may mean it by that context.
+  bool goes_by(const void* wanted) const noexcept {
+    return context == wanted && !(flags & kOpUnheard);
+  }
 };
 
 // A send that could not be finished inside the call.

@@ -90,7 +90,7 @@ bool RmaInitiator::cancel(void* context) noexcept {
   RmaRequest* found = nullptr;
   peers_.for_each([&](Peer& peer) {
     for (Queued& queued : peer.pending) {
-      if (found || !queued.is_rma || queued.context != context) continue;
+      if (found || !queued.is_rma || !queued.goes_by(context)) continue;
       auto& request = static_cast<RmaRequest&>(queued);
       if (!request.begun) found = &request;
     }

@@ -134,7 +134,7 @@ bool Sender::cancel(void* context) noexcept {
   SendRequest* found = nullptr;
   peers_.for_each([&](Peer& peer) {
     for (Queued& queued : peer.pending)
-      if (!found && !queued.is_rma && queued.context == context) found = &send_of(queued);
+      if (!found && !queued.is_rma && queued.goes_by(context)) found = &send_of(queued);
   });
   if (!found) return false;
   found->peer->pending.remove(*found);

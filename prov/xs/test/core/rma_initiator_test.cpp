@@ -223,6 +223,24 @@ TEST_F(RmaInitiatorTest, cancel_takes_back_what_has_not_begun) {
   expect_outcome(ECANCELED);
 }
 
+// Nobody would hear that it came to nothing, and its context is everybody's: none.
+TEST_F(RmaInitiatorTest, cancel_does_not_touch_what_is_injected) {
+  rig.inner.answer = carrier::Posted::kAgain;
+  Stranger other{2001, 0x6161};
+  to = rig.address_of(other);
+  const struct iovec iov { memory.data(), 10 };
+  ASSERT_EQ(rig.endpoint->reach({.kind = RmaKind::kWrite,
+                                 .iov = std::span(&iov, 1),
+                                 .to = to,
+                                 .address = kAddress,
+                                 .key = kKey,
+                                 .data = 0,
+                                 .flags = kOpInject | kOpUnheard,
+                                 .context = nullptr}),
+            Status::kOk);
+  EXPECT_EQ(rig.endpoint->cancel(nullptr), Status::kNoMessage);
+}
+
 TEST_F(RmaInitiatorTest, cancel_does_not_touch_what_has_begun) {
   ASSERT_EQ(reach(RmaKind::kWrite, 8192), Status::kOk);
   EXPECT_EQ(rig.endpoint->cancel(&memory), Status::kNoMessage);

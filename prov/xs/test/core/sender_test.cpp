@@ -337,6 +337,22 @@ TEST_F(SenderTest, what_crosses_our_goodbye_does_not_delay_it) {
 
 // ---- Taken back ----
 
+// Nobody would hear that it came to nothing, and its context is everybody's: none.
+TEST_F(SenderTest, injected_send_is_not_cancelled) {
+  rig.inner.answer = carrier::Posted::kAgain;
+  Stranger other{2001, 0x6161};
+  const PeerAddress there = rig.address_of(other);
+  const struct iovec iov { message.data(), 10 };
+  ASSERT_EQ(rig.endpoint->send({.iov = std::span(&iov, 1),
+                                .to = there,
+                                .tag = 1,
+                                .data = 0,
+                                .flags = kOpTagged | kOpInject | kOpUnheard,
+                                .context = nullptr}),
+            Status::kOk);
+  EXPECT_EQ(rig.endpoint->cancel(nullptr), Status::kNoMessage);
+}
+
 TEST_F(SenderTest, cancelled_send_leaves_no_id_behind) {
   for (int i = 0; i < 8; ++i)
     ASSERT_EQ(rig.send(to, std::span(message).first(10), 0, &rig), Status::kOk);
