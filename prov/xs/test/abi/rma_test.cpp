@@ -232,6 +232,17 @@ TEST_F(RmaTest, a_registration_in_pieces_is_one_range) {
   EXPECT_EQ(std::string_view(back.data(), 2), "cd");
 }
 
+// As SHMEM libraries do it: all that there is, whether anything stands there or not.
+TEST_F(RmaTest, all_addresses_may_be_one_region) {
+  struct fid_mr* mr = nullptr;
+  ASSERT_EQ(fi_mr_reg(loop_.domain.get(), nullptr, SIZE_MAX, kBoth, 0, 1, 0, &mr, nullptr), 0);
+  const FidPtr<struct fid_mr> owned(mr);
+  const auto address = reinterpret_cast<std::uint64_t>(memory_.data());
+  ASSERT_EQ(fi_write(ep(), "abc", 3, nullptr, loop_.self, address + 5, 1, &context_), 0);
+  expect_done(FI_RMA | FI_WRITE);
+  EXPECT_EQ(at(5, 3), "abc");
+}
+
 TEST(RmaModes, are_what_hints_ask_for) {
   const InfoPtr hints = make_hints();
   hints->caps = FI_MSG | FI_RMA;
