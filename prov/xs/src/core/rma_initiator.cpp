@@ -74,6 +74,7 @@ RmaRequest* RmaInitiator::with_id(RmaRequest& request) noexcept {
 
 // On our own memory, at once.
 Status RmaInitiator::perform_own(const RmaOp& op, std::size_t length) noexcept {
+  if ((op.flags & kOpData) && !reporter_.receive_room()) return Status::kAgain;
   const UserMemory memory(op.iov);
   const RmaTarget::Range range{op.key, op.address, length};
   int status = 0;

@@ -123,6 +123,17 @@ TEST_F(RmaTest, inject_never_completes) {
   EXPECT_EQ(at(0, 4), "abcd");
 }
 
+// Of a peer's the answer would wait.
+TEST_F(RmaTest, data_for_ourselves_waits_for_room_in_the_queue) {
+  ssize_t rc = 0;
+  std::size_t written = 0;
+  while (written < 100'000 && (rc = fi_inject_writedata(ep(), "d", 1, 9, loop_.self, 0, kKey)) == 0)
+    ++written;
+  EXPECT_EQ(rc, -FI_EAGAIN);
+  for (std::size_t i = 0; i < written; ++i) EXPECT_EQ(loop_.next().data, 9u);
+  EXPECT_EQ(fi_inject_writedata(ep(), "d", 1, 9, loop_.self, 0, kKey), 0);
+}
+
 TEST_F(RmaTest, read) {
   std::memcpy(memory_.data() + 5, "abc", 3);
   std::array<char, 3> room{};
