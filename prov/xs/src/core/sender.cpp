@@ -340,6 +340,7 @@ void Sender::goodbye_taken(Peer& peer) noexcept {
 
 bool Sender::flushed(const Peer& peer) const noexcept {
   if (!peer.pending.empty() || !peer.replies.empty() || peer.streaming > 0) return false;
+  if (!peer.rma.answers.empty()) return false;
   for (const SendRequest& send : const_cast<Peer&>(peer).announced)
     if (send.flags & kOpInject) return false;
   return true;

@@ -74,7 +74,8 @@ class Sender {
   static std::size_t under_way(const Peer& peer) noexcept {
     return peer.pending.size() + peer.announced.size() + peer.rma.operations.size();
   }
-  // Nothing waits above the stream that the user was told of, or whose buffer he has back.
+  // Nothing waits above the stream that the user was told of, or whose buffer he has back, nor what
+  // answers a peer's operation.
   bool flushed(const Peer& peer) const noexcept;
 
  private:

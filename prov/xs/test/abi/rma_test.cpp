@@ -353,6 +353,23 @@ TEST_F(RmaPair, large_write_and_read_come_back_whole) {
   }
 }
 
+// What it has begun to answer the target answers to the end, though it closes.
+TEST_F(RmaPair, closing_target_answers_what_it_has_taken) {
+  talk_until_ring();
+  memory.back() = 'z';
+  std::vector<char> back(memory.size());
+  ASSERT_EQ(fi_read(a.ep.get(), back.data(), back.size(), nullptr, to_b, 0, kKey, nullptr), 0);
+  fi_cq_read(b.cq.get(), nullptr, 0);
+  std::thread closes([&] { b.ep.reset(); });
+  struct fi_cq_tagged_entry entry {};
+  ssize_t rc = -FI_EAGAIN;
+  until([&] { return (rc = fi_cq_read(a.cq.get(), &entry, 1)) != -FI_EAGAIN; });
+  closes.join();
+  ASSERT_EQ(rc, 1);
+  EXPECT_EQ(entry.flags, FI_RMA | FI_READ);
+  EXPECT_EQ(back, memory);
+}
+
 TEST_F(RmaPair, data_comes_when_all_is_written) {
   ASSERT_EQ(fi_writedata(a.ep.get(), "abc", 3, nullptr, 5, to_b, 0, kKey, nullptr), 0);
   await(b, FI_RMA | FI_REMOTE_WRITE | FI_REMOTE_CQ_DATA);
