@@ -338,7 +338,8 @@ bool Endpoint::unfinished(const Peer& peer) const noexcept {
   if (!session || peer.self) return false;
   if (!sender_->flushed(peer)) return true;
   if (!session->open()) return false;  // a greeting with nothing to say, or closed
-  return !session->goodbye_sent() || !session->drained();
+  // Who has said goodbye waits for none: ours may lack the room that nobody makes any more.
+  return !session->drained() || !(session->goodbye_sent() || session->goodbye_taken());
 }
 
 bool Endpoint::parted() noexcept {

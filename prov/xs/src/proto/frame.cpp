@@ -46,6 +46,8 @@ void encode(const Sent& body, std::byte* to) noexcept {
   util::store(to + 12, body.status);
 }
 
+void encode(const Goodbye& body, std::byte* to) noexcept { util::store(to, body.taken); }
+
 void encode(const Offer& body, std::byte* to) noexcept {
   util::store(to, body.epoch);
   std::memcpy(to + 8, body.share.data(), body.share.size());
@@ -111,6 +113,12 @@ std::optional<Sent> decode_sent(util::Bytes body) noexcept {
                   .status = util::load<std::uint32_t>(body.data() + 12)};
   if (sent.status > kLargestStatus) return std::nullopt;
   return sent;
+}
+
+std::optional<Goodbye> decode_goodbye(util::Bytes body) noexcept {
+  if (body.size() != Goodbye::kSize) return std::nullopt;
+  const Goodbye goodbye{util::load<std::uint64_t>(body.data())};
+  return goodbye.taken != 0 ? std::optional(goodbye) : std::nullopt;
 }
 
 std::optional<Offer> decode_offer(util::Bytes body) noexcept {

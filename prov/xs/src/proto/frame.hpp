@@ -117,6 +117,11 @@ struct Sent {
   std::uint32_t status = 0;  // as in Fin; 0: handed over in full
 };
 
+struct Goodbye {
+  static constexpr std::size_t kSize = 8;
+  std::uint64_t taken = 0;  // what its sender expects next: the acknowledgement that can't be lost
+};
+
 // Rings, docs/paths.md section 2.
 using ShareName = std::array<std::byte, kShareNameSize>;
 
@@ -173,8 +178,9 @@ inline constexpr bool is_body_size(Kind kind, std::uint32_t length) noexcept {
     case Kind::kDone:
       return length == kDoneSize;
     case Kind::kAck:
-    case Kind::kGoodbye:
       return length == 0;
+    case Kind::kGoodbye:
+      return length == Goodbye::kSize;
     case Kind::kRts:
       return length == Rts::kSize;
     case Kind::kCts:
@@ -266,6 +272,7 @@ void encode(const Cts& body, std::byte* to) noexcept;
 void encode(const DataHead& body, std::byte* to) noexcept;
 void encode(const Fin& body, std::byte* to) noexcept;
 void encode(const Sent& body, std::byte* to) noexcept;
+void encode(const Goodbye& body, std::byte* to) noexcept;
 void encode(const Offer& body, std::byte* to) noexcept;
 void encode(const Mapped& body, std::byte* to) noexcept;
 void encode(const Left& body, std::byte* to) noexcept;
@@ -275,6 +282,7 @@ std::optional<Cts> decode_cts(util::Bytes body) noexcept;
 std::optional<DataHead> decode_data(util::Bytes body) noexcept;
 std::optional<Fin> decode_fin(util::Bytes body) noexcept;
 std::optional<Sent> decode_sent(util::Bytes body) noexcept;
+std::optional<Goodbye> decode_goodbye(util::Bytes body) noexcept;
 std::optional<Offer> decode_offer(util::Bytes body) noexcept;
 std::optional<Mapped> decode_mapped(util::Bytes body) noexcept;
 std::optional<Left> decode_left(util::Bytes body) noexcept;

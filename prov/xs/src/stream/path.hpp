@@ -99,6 +99,10 @@ struct Path {
   bool acks_armed = false;      // and our writer's
 
   std::uint64_t base = 0;  // number of the first frame in our ring
+  // Writing: what the peer has said otherwise that it has taken. By this and `consumed` it would be
+  // known of some frames that they are taken, but not where the ring has room: so this counts when
+  // nothing more is written, or is to be.
+  std::uint64_t told = 0;
   // Not writing any more: frames below may still stand in our region alone, which therefore stays.
   std::uint64_t behind = 0;
   bool answered = false;       // leaving: the peer has left, too

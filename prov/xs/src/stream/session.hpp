@@ -246,6 +246,7 @@ class Session {
   void try_hello_in(unsigned passes) noexcept;
   void try_hello(util::Nanoseconds now) noexcept;
   bool acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept;
+  bool told_taken(std::uint64_t ack, util::Nanoseconds now) noexcept;
   void drop_slot(std::uint64_t seq, int error) noexcept;
   void keep_copy(std::uint64_t seq) noexcept;
   void acks_owed_left() noexcept { owed_ = soon_ = 0; }
@@ -269,6 +270,7 @@ class Session {
   void go_home() noexcept;
   bool other_path_due() noexcept;
   bool take_sequenced(const proto::FrameView& frame, util::Nanoseconds now) noexcept;
+  bool goodbye_received(util::Bytes body) noexcept;
   void close_if_done() noexcept;
   util::Nanoseconds tick_greeting(util::Nanoseconds now) noexcept;
   util::Nanoseconds tick_open(util::Nanoseconds now) noexcept;

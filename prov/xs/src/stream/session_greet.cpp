@@ -363,6 +363,7 @@ void Session::end(int error) noexcept {
   if (standing_.state == SessionState::kDead) return;
   window_wanted_ = false;
   refresh_acks(streams_.now());
+  if (path_.writes) acknowledged(path_.told, streams_.now());
   standing_.state = SessionState::kDead;
   forget_frames(error);
   forget_ring();

@@ -73,7 +73,7 @@ void Session::stop_writing(util::Nanoseconds now) noexcept {
   path_.since = now;
   path_.behind = cursor_;
   cursor_ = una_;
-  acknowledged(path_.base + producer.acknowledged(), now);
+  acknowledged(std::max(path_.base + producer.acknowledged(), path_.told), now);
   (void)take_back_frames();
   cursor_ = una_;
   if (una_ < tail_) streams_.list_due(*this);

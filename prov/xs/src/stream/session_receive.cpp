@@ -24,10 +24,7 @@ bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcep
     return true;
   // What is repeated about rings answers nothing: our own way to the peer may be dead.
   if (frame.prefix.kind < Kind::kOffer) heard(now);
-  // What stands in a ring is acknowledged there: by two words it would be known of some frames that
-  // they are taken, but not where the ring has room.
-  if (path_.writes ? frame.prefix.ack > highest_ : !acknowledged(frame.prefix.ack, now))
-    return false;
+  if (!told_taken(frame.prefix.ack, now)) return false;
   const bool sequenced = proto::is_sequenced(frame.prefix.kind);
   if (sequenced || frame.prefix.kind == Kind::kAck)
     standing_.peer_rts_only = (frame.prefix.flags & proto::kRtsOnly) != 0;
@@ -83,8 +80,7 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
 
 // A frame in private memory, whose turn it is.
 Taken Session::hand_up(const proto::FrameView& frame) noexcept {
-  // A GOODBYE ends rendezvous: their users get back what may be being read.
-  if (frame.prefix.kind == Kind::kGoodbye && path_.ring) path_.ring->wipe_witness();
+  if (frame.prefix.kind == Kind::kGoodbye && !goodbye_received(frame.body)) return Taken::kLie;
   const std::size_t head = proto::head_before_payload(frame.prefix.kind);
   if (head == 0) return streams_.upper_.frame_received(*this, frame) ? Taken::kYes : Taken::kLie;
   Payload payload(frame.body.subspan(head));
@@ -94,6 +90,14 @@ Taken Session::hand_up(const proto::FrameView& frame) noexcept {
                                             payload);
   return streams_.upper_.eager_received(*this, *proto::decode_envelope(before), frame.prefix.flags,
                                         payload);
+}
+
+// False: the peer lies.
+bool Session::goodbye_received(util::Bytes body) noexcept {
+  // It ends rendezvous: their users get back what may be being read.
+  if (path_.ring) path_.ring->wipe_witness();
+  const auto goodbye = proto::decode_goodbye(body);
+  return goodbye && told_taken(goodbye->taken, streams_.now());
 }
 
 void Session::ping_received(const proto::FrameView& frame, const proto::Ping& ping,

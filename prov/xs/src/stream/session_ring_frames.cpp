@@ -96,13 +96,16 @@ void Session::stands_in_ring(FrameBuffer& frame) noexcept {
 }
 
 // What the peer has taken of our ring: P5. Frames that were acknowledged on the way into it may
-// stand there, too.
+// stand there, too. Who has said GOODBYE may never look there again: of what stands there, its word
+// counts.
 void Session::refresh_acks(util::Nanoseconds now) noexcept {
   if (!path_.writes) return;
   auto& producer = path_.ring->producer();
   if (producer.refresh() != carrier::Health::kFine) path_.failed = true;
   if (path_.ring_bytes >= path_.grow_at) streams_.due_at(now);
-  const std::uint64_t ack = path_.base + producer.acknowledged();
+  const std::uint64_t counted = path_.base + producer.acknowledged();
+  const std::uint64_t told = standing_.goodbye_taken ? std::min(path_.told, cursor_) : 0;
+  const std::uint64_t ack = std::max(counted, told);
   if (ack <= una_) return;
   path_.used_at = now;
   acknowledged(ack, now);

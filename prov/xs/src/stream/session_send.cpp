@@ -55,8 +55,9 @@ bool Session::commit(FrameBuffer& frame, std::uint8_t flags, std::uint64_t cooki
 
 void Session::say_goodbye() noexcept {
   if (standing_.goodbye_sent) return;
-  FrameBuffer* frame = claim(Kind::kGoodbye, 0);
+  FrameBuffer* frame = claim(Kind::kGoodbye, proto::Goodbye::kSize);
   if (!frame) return;
+  proto::encode(proto::Goodbye{next_}, frame->body());
   frame->confirmed = true;  // nothing may follow that would show it was lost
   commit(*frame, proto::kAckNow, 0);
   standing_.goodbye_sent = true;
@@ -117,6 +118,16 @@ bool Session::acknowledged(std::uint64_t ack, util::Nanoseconds now) noexcept {
     streams_.upper_.window_opened(*this);
   }
   close_if_done();
+  return true;
+}
+
+// What a word of the fabric, or GOODBYE, says that the peer has taken: P5. Beside a ring that we
+// write it is kept. False: the number was never sent.
+bool Session::told_taken(std::uint64_t ack, util::Nanoseconds now) noexcept {
+  if (!path_.writes) return acknowledged(ack, now);
+  if (ack > highest_) return false;
+  path_.told = std::max(path_.told, ack);
+  if (standing_.goodbye_taken) refresh_acks(now);
   return true;
 }
 

@@ -64,7 +64,9 @@ struct Process {
     endpoint = std::move(*opened);
     book.attach(*endpoint);
   }
-  ~Process() { book.detach(*endpoint); }
+  ~Process() {
+    if (endpoint) book.detach(*endpoint);
+  }
 
   void send(Process& to, std::size_t size = 8) {
     const struct iovec iov { memory.data(), size };

@@ -53,8 +53,9 @@ void decode_body(Kind kind, util::Bytes body) {
       return fuzz::require_round_trip(proto::decode_mapped(body), body, proto::Mapped::kSize);
     case Kind::kLeft:
       return fuzz::require_round_trip(proto::decode_left(body), body, proto::Left::kSize);
-    case Kind::kAck:
     case Kind::kGoodbye:
+      return fuzz::require_round_trip(proto::decode_goodbye(body), body, proto::Goodbye::kSize);
+    case Kind::kAck:
       return fuzz::require(body.empty());
   }
   std::abort();  // a kind that decode_frame() must not hand up

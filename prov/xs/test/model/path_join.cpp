@@ -103,6 +103,7 @@ void PathModel::leave(State& state, Who who) const {
   if (who == kWriter) {
     if (rules_.look_on_leaving) look(state);
     if (state.writing && rules_.replay_on_leaving) state.cursor = state.una;
+    recall(state);
     state.writing = false;
   } else if (side.maps) {
     if (rules_.drain_on_leaving) drain(state);
@@ -224,10 +225,7 @@ void PathModel::faults(const State& state, Steps<State>& out) const {
     die(next, kWriter);
     out.fault("W is killed", next);
   }
-  if (!world_.reader_exits || reader.dead || writer.dead || reader.path != Path::kJoined) return;
-  const Ring& ring = ring_of(state, kReader);
-  const bool counted = ring.first + ring.consumed > goodbye();
-  if (!counted || !writer.maps || writer.epoch != reader.epoch || ring.count != View::kLive) return;
+  if (!world_.reader_exits || reader.dead || writer.dead || !knows(state)) return;
   State next = state;
   die(next, kReader);
   out.fault("R exits", next);

@@ -139,10 +139,30 @@ void PathModel::writer_steps(const State& state, Steps<State>& out) const {
 // is not put yet must stay.
 void PathModel::take_ack(State& state, Ack ack) const {
   if (ack.ack > state.highest) state.broken = Broken::kFalseLie;
+  // Of worlds in which nobody needs it, it would only make more states.
+  if (state.writing && world_.reader_exits) state.told = std::max(state.told, ack.ack);
   if (!state.writing || !rules_.count_alone) state.una = std::max(state.una, ack.ack);
   state.cursor = std::max(state.cursor, state.una);
   if (ack.gap && !(state.writing && rules_.ignore_gap)) state.cursor = state.una;
   if (ack.echo.number != 0) answered(state, ack);
+}
+
+// W writes no more: nothing stands in the way of what it was told meanwhile.
+void PathModel::recall(State& state) const {
+  if (rules_.recall_on_leaving) state.una = std::max(state.una, state.told);
+  state.cursor = std::max(state.cursor, state.una);
+  state.told = 0;
+}
+
+// W has been told that everything is taken, or can see so in pages that outlive R: GOODBYE of R's
+// says the former, and R exits when that is acknowledged.
+bool PathModel::knows(const State& state) const {
+  const Side& writer = state.sides[kWriter];
+  const Side& reader = state.sides[kReader];
+  if (std::max(state.una, state.told) > goodbye()) return true;
+  if (reader.path != Path::kJoined || !writer.maps || writer.epoch != reader.epoch) return false;
+  const Ring& ring = ring_of(state, kReader);
+  return ring.first + ring.consumed > goodbye() && ring.count == View::kLive;
 }
 
 // The answer to a PING.

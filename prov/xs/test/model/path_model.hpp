@@ -23,6 +23,7 @@ struct PathRules {
   bool answer_left = true;  // LEFT for an epoch that is not in hand is answered
   bool drain_on_leaving = true;
   bool look_on_leaving = true;    // `consumed` is looked at once more
+  bool recall_on_leaving = true;  // what ACK said while W wrote counts then
   bool keep_mapping = true;       // until the peer's LEFT
   bool drain_at_end = true;       // before that mapping goes
   bool gone_is_left = true;       // a peer that is gone needs no LEFT
@@ -53,7 +54,7 @@ struct PathWorld {
   std::uint8_t refusals = 0;  // of an OFFER
   bool writer_exits = true;   // else both live on and have to agree in the end
   bool writer_dies = false;   // at any moment
-  bool reader_exits = false;  // after it took and counted everything from the ring
+  bool reader_exits = false;  // once W can know by a word of R's that it took everything
   bool gaps = false;          // R reports frames that are ahead
 };
 
@@ -115,6 +116,7 @@ class PathModel {
     Ring rings[kMostEpochs];
     // W
     std::uint8_t una, cursor, highest;
+    std::uint8_t told;  // by ACK, while writing
     bool writing;
     // R
     std::uint8_t next;
@@ -149,6 +151,8 @@ class PathModel {
   void put(State& state) const;
   bool look(State& state) const;
   void take_ack(State& state, Ack ack) const;
+  void recall(State& state) const;
+  bool knows(const State& state) const;
   void answered(State& state, Ack ack) const;
   void send_ack(State& state, Ping echo, bool gap) const;
   void take_frame(State& state, std::uint8_t seq) const;

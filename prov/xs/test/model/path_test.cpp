@@ -129,6 +129,10 @@ TEST_P(PathWithout, ALastLookAtTheCountTakenFramesFail) {
   EXPECT_STREQ(path({.look_on_leaving = false}, {.reader_exits = true}).broken, kFailed);
 }
 
+TEST_P(PathWithout, WhatAckSaidMeanwhileTakenFramesFail) {
+  EXPECT_STREQ(path({.recall_on_leaving = false}, {.reader_exits = true}).broken, kFailed);
+}
+
 TEST_P(PathWithout, TheMappingTheFramesOfADeadWriterAreLost) {
   EXPECT_STREQ(path({.keep_mapping = false}, {.leaves = 1, .writer_dies = true}).broken,
                kThrownAway);

@@ -107,6 +107,33 @@ TEST_F(Linger, BothCloseAtOnce) {
   }
 }
 
+// The sender asks for delivery, and hears of it though its peer is gone as soon as it has it.
+TEST_F(Linger, ReceiverClosesAtOnce) {
+  for (int round = 0; round < (g_full ? 200 : 20); ++round) {
+    Process& receiver = side(1, [](Worker& me, Node& node, fi_addr_t) {
+      me.say("ready");
+      for (int i = 0; i < 2; ++i) {
+        Transfer in{.bytes = Bytes(100)};
+        node.receive(in, kTag);
+        node.finish(in, "a message");
+      }
+      if (time_to_close(node) >= seconds(2) * kPatience) throw Failure("closing took too long");
+    });
+    receiver.expect("ready");
+    Process& sender = side(0, [round](Worker&, Node& node, fi_addr_t peer) {
+      for (int i = 0; i < 2; ++i) {
+        Transfer out{.bytes = Bytes(100)};
+        node.send(out, peer, kTag, FI_DELIVERY_COMPLETE);
+        node.finish(out, "the delivery");
+        // The ring is joined meanwhile, or was.
+        if (i == 0) std::this_thread::sleep_for(std::chrono::microseconds(50 * round));
+      }
+    });
+    sender.expect_end();
+    receiver.expect_end();
+  }
+}
+
 // Its unmatched announcements die with the one who closes: the sender is told.
 TEST_F(Linger, PeerClosesWithoutReceiving) {
   Process& sender = side(0, [](Worker& me, Node& node, fi_addr_t peer) {

@@ -22,7 +22,7 @@ struct BodySize {
 const std::map<int, BodySize> kKinds = {
     {1, {208, true}}, {2, {208, true}}, {3, {24, true}},   {4, {88, true}},  {5, {0, true}},
     {6, {216, true}}, {32, {16, false}}, {33, {40, true}}, {34, {48, true}}, {35, {16, false}},
-    {36, {16, true}}, {37, {16, true}},  {38, {0, true}},
+    {36, {16, true}}, {37, {16, true}},  {38, {8, true}},
     {39, {40, false}}, {40, {16, false}}, {41, {32, true}}, {42, {16, false}}, {43, {40, false}}, {44, {16, true}},
     {48, {48, true}}, {49, {8, true}},   {50, {16, true}}};
 
@@ -308,6 +308,16 @@ TEST(Sent, GoldenBytes) {
   EXPECT_EQ(body->attempt, 3u);
   EXPECT_EQ(body->status, 5u);
   expect_exact_size(golden, decode_sent);
+}
+
+TEST(Goodbye, GoldenBytes) {
+  const Frame golden = from_hex("0700000000000000");
+  EXPECT_EQ(test::encoded(Goodbye{.taken = 7}, Goodbye::kSize), golden);
+  const auto body = decode_goodbye(golden);
+  ASSERT_TRUE(body);
+  EXPECT_EQ(body->taken, 7u);
+  expect_exact_size(golden, decode_goodbye);
+  EXPECT_FALSE(decode_goodbye(from_hex("0000000000000000")));  // numbers begin at 1
 }
 
 TEST(Sent, StatusIsAnErrno) {

@@ -78,9 +78,10 @@ TEST(RingHead, TakesSequencedKindsOfTheirSizeOnly) {
   EXPECT_FALSE(unpack_ring_head(pack({.kind = Kind::kAck}), 0));
   EXPECT_FALSE(unpack_ring_head(pack({.kind = Kind::kOffer}), Offer::kSize));
   EXPECT_FALSE(unpack_ring_head(pack({.kind = static_cast<Kind>(39)}), 0));
-  EXPECT_TRUE(unpack_ring_head(pack({.kind = Kind::kGoodbye}), 0));
-  EXPECT_FALSE(unpack_ring_head(pack({.kind = Kind::kGoodbye}) | 1u << 16, 0));
-  EXPECT_FALSE(unpack_ring_head(pack({.kind = Kind::kGoodbye, .flags = 0x80}), 0));
+  EXPECT_TRUE(unpack_ring_head(pack({.kind = Kind::kGoodbye}), Goodbye::kSize));
+  EXPECT_FALSE(unpack_ring_head(pack({.kind = Kind::kGoodbye}), 0));
+  EXPECT_FALSE(unpack_ring_head(pack({.kind = Kind::kGoodbye}) | 1u << 16, Goodbye::kSize));
+  EXPECT_FALSE(unpack_ring_head(pack({.kind = Kind::kGoodbye, .flags = 0x80}), Goodbye::kSize));
   EXPECT_FALSE(unpack_ring_head(0, 0));
   EXPECT_FALSE(unpack_ring_head(~std::uint64_t{0}, 0));
 }

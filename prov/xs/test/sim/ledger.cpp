@@ -116,6 +116,9 @@ void Ledger::send_ended(Message& message, int error) {
   if (!error) return;
   if (certain(message))
     judge_.fail("the send of message %lu fails (%d) although both sides live", message.id, error);
+  else if (message.receiver && !message.receiver->ended && !message.sender->ended)
+    judge_.fail("the send of message %lu fails (%d), but life %lu got it and parted in peace",
+                message.id, error, message.receiver->number);
   std::erase(undelivered_[message.to], &message);
 }
 

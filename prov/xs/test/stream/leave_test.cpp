@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // How a session leaves a ring in good order: docs/paths.md sections 5 and 9.
+#include <algorithm>
+
 #include "stream/ring_rig.hpp"
 
 namespace xs::stream::test {
@@ -301,6 +303,73 @@ TEST_F(LeaveTest, crossing_goodbye_goes_over_the_fabric) {
   // It is kept like any other: whoever goes back finds it.
   rig.hear(peer.ping(2));
   EXPECT_EQ(session->state(), SessionState::kClosed);
+}
+
+// What a ring carries acknowledges nothing, and an ACK may be lost: GOODBYE can't be.
+TEST_F(LeaveTest, goodbye_says_what_was_taken) {
+  rig.hear(letter());
+  ASSERT_TRUE(put_letter());
+  rig.settle();
+  session->say_goodbye();
+  const auto goodbye = peer.take();
+  ASSERT_TRUE(goodbye);
+  ASSERT_EQ(goodbye->head.kind, Kind::kGoodbye);
+  EXPECT_EQ(proto::decode_goodbye(goodbye->body)->taken, 3u);
+}
+
+// Ours had gone over the fabric when we went back for the ring, which the peer never looked into.
+TEST_F(LeaveTest, what_a_goodbye_says_was_taken_is) {
+  commit_and_forget(2);
+  peer.ack = 3;
+  ASSERT_TRUE(peer.put_next(Kind::kGoodbye));
+  rig.settle();
+  EXPECT_EQ(session->unacknowledged(), 0u);
+  session->neighbour_lost(LeaveReason::kLink);
+  rig.settle();
+  EXPECT_TRUE(numbers_said().empty()) << "nothing of it is said again";
+}
+
+// The ACK comes before GOODBYE, or after it.
+TEST_F(LeaveTest, beside_a_goodbye_the_word_of_the_fabric_counts) {
+  commit_and_forget(2);
+  rig.hear(peer.ack_up_to(2));
+  EXPECT_EQ(session->unacknowledged(), 2u) << "where the ring has room it does not tell";
+  peer.ack = 1;
+  ASSERT_TRUE(peer.put_next(Kind::kGoodbye));
+  rig.settle();
+  EXPECT_EQ(session->unacknowledged(), 1u);
+  rig.hear(peer.ack_up_to(3));
+  EXPECT_EQ(session->unacknowledged(), 0u);
+}
+
+TEST_F(LeaveTest, goodbye_that_says_too_much_is_a_lie) {
+  commit_and_forget(2);
+  peer.ack = 4;
+  ASSERT_TRUE(peer.put_next(Kind::kGoodbye));
+  rig.settle();
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{EPROTO});
+}
+
+TEST_F(LeaveTest, word_of_the_fabric_counts_when_the_ring_is_left) {
+  commit_and_forget(3);
+  rig.hear(peer.ack_up_to(3));
+  session->leave(LeaveReason::kBudget);
+  rig.settle();
+  EXPECT_EQ(session->unacknowledged(), 1u);
+  EXPECT_EQ(numbers_said(), (Numbers{3}));
+}
+
+// A frame with a cookie, whose end is reported.
+TEST_F(LeaveTest, word_of_the_fabric_counts_when_the_session_ends) {
+  FrameBuffer* const frame = session->claim(Kind::kEager, proto::kEnvelopeSize);
+  ASSERT_TRUE(frame);
+  std::ranges::fill_n(frame->body(), proto::kEnvelopeSize, std::byte{});
+  session->commit(*frame, proto::kTagged, 77);
+  ASSERT_TRUE(commit());
+  rig.hear(peer.ack_up_to(2));
+  rig.hear(peer.reset(proto::ResetReason::kEnded));
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{ECONNRESET});
+  EXPECT_EQ(rig.upper.released, (std::vector<Scribe::Released>{{77, 0}}));
 }
 
 // What an endpoint's new life says is believed only after what the old one wrote was taken.

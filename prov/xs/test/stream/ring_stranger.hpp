@@ -39,7 +39,8 @@ struct RingStranger : Stranger {
   bool put(std::uint64_t word, const Frame& body);
   // The next of our stream.
   bool put_next(proto::Kind kind, const Frame& body = {}, std::uint8_t flags = 0) {
-    return put(pack(proto::RingHead{kind, flags, static_cast<std::uint32_t>(seq++)}), body);
+    return put(pack(proto::RingHead{kind, flags, static_cast<std::uint32_t>(seq++)}),
+               kind == proto::Kind::kGoodbye && body.empty() ? goodbye() : body);
   }
   // Takes the next frame of the other side's ring, and says so there.
   std::optional<RingFrame> take();

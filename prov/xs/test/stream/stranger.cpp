@@ -56,6 +56,8 @@ Frame Stranger::frame(Kind kind, std::uint64_t number, const Frame& body,
   return encode({.kind = kind, .flags = flags, .token = token(), .seq = number, .ack = ack}, body);
 }
 
+Frame Stranger::goodbye() const { return body_of(proto::Goodbye{ack}); }
+
 Frame Stranger::ping(std::uint64_t number) const {
   return frame(Kind::kPing, number,
                body_of(proto::Ping{.sender = life, .home = home, .lane = 1, .answer = home}));

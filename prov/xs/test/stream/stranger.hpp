@@ -31,10 +31,12 @@ struct Stranger {
   std::uint64_t far_token() const { return proto::mix_token(nonce, far_nonce); }
   Frame frame(proto::Kind kind, std::uint64_t seq, const Frame& body = {},
               std::uint8_t flags = 0) const;
-  // The next of our stream.
+  // The next of our stream. A GOODBYE without a body says what we have acknowledged.
   Frame next(proto::Kind kind, const Frame& body = {}, std::uint8_t flags = 0) {
-    return frame(kind, seq++, body, flags);
+    return frame(kind, seq++, kind == proto::Kind::kGoodbye && body.empty() ? goodbye() : body,
+                 flags);
   }
+  Frame goodbye() const;
   Frame ack_up_to(std::uint64_t number) {
     ack = number;
     return frame(proto::Kind::kAck, 0);

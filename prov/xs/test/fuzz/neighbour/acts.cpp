@@ -346,6 +346,7 @@ Frame World::body_of(Kind kind) {
       return test::body_of(proto::Ping{
           .sender = peer_.life, .home = peer_.home, .lane = form, .answer = peer_.home});
     case Kind::kGoodbye:
+      return test::body_of(proto::Goodbye{near(peer_.ack)});
     case Kind::kAck:
       return {};
     default:

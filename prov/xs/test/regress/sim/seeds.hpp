@@ -58,6 +58,10 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
      true, true},
     {46880, "PINGs beside a ring were handed to a dead connection one after the other", true, true,
      true, true},
+    {85, "a send failed whose receiver had acknowledged it beside a ring, and parted", true, true,
+     true, true},
+    {4780, "a GOODBYE waited for room in the ring of a peer that had parted", true, true, true,
+     true},
 };
 
 }  // namespace xs::sim
