@@ -24,6 +24,7 @@
 #include "proto/ring_frame.hpp"
 #include "stream/after_move.hpp"
 #include "stream/evidence.hpp"
+#include "stream/owed.hpp"
 #include "stream/path.hpp"
 #include "stream/session_counters.hpp"
 #include "stream/standing.hpp"
@@ -128,11 +129,7 @@ class Session {
   const MoveTimes& move_times() const noexcept { return move_times_; }
   // A ring was left, and the peer has not answered yet.
   bool leaves_ring() const noexcept { return path_.state == PathState::kLeaving; }
-  // For who judges from outside.
-  struct Numbers {
-    std::uint64_t una, cursor, highest, tail;
-  };
-  Numbers numbers() const noexcept { return {una_, cursor_, highest_, tail_}; }
+  StreamNumbers numbers() const noexcept { return {una_, cursor_, highest_, tail_}; }
   const Path& path() const noexcept { return path_; }
   // Where the peer's process lives, as it said last.
   const proto::NeighbourCard& peer_card() const noexcept { return peer_card_; }
@@ -210,7 +207,7 @@ class Session {
   bool unsent() const noexcept { return cursor_ < tail_; }
   // One that is listed as due: when it has to be run again at the latest; soon: a retry from now.
   util::Nanoseconds retry_at(util::Nanoseconds soon) noexcept;
-  bool owes_ack() const noexcept { return owed_ > 0 || ack_now_; }
+  bool owes_ack() const noexcept { return owed_.any(); }
   bool untouched() const noexcept {
     return una_ == 1 && next_ == 1 && path_.counters.joined == 0 &&
            (path_.state == PathState::kFabric || path_.state == PathState::kOffered);
@@ -249,7 +246,6 @@ class Session {
   bool told_taken(std::uint64_t ack, util::Nanoseconds now) noexcept;
   void drop_slot(std::uint64_t seq, int error) noexcept;
   void keep_copy(std::uint64_t seq) noexcept;
-  void acks_owed_left() noexcept { owed_ = soon_ = 0; }
   void rewind(std::uint64_t to) noexcept;
   void refused(util::Nanoseconds now, bool for_good) noexcept;
   void heard(util::Nanoseconds now) noexcept;
@@ -348,7 +344,6 @@ class Session {
   std::uint64_t send_token_ = 0;
   Standing standing_;
   bool window_wanted_ = false;
-  bool ack_now_ = false;
   bool due_listed_ = false;  // on the lists of Streams
   bool owing_listed_ = false;
   bool lent_listed_ = false;
@@ -376,17 +371,11 @@ class Session {
   std::uint64_t highest_ = 1;        // first never posted
   unsigned again_ = 0;               // posts refused in a row
   util::Nanoseconds pump_at_ = 0;    // not before; refused posts back off
-  util::Nanoseconds gap_replayed_at_ = 0;
-  std::uint64_t gap_replayed_from_ = 0;
+  GapLimit gap_replays_;
 
   // Receiving
   std::uint64_t next_ = 1;
-  std::uint32_t owed_ = 0;  // frames taken since the last acknowledgement left
-  std::uint32_t soon_ = 0;  // those of them that asked for it soon
-  std::uint64_t echo_ = 0;  // number of a PING to answer, 0: none
-  std::uint64_t gap_said_for_ = 0;
-  util::Nanoseconds gap_said_at_ = 0;
-  bool gap_ = false;
+  Owed owed_;
 
   // Quiet and evidence
   std::uint32_t waits_ = 0;

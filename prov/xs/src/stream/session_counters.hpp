@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// What a session counts, for statistics.
+// What a session counts, for statistics and for who judges from outside.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -14,6 +14,11 @@ struct SessionCounters {
   std::uint64_t gaps = 0;        // frames ahead of their turn
   std::uint64_t pings = 0;
   std::uint64_t greetings = 0;  // HELLOs sent
+};
+
+// Of its own stream: first unacknowledged, next to post, first never posted, next to be given.
+struct StreamNumbers {
+  std::uint64_t una, cursor, highest, tail;
 };
 
 // Of moves, its own VM's and its peer's.

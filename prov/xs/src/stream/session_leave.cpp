@@ -138,7 +138,7 @@ void Session::finish_leaving(util::Nanoseconds now) noexcept {
   drain_ring(now);
   if (standing_.state == SessionState::kDead) return;
   if (next_ != before) {
-    ack_now_ = true;  // our region, which would say it, goes
+    owed_.now = true;  // our region, which would say it, goes
     streams_.list_due(*this);
   }
   if (!take_back_frames()) {

@@ -48,12 +48,10 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
       if (!path_.reads) ++counters_.duplicates;
     } else {
       ++counters_.gaps;
-      if (gap_said_for_ == next_ && now - gap_said_at_ < kGapPause) return true;
-      gap_said_for_ = next_;
-      gap_said_at_ = now;
-      gap_ = true;
+      if (!owed_.gaps.passes(next_, now, kGapPause)) return true;
+      owed_.gap = true;
     }
-    ack_now_ = true;
+    owed_.now = true;
     streams_.list_due(*this);
     return true;
   }
@@ -62,14 +60,14 @@ bool Session::take_sequenced(const proto::FrameView& frame, util::Nanoseconds no
   if (awaited_.fabric) [[unlikely]]
     back_after_move("fabric", awaited_.fabric, move_times_.fabric, now);
   if (++path_.fabric_frames == path_.needed) streams_.due_at(now);
-  if (++owed_ == 1) streams_.list_owing(*this);
+  if (++owed_.frames == 1) streams_.list_owing(*this);
   if ((frame.prefix.flags & proto::kAckSoon) != 0) {
-    ++soon_;
+    ++owed_.soon;
     streams_.ack_when_idle();
   }
-  if ((frame.prefix.flags & proto::kAckNow) != 0 || soon_ >= kSoonMost ||
-      owed_ >= streams_.limits_.window / 4) {
-    ack_now_ = true;
+  if ((frame.prefix.flags & proto::kAckNow) != 0 || owed_.soon >= kSoonMost ||
+      owed_.frames >= streams_.limits_.window / 4) {
+    owed_.now = true;
     streams_.list_due(*this);
   }
   if (frame.prefix.kind == Kind::kGoodbye) standing_.goodbye_taken = true;
@@ -111,8 +109,8 @@ void Session::ping_received(const proto::FrameView& frame, const proto::Ping& pi
     rewind(una_);
     pump(now);
   }
-  echo_ = frame.prefix.seq;
-  ack_now_ = true;
+  owed_.echo = frame.prefix.seq;
+  owed_.now = true;
   streams_.list_due(*this);
 }
 
@@ -131,21 +129,17 @@ bool Session::send_ack(std::uint8_t flags, std::uint64_t echo) noexcept {
 // Says what is owed; stays owed if it can't be said now.
 void Session::flush_ack() noexcept {
   if (standing_.state != SessionState::kOpen && standing_.state != SessionState::kClosed) {
-    acks_owed_left();
-    ack_now_ = false;
+    owed_.is_said();
     return;
   }
   if (streams_.now() < pump_at_) return;
   // Who asks may not have heard that we read no more, and would take the ring for frozen: it hears
   // so first, and the same way.
-  const bool tells = echo_ != 0 && path_.state == PathState::kLeaving;
+  const bool tells = owed_.echo != 0 && path_.state == PathState::kLeaving;
   if (tells && !say_leaving()) return refused(streams_.now(), false);
-  if (!send_ack(gap_ ? proto::kGap : 0, echo_)) return refused(streams_.now(), false);
+  if (!send_ack(owed_.gap ? proto::kGap : 0, owed_.echo)) return refused(streams_.now(), false);
   again_ = 0;
-  acks_owed_left();
-  ack_now_ = false;
-  gap_ = false;
-  echo_ = 0;
+  owed_.is_said();
 }
 
 }  // namespace xs::stream

@@ -83,9 +83,7 @@ void Session::pump(util::Nanoseconds now) noexcept {
       break;
     }
     again_ = 0;
-    acks_owed_left();
-    // It carries the acknowledgement, but neither the answer to a PING nor the report of a gap.
-    ack_now_ = gap_ || echo_ != 0;
+    owed_.rides();
     if (cursor_ < highest_) ++counters_.replayed;
     highest_ = std::max(highest_, ++cursor_);
     if (++path_.fabric_frames == path_.needed) streams_.due_at(now);
@@ -221,9 +219,7 @@ void Session::answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanosec
 
 void Session::gap_reported(std::uint64_t ack, util::Nanoseconds now) noexcept {
   if (ack < una_) return;
-  if (ack == gap_replayed_from_ && now - gap_replayed_at_ < kGapReplayPause) return;
-  gap_replayed_from_ = ack;
-  gap_replayed_at_ = now;
+  if (!gap_replays_.passes(ack, now, kGapReplayPause)) return;
   rewind(ack);
   pump(now);
 }

@@ -122,12 +122,12 @@ void Streams::run_due() noexcept {
     if (session.state() == SessionState::kDead) continue;
     if (session.hello_in_ > 0) session.try_hello(now_);
     if (session.unsent()) session.pump(now_);
-    if (session.ack_now_) session.flush_ack();
+    if (session.owed_.now) session.flush_ack();
     if (session.window_wanted_ && session.can_send()) {
       session.window_wanted_ = false;
       upper_.window_opened(session);
     }
-    if (session.ack_now_ || session.unsent() || session.waits_for_ring() || session.hello_in_ > 0)
+    if (session.owed_.now || session.unsent() || session.waits_for_ring() || session.hello_in_ > 0)
       list_due(session);
   }
   due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
@@ -150,10 +150,10 @@ bool Streams::peers_know_card() const noexcept {
 void Streams::flush_owing() noexcept {
   for (Session* session : owing_) {
     session->owing_listed_ = false;
-    if (session->owed_ == 0) continue;
+    if (session->owed_.frames == 0) continue;
     session->flush_ack();
-    if (session->owed_ > 0) {
-      session->ack_now_ = true;
+    if (session->owed_.frames > 0) {
+      session->owed_.now = true;
       list_due(*session);
     }
   }

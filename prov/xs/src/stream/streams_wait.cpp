@@ -42,7 +42,7 @@ bool Streams::settled() const noexcept {
 
 // A frame that the inner provider still has goes on when that lets go of it, which wakes.
 util::Nanoseconds Session::retry_at(util::Nanoseconds soon) noexcept {
-  if (ack_now_ || (window_wanted_ && can_send())) return soon;
+  if (owed_.now || (window_wanted_ && can_send())) return soon;
   // The peer rings when it has taken something.
   if (path_.writes) return path_.failed ? soon : util::kNever;
   if (!unsent() || (slot(cursor_) && slot(cursor_)->under_way)) return util::kNever;

@@ -187,7 +187,7 @@ void Watch::judge_change(const End& end, Process* other, const Session* far) {
     judge_.fail("life %lu leaves ring %lu, and frames in it", life, path.epoch);
   // §5: posting restarts at the last acknowledgement. What had found no room in the ring is posted
   // now for the first time.
-  const Session::Numbers now = session.numbers();
+  const stream::StreamNumbers now = session.numbers();
   const std::uint64_t posted =
       session.counters().replayed - before.replayed + now.highest - before.numbers.highest;
   if (before.writes && !path.writes && now.cursor - now.una > posted)

@@ -61,7 +61,7 @@ class Watch {
     std::uint64_t own_moves = 0;
     bool within_vm = false;       // the link
     Nanoseconds apart_since = 0;  // although they could be neighbours
-    Session::Numbers numbers{};
+    stream::StreamNumbers numbers{};
     Nanoseconds leaves_since = 0;  // or since a post was refused, which may have been LEFT's
     std::uint64_t refused = 0;     // posts
   };

@@ -98,7 +98,7 @@ void Watch::judge_return(const End& end, const Process* other, const Session* fa
   const auto host = [&](const Process& each) { return scenario_.members[each.life().member].host; };
   if ((host(end.process) == stopped_host_) == (host(*other) == stopped_host_)) return;
   if (!end.session.open() || !far->open()) return;
-  const Session::Numbers now = end.session.numbers();
+  const stream::StreamNumbers now = end.session.numbers();
   const Key key{end.process.life().number, end.session.receive_token()};
   if (network_.now() < returns_at_) {
     owed_[key] = {now.una, now.tail};
