@@ -248,6 +248,9 @@ class Session {
   void keep_copy(std::uint64_t seq) noexcept;
   void rewind(std::uint64_t to) noexcept;
   void refused(util::Nanoseconds now, bool for_good) noexcept;
+  // A sign of life; and one that may be an answer to what we asked, which what is repeated by a
+  // peer that hears nothing of us is not: our own way to it may be dead.
+  void seen(util::Nanoseconds now) noexcept;
   void heard(util::Nanoseconds now) noexcept;
   void answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanoseconds now) noexcept;
   void gap_reported(std::uint64_t ack, util::Nanoseconds now) noexcept;

@@ -205,7 +205,7 @@ void Session::regreeted(const proto::Greeting& g, std::uint64_t token, std::uint
   // A repetition of the first HELLO, late or after a lost WELCOME, proves nothing and moves
   // nothing.
   if (token != receive_token_) return send_welcome(home_, g.token, carrier::kHomeLane);
-  heard(now);
+  seen(now);
   take_card(g.card, cards);
   const bool moved = g.lane > peer_route_;
   take_route(g.lane, g.answer);

@@ -12,18 +12,25 @@ constexpr util::Nanoseconds kGapPause = util::kMillisecond;
 constexpr std::uint32_t kSoonMost = 4;  // acknowledgements asked for soon that wait for each other
 }  // namespace
 
-void Session::heard(util::Nanoseconds now) noexcept {
+void Session::seen(util::Nanoseconds now) noexcept {
   heard_at_ = now;
-  unanswered_ = 0;
   if (evidence_.life()) doubt_route(now);
+}
+
+void Session::heard(util::Nanoseconds now) noexcept {
+  unanswered_ = 0;
+  seen(now);
 }
 
 // A checked frame under our token. False: the peer lies.
 bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
   if (standing_.state != SessionState::kOpen && standing_.state != SessionState::kClosed)
     return true;
-  // What is repeated about rings answers nothing: our own way to the peer may be dead.
-  if (frame.prefix.kind < Kind::kOffer) heard(now);
+  // What is repeated about rings says nothing at all.
+  if (frame.prefix.kind == Kind::kPing)
+    seen(now);
+  else if (frame.prefix.kind < Kind::kOffer)
+    heard(now);
   if (!told_taken(frame.prefix.ack, now)) return false;
   const bool sequenced = proto::is_sequenced(frame.prefix.kind);
   if (sequenced || frame.prefix.kind == Kind::kAck)

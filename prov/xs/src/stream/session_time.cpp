@@ -53,8 +53,9 @@ util::Nanoseconds Session::tick(util::Nanoseconds now) noexcept {
 
 // At every 4th unanswered try; tries themselves get rarer.
 bool Session::other_path_due() noexcept {
-  if (unanswered_ < path_left_at_) path_left_at_ = 0;  // the peer was heard since
-  return unanswered_ >= path_left_at_ + kOtherPathAfter && evidence_.alive();
+  if (unanswered_ < path_left_at_) path_left_at_ = 0;  // the peer has answered since
+  const bool alive = evidence_.alive() || heard_at_ > moved_at_;
+  return unanswered_ >= path_left_at_ + kOtherPathAfter && alive;
 }
 
 util::Nanoseconds Session::tick_greeting(util::Nanoseconds now) noexcept {

@@ -209,6 +209,18 @@ TEST_F(SessionTest, quiet_brings_a_ping_and_its_echo_a_replay) {
   EXPECT_EQ(numbers_said(), Numbers{1});
 }
 
+// Its own way to us is well: it asks again and again, and we answer over one that is dead.
+TEST_F(SessionTest, peer_that_only_asks_is_answered_another_way) {
+  rig.inner.held = true;
+  rig.inner.inject_bytes = 0;
+  commit();
+  for (unsigned i = 0; i < 40 && rig.inner.endpoints.size() == 1; ++i) {
+    rig.pass(kQuiet);
+    rig.hear(peer.ping(1));
+  }
+  EXPECT_EQ(rig.inner.endpoints.size(), 2u);
+}
+
 // On that lane: another one may lead there.
 TEST_F(SessionTest, ping_that_has_not_left_is_not_repeated) {
   rig.inner.held = true;
