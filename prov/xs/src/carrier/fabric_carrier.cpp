@@ -141,10 +141,10 @@ bool FabricCarrier::reopen_home() noexcept {
 void FabricCarrier::end_all(Lane& lane) noexcept {
   for (std::size_t left = lane.under_way.size(); left > 0; --left) {
     Operation& operation = lane.under_way.pop_front();
-    if (operation.kind == OperationKind::kSink && lane.endpoint) {
+    if (operation.kind == OperationKind::kSink && lane.number == kHomeLane) {
       // The address is the same: what is late still comes here.
-      const auto& sink = static_cast<SinkOperation&>(operation);
-      post_sink(lane, sink.tag, sink.length);
+      const auto& late = static_cast<SinkOperation&>(operation);
+      sink(lane.number, late.tag, late.length);
     }
     let_go(operation, 0, ECANCELED);
   }
@@ -245,11 +245,29 @@ bool FabricCarrier::sending() const noexcept {
 
 void FabricCarrier::sink(std::uint32_t number, std::uint64_t tag, std::size_t length) noexcept {
   Lane* lane = find(number);
-  if (!lane || !lane->endpoint) return;  // nothing can arrive there any more
-  if (post_sink(*lane, tag, length) || retiring_) return;
+  if (!lane || (lane->endpoint && post_sink(*lane, tag, length))) return;
+  if (number == kHomeLane && (retiring_ || !lane->endpoint)) return sink_later(tag, length);
+  if (!lane->endpoint) return;  // nothing can arrive there any more
   // A late message would stop this lane: better to end the lane now, streams replay elsewhere.
   log(Level::kWarn, "no room for a late bulk message: lane %u is replaced", number);
   retire(number);
+}
+
+// Connections of a home that is replaced are gone: what is late has still to be sent, and there may
+// be room by then.
+void FabricCarrier::sink_later(std::uint64_t tag, std::size_t length) noexcept {
+  try {
+    late_sinks_.push_back({tag, length});
+  } catch (const std::bad_alloc&) {
+    log(Level::kWarn, "no memory for a late bulk message at %s", home_.text().c_str());
+  }
+}
+
+void FabricCarrier::post_late_sinks() noexcept {
+  Lane& home = *lanes_.front();
+  if (!home.endpoint) return;
+  std::erase_if(late_sinks_,
+                [&](const LateSink& each) { return post_sink(home, each.tag, each.length); });
 }
 
 bool FabricCarrier::post_sink(Lane& lane, std::uint64_t tag, std::size_t length) noexcept {
@@ -279,6 +297,7 @@ void FabricCarrier::post_slot(Lane& lane, Slot& slot) noexcept {
 
 std::size_t FabricCarrier::poll() noexcept {
   std::size_t count = 0;
+  if (!late_sinks_.empty()) post_late_sinks();
   if (!lanes_.front()->endpoint && ++reopen_passes_ >= kReopenPasses && reopen_home())
     events_.lane_gone(kHomeLane);
   // By index: events may open or retire lanes; a lane that moves is polled in the next pass.

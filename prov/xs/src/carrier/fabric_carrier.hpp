@@ -133,6 +133,8 @@ class FabricCarrier {
   void begin(Lane& lane, Operation& operation) noexcept;
   void end_all(Lane& lane) noexcept;
   bool post_sink(Lane& lane, std::uint64_t tag, std::size_t length) noexcept;
+  void sink_later(std::uint64_t tag, std::size_t length) noexcept;
+  void post_late_sinks() noexcept;
   bool reopen_home() noexcept;
   void watch(Lane& lane) noexcept;
   void unwatch(Lane& lane) noexcept;
@@ -145,8 +147,13 @@ class FabricCarrier {
   std::uint32_t next_number_ = kHomeLane;
   std::vector<std::unique_ptr<Lane>> lanes_;  // home first
   Sinks sinks_;
+  struct LateSink {
+    std::uint64_t tag;
+    std::size_t length;
+  };
+  std::vector<LateSink> late_sinks_;  // home's, to be posted as soon as there is room
   WaitSet* waits_ = nullptr;
-  bool retiring_ = false;       // sinks are posted as far as there is room
+  bool retiring_ = false;       // home: what sinks have no room are posted later
   unsigned reopen_passes_ = 0;  // since home could not be reopened
 };
 

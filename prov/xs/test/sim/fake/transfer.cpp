@@ -183,7 +183,9 @@ bool FakeEndpoint::begin_receive(Line& line, const Label& label) noexcept {
   if (!find_receive(label, active)) {
     // Who has taken its receive back puts another one in its place as soon as it hears of that.
     const bool soon = std::ranges::find(taken_back_, label.tag) != taken_back_.end();
-    if (label.tagged && !soon) network_.observer().stopped(name_);
+    // Nor can there be one where all that may stand do; what is sent goes on another way then.
+    const bool full = tagged_.size() >= network_.habits().tagged_depth;
+    if (label.tagged && !soon && !full) network_.observer().stopped(name_);
     return false;
   }
   if (label.total <= active.memory.size()) return true;
