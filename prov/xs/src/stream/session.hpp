@@ -268,6 +268,7 @@ class Session {
   bool has_news() const noexcept { return path_.card_news || doubt_.greet; }
   void go_home() noexcept;
   bool other_path_due() noexcept;
+  bool news_stuck() noexcept;
   bool take_sequenced(const proto::FrameView& frame, util::Nanoseconds now) noexcept;
   bool goodbye_received(util::Bytes body) noexcept;
   void close_if_done() noexcept;

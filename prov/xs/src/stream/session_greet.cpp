@@ -79,11 +79,17 @@ void Session::send_hello(util::Nanoseconds now) noexcept {
 
 // False: it could not leave. again_at: when it is said again without an answer.
 bool Session::post_hello(util::Nanoseconds again_at) noexcept {
-  FrameBuffer* frame = streams_.make_control(Kind::kHello, proto::kGreetingSize);
-  if (!frame) return false;
   // A candidate's token is not known to the peer if its WELCOME was lost: it greets as if first.
   const bool known =
       standing_.state == SessionState::kOpen || standing_.state == SessionState::kClosed;
+  if (known && streams_.carrier_->holds(route_.lane, Kind::kHello, send_token_)) {
+    asked(streams_.now());  // as a PING that has not left
+    ++unanswered_;
+    trouble_at_ = again_at;
+    return true;
+  }
+  FrameBuffer* frame = streams_.make_control(Kind::kHello, proto::kGreetingSize);
+  if (!frame) return false;
   frame->prefix.token = known ? send_token_ : 0;
   frame->prefix.ack = known ? next_ : 0;
   frame->prefix.seq = path_.cards;
@@ -236,6 +242,7 @@ void Session::card_changed(util::Nanoseconds now) noexcept {
 
 void Session::tell_card(util::Nanoseconds now) noexcept {
   path_.card_news = true;
+  path_.card_tries = 0;
   trouble_at_ = now;
   streams_.due_at(now);
   streams_.hurry();

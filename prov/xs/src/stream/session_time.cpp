@@ -16,8 +16,9 @@ using util::Level;
 using util::log;
 
 namespace {
-constexpr unsigned kProbeAfter = 2;      // unanswered tries before the peer's kernel is asked
-constexpr unsigned kOtherPathAfter = 4;  // ... before another lane is tried
+constexpr unsigned kProbeAfter = 2;        // unanswered tries before the peer's kernel is asked
+constexpr unsigned kOtherPathAfter = 4;    // ... before another lane is tried
+constexpr unsigned kOtherPathForNews = 8;  // tries to tell it beside a ring
 constexpr unsigned kHeldUpLongest =
     4;  // answered PINGs until a lane that holds our frame is closed
 constexpr unsigned kLongestDoubling = 8;
@@ -58,6 +59,13 @@ bool Session::other_path_due() noexcept {
   return unanswered_ >= path_left_at_ + kOtherPathAfter && alive;
 }
 
+// A ring that goes on says that the peer is well, and nothing of the lane: beside a ring that has
+// little to carry, and what it carries is answered soon.
+bool Session::news_stuck() noexcept {
+  return path_.card_news && path_.writes && path_.reads &&
+         ++path_.card_tries % kOtherPathForNews == 0;
+}
+
 util::Nanoseconds Session::tick_greeting(util::Nanoseconds now) noexcept {
   if (now >= trouble_at_) {
     if (other_path_due()) take_other_path();
@@ -82,7 +90,7 @@ util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
   if (path_.writes) refresh_acks(now);
   if (has_news() && now >= trouble_at_) {
     // Instead of PING until it is answered: it, too, may need another lane.
-    if (other_path_due()) take_other_path();
+    if (other_path_due() || news_stuck()) take_other_path();
     send_hello(now);
   }
   if (!open()) return util::kNever;

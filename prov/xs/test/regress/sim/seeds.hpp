@@ -62,6 +62,12 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
      true, true},
     {4780, "a GOODBYE waited for room in the ring of a peer that had parted", true, true, true,
      true},
+    {118139, "questions of a peer made its way to us look well, and ours was dead", true, true,
+     true, true},
+    {130608, "greetings beside a ring were handed to a dead connection one after the other", true,
+     true, true, true},
+    {201993, "a home that was replaced had no room for what was late, and never looked again", true,
+     true, true, true},
 };
 
 }  // namespace xs::sim
