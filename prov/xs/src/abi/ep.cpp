@@ -93,7 +93,7 @@ void release_eq(Ep& ep) noexcept {
 int close(struct fid* fid) noexcept {
   auto& ep = object_of<Ep>(fid);
   const Guard guard(ep.domain.gate);
-  if (ep.aliases > 0) return -FI_EBUSY;
+  if (ep.aliases > 0 || ep.regions > 0) return -FI_EBUSY;
   if (ep.domain.deferred) ep.domain.deferred->forget(ep);
   if (ep.core) part(ep);
   if (ep.send_queue) --ep.send_queue->users;

@@ -94,6 +94,7 @@ struct Ep : fid_ep {
   bool selective_send = false;  // completions only where FI_COMPLETION asks for one
   bool selective_receive = false;
   std::size_t aliases = 0;             // that are open
+  std::size_t regions = 0;             // that are reached by this endpoint alone
   std::size_t min_multi_receive = 64;  // bytes
   // Its own, if its address is not the domain's.
   std::unique_ptr<core::InnerProvider> inner;

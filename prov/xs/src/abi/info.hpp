@@ -41,8 +41,6 @@ inline constexpr std::uint64_t kMessageOrder =
     FI_ORDER_SAS | FI_ORDER_RAR | FI_ORDER_RAW | FI_ORDER_RAS | FI_ORDER_WAW | FI_ORDER_WAS |
     FI_ORDER_SAW | FI_ORDER_RMA_RAR | FI_ORDER_RMA_RAW | FI_ORDER_RMA_WAW | FI_ORDER_ATOMIC_RAR |
     FI_ORDER_ATOMIC_RAW | FI_ORDER_ATOMIC_WAR | FI_ORDER_ATOMIC_WAW;
-// What mr_mode may ask for; none of it is needed.
-inline constexpr int kMemoryModes = FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
 // FI_MR_BASIC and FI_MR_SCALABLE, whose names newer headers warn of.
 inline constexpr int kBasicMode = 1 << 0;
 inline constexpr int kScalableMode = 1 << 1;

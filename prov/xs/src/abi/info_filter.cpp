@@ -121,12 +121,10 @@ std::uint64_t with_directions(std::uint64_t caps) noexcept {
   return caps;
 }
 
-// Modes of who registers memory: what the user can do, if he asks for remote memory at all. The old
-// names stand alone; offered is one for who knows no others.
-int memory_mode(int offered, int hints, std::uint64_t caps) noexcept {
-  if (hints == kBasicMode || hints == kScalableMode) return hints;
-  if (offered != 0) return offered;
-  return caps & kRemote ? hints & kMemoryModes : 0;
+// Modes of who registers memory: hints tell what the user could do, and nothing of it is needed.
+// The old names stand for a whole way to register; offered is one for who knows no others.
+int memory_mode(int offered, int hints) noexcept {
+  return hints == kBasicMode || hints == kScalableMode ? hints : offered;
 }
 
 template <class T>
@@ -177,7 +175,7 @@ void alter(struct fi_info& info, const struct fi_info& hints) noexcept {
   if (hints.domain_attr) {
     alter(*info.domain_attr, *hints.domain_attr);
     int& mode = info.domain_attr->mr_mode;
-    mode = memory_mode(mode, hints.domain_attr->mr_mode, info.caps);
+    mode = memory_mode(mode, hints.domain_attr->mr_mode);
   }
   if (hints.ep_attr) alter(*info.ep_attr, *hints.ep_attr);
   info.mode = info.tx_attr->mode = info.rx_attr->mode = hints.mode & kModes;

@@ -5,7 +5,9 @@
 
 #include <memory>
 
+#include "abi/cntr.hpp"
 #include "abi/domain.hpp"
+#include "abi/ep.hpp"
 #include "abi/errno.hpp"
 #include "abi/fabric.hpp"
 #include "abi/ops.hpp"
@@ -18,14 +20,59 @@ int close(struct fid* fid) noexcept {
   auto& region = object_of<Region>(fid);
   const Guard guard(region.domain.gate);
   region.domain.memory.remove(region.core);
+  for (Cntr* cntr : {region.reads, region.writes})
+    if (cntr) --cntr->users;
+  if (region.endpoint) --region.endpoint->regions;
   --region.domain.children;
   delete &region;
   return 0;
 }
 
+// What peers do here is counted there, too.
+int bind_counter(Region& region, Cntr& cntr, std::uint64_t flags) noexcept {
+  if (!flags || (flags & ~(FI_REMOTE_READ | FI_REMOTE_WRITE))) return -FI_EBADFLAGS;
+  if (&cntr.domain != &region.domain) return -FI_EINVAL;
+  if ((flags & FI_REMOTE_READ && region.reads) || (flags & FI_REMOTE_WRITE && region.writes))
+    return -FI_EINVAL;
+  const auto bind_to = [&](Cntr*& bound, core::Counter*& counted) {
+    bound = &cntr;
+    counted = &cntr.counter.core;
+    ++cntr.users;
+  };
+  if (flags & FI_REMOTE_READ) bind_to(region.reads, region.core.reads);
+  if (flags & FI_REMOTE_WRITE) bind_to(region.writes, region.core.writes);
+  return 0;
+}
+
+// From now on peers reach it by that endpoint alone.
+int bind_endpoint(Region& region, Ep& ep, std::uint64_t flags) noexcept {
+  if (flags) return -FI_EBADFLAGS;
+  if (&ep.domain != &region.domain || region.endpoint) return -FI_EINVAL;
+  if (!ep.core) return -FI_EOPBADSTATE;
+  region.endpoint = &ep;
+  region.core.only = &ep.core->target();
+  ++ep.regions;
+  return 0;
+}
+
+int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
+  auto& region = object_of<Region>(fid);
+  const Guard guard(region.domain.gate);
+  if (other->fclass == FI_CLASS_CNTR) return bind_counter(region, object_of<Cntr>(other), flags);
+  if (other->fclass != FI_CLASS_EP) return -FI_EINVAL;
+  return bind_endpoint(region, endpoint_of(*reinterpret_cast<struct fid_ep*>(other)), flags);
+}
+
+// fi_mr_enable: it is from the beginning.
+int control_region(struct fid*, int command, void*) noexcept {
+  return command == FI_ENABLE ? 0 : -FI_ENOSYS;
+}
+
 struct fi_ops fid_ops = [] {
   auto ops = no_ops<struct fi_ops>();
   ops.close = close;
+  ops.bind = bind;
+  ops.control = control_region;
   return ops;
 }();
 
@@ -44,7 +91,7 @@ int regattr(struct fid* fid, const struct fi_mr_attr* attr, std::uint64_t flags,
   if (std::size_t total; attr->offset != 0 || !core::UserMemory::sum(iov, total)) return -FI_EINVAL;
   auto& domain = object_of<Domain>(fid);
   if (!is_plain_memory(domain, *attr)) return -FI_ENOSYS;
-  if (flags != 0) return -FI_EBADFLAGS;
+  if (flags & ~FI_RMA_EVENT) return -FI_EBADFLAGS;
   return control([&] {
     auto region = std::make_unique<Region>(domain);
     region->fid = {.fclass = FI_CLASS_MR, .context = attr->context, .ops = &fid_ops};

@@ -7,7 +7,9 @@
 
 namespace xs::abi {
 
+struct Cntr;
 struct Domain;
+struct Ep;
 
 struct Region : fid_mr {
   using Foreign = struct fid_mr;
@@ -15,6 +17,9 @@ struct Region : fid_mr {
 
   Domain& domain;
   core::Registration core;
+  Cntr* reads = nullptr;  // bound, as all that follows
+  Cntr* writes = nullptr;
+  Ep* endpoint = nullptr;
 };
 
 // FI_REMOTE_READ and FI_REMOTE_WRITE among capabilities or rights, as core knows them.

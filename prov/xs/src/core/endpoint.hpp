@@ -126,6 +126,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   Peers& peers() noexcept { return peers_; }
   std::size_t sends_under_way() const noexcept { return sender_->under_way(); }
   const Receiver& receiver() const noexcept { return *receiver_; }
+  const RmaTarget& target() const noexcept { return *target_; }
 
  private:
   explicit Endpoint(const EndpointParts& parts) noexcept;

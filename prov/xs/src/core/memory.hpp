@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "core/counter.hpp"
 #include "core/gather.hpp"
 #include "core/id_table.hpp"
 #include "util/random.hpp"
 
 namespace xs::core {
+
+class RmaTarget;
 
 // What peers may do with it.
 enum Right : std::uint8_t { kReadable = 1, kWritable = 2 };
@@ -20,6 +23,13 @@ struct Registration {
   std::uint64_t key = 0;
   std::uint64_t base = 0;    // the address that the first byte has for peers
   std::uint64_t number = 0;  // unlike any other's of this domain, closed ones included
+  Counter* reads = nullptr;  // that peers have done here, besides what endpoints count; may be null
+  Counter* writes = nullptr;        // the same
+  const RmaTarget* only = nullptr;  // the endpoint that peers must come by; null: any
+
+  void arrived(bool is_read) noexcept {
+    if (Counter* const counter = is_read ? reads : writes) counter->ended(0);
+  }
 
   // Where it stands for peers, and whether all of it lies inside: the one check of what a peer
   // asks for. offset: from the first byte, valid if true.

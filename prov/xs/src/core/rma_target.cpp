@@ -28,6 +28,7 @@ RmaTarget::Place RmaTarget::find(const Range& range, unsigned rights) const noex
   if (!registration) return {.status = kNoKey};
   std::size_t offset = 0;
   if ((registration->rights & rights) != rights ||
+      (registration->only && registration->only != this) ||
       !registration->holds(range.address, range.length, offset))
     return {.status = EACCES};
   return {.registration = registration, .offset = offset};
@@ -50,6 +51,12 @@ std::optional<util::Bytes> RmaTarget::settle(Payload& payload, Taken& otherwise)
   otherwise = payload.take() ? Taken::kLie : Taken::kVanished;
   if (!fits || otherwise == Taken::kVanished) return std::nullopt;
   return util::Bytes(settled_.get(), size);
+}
+
+void RmaTarget::arrived(Registration* there, RmaKind of, std::size_t length,
+                        const std::uint64_t* data, PeerAddress source) noexcept {
+  if (there) there->arrived(reads_back(of));
+  reporter_.operation_arrived(of, length, data, source);
 }
 
 // One more operation of the peer. False: it has too many without an answer.
@@ -133,8 +140,8 @@ void RmaTarget::write_arrived(Peer& peer) noexcept {
   const bool tells = arriving.status == 0 && arriving.has_data;
   const bool full = tells && !reporter_.receive_room();
   if (arriving.status == 0)
-    reporter_.operation_arrived(RmaKind::kWrite, arriving.length, tells ? &arriving.data : nullptr,
-                                peer.number);
+    arrived(exposed_.memory->numbered(arriving.registration), RmaKind::kWrite, arriving.length,
+            tells ? &arriving.data : nullptr, peer.number);
   if (!full) return say_done(peer, arriving.id, arriving.status);
   // Who floods us with completions that nobody reads waits for us.
   try {
@@ -170,7 +177,7 @@ bool RmaTarget::read_received(Peer& peer, const proto::Read& read) noexcept {
   if (!admit(peer)) return false;
   const Place from = find({read.key, read.address, read.length}, kReadable);
   if (from.status != 0 || read.length == 0) {
-    if (from.status == 0) reporter_.operation_arrived(RmaKind::kRead, 0, nullptr, peer.number);
+    if (from.status == 0) arrived(from.registration, RmaKind::kRead, 0, nullptr, peer.number);
     say_done(peer, read.id, from.status);
     return true;
   }
@@ -223,7 +230,8 @@ bool RmaTarget::give_answer(Peer& peer, RmaAnswer& answer) noexcept {
     answer.given += part;
   }
   if (!answer.results)
-    reporter_.operation_arrived(RmaKind::kRead, answer.length, nullptr, peer.number);
+    arrived(exposed_.memory->numbered(answer.registration), RmaKind::kRead, answer.length, nullptr,
+            peer.number);
   drop(peer, answer);
   return true;
 }
@@ -250,7 +258,7 @@ int RmaTarget::write_own(const Range& range, const UserMemory& from, const std::
   const Place to = find(range, kWritable);
   if (to.status != 0) return to.status;
   to.registration->memory.move_from(from, 0, to.offset, from.size());
-  reporter_.operation_arrived(RmaKind::kWrite, from.size(), data, self);
+  arrived(to.registration, RmaKind::kWrite, from.size(), data, self);
   return 0;
 }
 
@@ -258,7 +266,7 @@ int RmaTarget::read_own(const Range& range, const UserMemory& to) noexcept {
   const Place from = find(range, kReadable);
   if (from.status != 0) return from.status;
   to.move_from(from.registration->memory, from.offset, 0, to.size());
-  reporter_.operation_arrived(RmaKind::kRead, to.size(), nullptr, kAnyPeer);
+  arrived(from.registration, RmaKind::kRead, to.size(), nullptr, kAnyPeer);
   return 0;
 }
 

@@ -64,6 +64,9 @@ class RmaTarget {
   std::optional<util::Bytes> settle(Payload& payload, Taken& otherwise) noexcept;
   bool admit(Peer& peer) noexcept;
   void place(Arriving& arriving, util::Bytes bytes) noexcept;
+  // An operation has been performed there, whole; null: that has been closed since.
+  void arrived(Registration* there, RmaKind of, std::size_t length, const std::uint64_t* data,
+               PeerAddress source) noexcept;
   void write_arrived(Peer& peer) noexcept;
   Place find(const proto::Atomic& atomic) const noexcept;
   void atomic_arrived(Peer& peer, util::Bytes operands) noexcept;

@@ -64,8 +64,8 @@ TEST(MemoryTest, registration) {
             0);
   EXPECT_EQ(fi_mr_key(mr), 0xC0DEu);
   EXPECT_EQ(fi_close(&mr->fid), 0);
-  EXPECT_EQ(fi_mr_reg(face.domain.get(), buffer.data(), buffer.size(), FI_RECV, 0, 0, FI_RMA_EVENT,
-                      &mr, nullptr),
+  EXPECT_EQ(fi_mr_reg(face.domain.get(), buffer.data(), buffer.size(), FI_RECV, 0, 0, FI_PEEK, &mr,
+                      nullptr),
             -FI_EBADFLAGS);
   struct iovec iov {
     buffer.data(), buffer.size()

@@ -254,12 +254,11 @@ TEST_F(RmaTest, all_addresses_may_be_one_region) {
   EXPECT_EQ(at(5, 3), "abc");
 }
 
-TEST(RmaModes, are_what_hints_ask_for) {
+TEST(RmaModes, basic_means_our_keys_and_true_addresses) {
   const InfoPtr hints = make_hints();
   hints->caps = FI_MSG | FI_RMA;
-  hints->domain_attr->mr_mode = FI_MR_VIRT_ADDR | FI_MR_PROV_KEY | FI_MR_ALLOCATED | FI_MR_LOCAL;
+  hints->domain_attr->mr_mode = 1 << 0;  // FI_MR_BASIC
   Loop loop(hints.get());
-  EXPECT_EQ(loop.info->domain_attr->mr_mode, FI_MR_VIRT_ADDR | FI_MR_PROV_KEY | FI_MR_ALLOCATED);
   std::array<char, 8> memory{};
   const auto one = show(loop.domain.get(), memory, 1);
   const auto other = show(loop.domain.get(), memory, 1);
@@ -270,6 +269,25 @@ TEST(RmaModes, are_what_hints_ask_for) {
             0);
   EXPECT_EQ(loop.next().flags, FI_RMA | FI_WRITE);
   EXPECT_EQ(std::string_view(memory.data() + 1, 3), "abc");
+}
+
+// Who opens a domain with a mode that nobody asked of him gets it.
+TEST(RmaModes, are_taken_by_a_domain_one_by_one) {
+  Face face;
+  std::array<char, 8> memory{};
+  const auto opened_with = [&](int mode) {
+    face.info->domain_attr->mr_mode = mode;
+    struct fid_domain* domain = nullptr;
+    EXPECT_EQ(fi_domain(face.fabric.get(), face.info.get(), &domain, nullptr), 0);
+    return FidPtr<struct fid_domain>(domain);
+  };
+  const auto plain = opened_with(0);
+  const auto taken = show(plain.get(), memory, 1);
+  struct fid_mr* mr = nullptr;
+  EXPECT_EQ(fi_mr_reg(plain.get(), memory.data(), 8, kBoth, 0, 1, 0, &mr, nullptr), -FI_ENOKEY);
+  const auto keyed = opened_with(FI_MR_PROV_KEY);
+  const auto one = show(keyed.get(), memory, 1), other = show(keyed.get(), memory, 1);
+  EXPECT_NE(fi_mr_key(one.get()), fi_mr_key(other.get()));
 }
 
 // A counter for each of four things; errors are counted apart.
