@@ -2,6 +2,8 @@
 // fi_cntr(3).
 #include "abi/cntr.hpp"
 
+#include <sched.h>
+
 #include <memory>
 
 #include "abi/errno.hpp"
@@ -15,30 +17,38 @@ int Cntr::open_wait() {
   return wait.emplace(*domain.waits, counter).open();
 }
 
+// Makes progress and looks. nullopt: the wait goes on.
+std::optional<int> Cntr::look(const Sleeper& self, bool late) noexcept {
+  if (!counter.ends(self)) domain.progress();
+  if (counter.reached(self.threshold)) {
+    counter.tell_value();
+    return 0;
+  }
+  if (counter.ends(self)) {
+    counter.tell_errors();
+    return -FI_EAVAIL;
+  }
+  return late ? std::optional(-FI_ETIMEDOUT) : std::nullopt;
+}
+
+Sleeper Cntr::sleeper(std::uint64_t threshold) noexcept {
+  const Guard guard(domain.gate);
+  return {.threshold = threshold, .errors = counter.known_errors()};
+}
+
 int Cntr::wait_for(std::uint64_t threshold, int timeout) noexcept {
-  if (!wait) return -FI_EINVAL;
   const Deadline deadline(timeout);
-  std::optional<Sleeper> self;
-  for (;;) {
+  Sleeper self = sleeper(threshold);
+  if (!wait) return poll_for(self, deadline);
+  return wait->wait_for(domain.gate, self, deadline, [&](bool late) { return look(self, late); });
+}
+
+// Who has nothing to sleep on looks again and again.
+int Cntr::poll_for(const Sleeper& self, const Deadline& deadline) noexcept {
+  for (;; sched_yield()) {
     const bool late = deadline.passed();
-    {
-      const Guard guard(domain.gate);
-      if (!self) self.emplace(Sleeper{.threshold = threshold, .errors = counter.known_errors()});
-      wait->wakes(*self);
-      if (!counter.ends(*self)) domain.progress();
-      if (counter.reached(threshold)) {
-        counter.tell_value();
-        return 0;
-      }
-      if (counter.ends(*self)) {
-        counter.tell_errors();
-        return -FI_EAVAIL;
-      }
-      if (late) return -FI_ETIMEDOUT;
-      if (!wait->arm(*self)) continue;
-      wait->falls_asleep(*self);
-    }
-    wait->sleep(deadline);
+    const Guard guard(domain.gate);
+    if (const auto answer = look(self, late)) return *answer;
   }
 }
 

@@ -58,7 +58,7 @@ struct Cntr : fid_cntr {
 
   // Inside the gate. 0 or a negative errno; throws bad_alloc.
   int open_wait();
-  // As fi_cntr_wait; timeout in milliseconds, negative: for ever.
+  // As fi_cntr_wait, also without a wait object; timeout in milliseconds, negative: for ever.
   int wait_for(std::uint64_t threshold, int timeout) noexcept;
   // As fi_trywait.
   int try_wait() noexcept;
@@ -68,6 +68,11 @@ struct Cntr : fid_cntr {
   const enum fi_wait_obj wait_object;
   std::size_t users = 0;          // bindings
   std::optional<QueueWait> wait;  // unless FI_WAIT_NONE
+
+ private:
+  Sleeper sleeper(std::uint64_t threshold) noexcept;
+  std::optional<int> look(const Sleeper& self, bool late) noexcept;
+  int poll_for(const Sleeper& self, const Deadline& deadline) noexcept;
 };
 
 }  // namespace xs::abi

@@ -59,26 +59,17 @@ ssize_t Cq::take(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
 
 ssize_t Cq::wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::size_t threshold,
                       int timeout) noexcept {
-  const Deadline deadline(timeout);
+  using Answer = std::optional<ssize_t>;
   Sleeper self{threshold};
-  for (;;) {
-    const bool late = deadline.passed();
-    {
-      const Guard guard(domain.gate);
-      wait->wakes(self);
-      if (!core.has(threshold)) domain.progress();
-      const bool signaled = wait->take_signal();
-      if (late || signaled || core.has(threshold)) {
-        const ssize_t rc = take(buffer, count, source);
-        if (rc != -FI_EAGAIN) return rc;
-        if (signaled) return -FI_ECANCELED;
-        if (late) return rc;
-      }
-      if (!wait->arm(self)) continue;
-      wait->falls_asleep(self);
-    }
-    wait->sleep(deadline);
-  }
+  return wait->wait_for(domain.gate, self, Deadline(timeout), [&](bool late) -> Answer {
+    if (!core.has(threshold)) domain.progress();
+    const bool signaled = wait->take_signal();
+    if (!late && !signaled && !core.has(threshold)) return std::nullopt;
+    const ssize_t rc = take(buffer, count, source);
+    if (rc != -FI_EAGAIN) return rc;
+    if (signaled) return -FI_ECANCELED;
+    return late ? Answer(rc) : std::nullopt;
+  });
 }
 
 int Cq::try_wait() noexcept {

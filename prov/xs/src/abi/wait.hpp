@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "abi/guard.hpp"
 #include "core/inner.hpp"
 #include "util/clock.hpp"
 
@@ -133,6 +134,22 @@ class QueueWait {
   bool try_wait() noexcept;
   void falls_asleep(Sleeper& sleeper) noexcept;
   void wakes(Sleeper& sleeper) noexcept;
+  // The whole of a wait, from outside of the gate: `look(late)` is called inside, as often as there
+  // may be news, until it gives an answer; it must if it is late.
+  template <class Look>
+  auto wait_for(Gate& gate, Sleeper& self, const Deadline& deadline, Look&& look) noexcept {
+    for (;;) {
+      const bool late = deadline.passed();
+      {
+        const Guard guard(gate);
+        wakes(self);
+        if (const auto answer = look(late)) return *answer;
+        if (!arm(self)) continue;
+        falls_asleep(self);
+      }
+      sleep(deadline);
+    }
+  }
   // Outside the gate.
   void sleep(const Deadline& deadline) const noexcept;
 

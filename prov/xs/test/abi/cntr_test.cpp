@@ -216,10 +216,22 @@ TEST(CounterFaceTest, a_peek_is_not_counted) {
 
 // ---- Waiting ----
 
-TEST(CounterWaitTest, without_a_wait_object_nobody_waits) {
-  Face face;
-  const auto counter = open_counter(face, FI_WAIT_NONE);
-  EXPECT_EQ(fi_cntr_wait(counter.get(), 0, 0), -FI_EINVAL);
+TEST(CounterWaitTest, without_a_wait_object_it_is_looked_at_again_and_again) {
+  Counting side(FI_WAIT_NONE);
+  EXPECT_EQ(fi_cntr_wait(side.receives.get(), 0, -1), 0);
+  EXPECT_EQ(fi_cntr_wait(side.receives.get(), 1, 0), -FI_ETIMEDOUT);
+  const auto begin = Clock::now();
+  EXPECT_EQ(fi_cntr_wait(side.receives.get(), 1, 50), -FI_ETIMEDOUT);
+  EXPECT_GE(Clock::now() - begin, milliseconds(50));
+  side.receive();
+  std::thread sender([&] {
+    let_sleep();
+    side.send(side.self);
+  });
+  EXPECT_EQ(fi_cntr_wait(side.receives.get(), 1, kSoon), 0);
+  sender.join();
+  EXPECT_EQ(fi_cntr_adderr(side.sends.get(), 1), 0);
+  EXPECT_EQ(fi_cntr_wait(side.sends.get(), 2, kSoon), -FI_EAVAIL);
 }
 
 TEST(CounterWaitTest, what_is_reached_needs_no_wait) {
