@@ -86,6 +86,7 @@ struct fi_ops_domain domain_ops = [] {
   ops.poll_open = open_poll;
   ops.query_atomic = query_atomic;
   ops.stx_ctx = open_stx;
+  ops.srx_ctx = open_srx;
   return ops;
 }();
 

@@ -82,6 +82,8 @@ int open_endpoint(struct fid_domain* domain, struct fi_info* info, struct fid_ep
                   void* context) noexcept;
 int open_stx(struct fid_domain* domain, struct fi_tx_attr* attr, struct fid_stx** stx,
              void* context) noexcept;
+int open_srx(struct fid_domain* domain, struct fi_rx_attr* attr, struct fid_ep** srx,
+             void* context) noexcept;
 int open_poll(struct fid_domain* domain, struct fi_poll_attr* attr, struct fid_poll** set) noexcept;
 // fi_query_atomic.
 int query_atomic(struct fid_domain* domain, enum fi_datatype datatype, enum fi_op op,

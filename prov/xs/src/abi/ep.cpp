@@ -43,6 +43,7 @@ int Ep::enable() noexcept {
   if ((caps & (FI_SEND | kRemoteInitiator)) && !hears_of_sends) return -FI_ENOCQ;
   if ((caps & FI_RECV) && !receive_queue && !counter_of(Counted::kReceive)) return -FI_ENOCQ;
   if (!av) return -FI_ENOAV;
+  if (srx && srx->av && srx->av != av) return -FI_EINVAL;  // numbers of peers mean the same to all
   core::InnerProvider& provider = inner ? *inner : domain.core.inner();
   if (domain.waits) provider.want_waits();
   auto opened =
@@ -58,6 +59,8 @@ int Ep::enable() noexcept {
                             .rings = domain.core.neighbours() ? &domain.core.rings() : nullptr,
                             .observer = &domain.path_events,
                             .exposed = {&domain.memory, rights_of(caps)},
+                            .shared = srx ? &srx->core : nullptr,
+                            .shared_flags = selective_receive ? 0u : core::kOpCompletion,
                             .directed = (caps & FI_DIRECTED_RECV) != 0,
                             .source = (caps & FI_SOURCE) != 0});
   if (!opened) return to_errno(opened.error());
@@ -65,6 +68,7 @@ int Ep::enable() noexcept {
     domain.endpoints.reserve(domain.endpoints.size() + 1);
     av->book.attach(**opened);
     core = std::move(*opened);
+    if (srx) srx->begin_use(*av);
     if (core->sends_quickly()) quick_below = std::min(inject_size, largest_message) + 1;
     core->set_min_multi_receive(min_multi_receive);
     if (domain.waits) core->set_waits(*domain.waits);
@@ -82,6 +86,7 @@ void part(Ep& ep) noexcept {
   std::erase(ep.domain.endpoints, ep.core.get());
   ep.av->book.detach(*ep.core);
   ep.core.reset();
+  if (ep.srx) ep.srx->end_use();
 }
 
 void release_eq(Ep& ep) noexcept {
@@ -101,6 +106,7 @@ int close(struct fid* fid) noexcept {
   for (Cntr* cntr : ep.counters)
     if (cntr) --cntr->users;
   if (ep.stx) --ep.stx->users;
+  if (ep.srx) --ep.srx->users;
   if (ep.av) --ep.av->users;
   if (ep.eq) release_eq(ep);
   --ep.domain.children;
@@ -159,6 +165,15 @@ int bind_stx(Ep& ep, Stx& stx, std::uint64_t flags) noexcept {
   return 0;
 }
 
+int bind_srx(Ep& ep, Srx& srx, std::uint64_t flags) noexcept {
+  if (flags) return -FI_EBADFLAGS;
+  if (&srx.domain != &ep.domain || ep.srx) return -FI_EINVAL;
+  ep.srx = &srx;
+  ep.tagged = &tagged_ops_without_receives();
+  ++srx.users;
+  return 0;
+}
+
 int bind_av(Ep& ep, Av& av, std::uint64_t flags) noexcept {
   if (flags) return -FI_EBADFLAGS;
   if (&av.domain != &ep.domain || ep.av) return -FI_EINVAL;
@@ -193,7 +208,7 @@ int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
     case FI_CLASS_STX_CTX:
       return bind_stx(ep, object_of<Stx>(other), flags);
     case FI_CLASS_SRX_CTX:
-      return -FI_ENOSYS;
+      return bind_srx(ep, object_of<Srx>(other), flags);
     default:
       return -FI_EINVAL;
   }
@@ -250,26 +265,19 @@ ssize_t cancel(struct fid* fid, void* context) noexcept {
 
 int getopt(struct fid* fid, int level, int name, void* value, std::size_t* size) noexcept {
   auto& ep = object_of<Ep>(fid);
-  if (level != FI_OPT_ENDPOINT || name != FI_OPT_MIN_MULTI_RECV) return -FI_ENOPROTOOPT;
-  if (!value || !size) return -FI_EINVAL;
-  const bool fits = *size >= sizeof ep.min_multi_receive;
-  *size = sizeof ep.min_multi_receive;
-  if (!fits) return -FI_ETOOSMALL;
-  const Guard guard(ep.domain.gate);
-  std::memcpy(value, &ep.min_multi_receive, sizeof ep.min_multi_receive);
-  return 0;
+  return get_min_multi_receive(level, name, value, size, [&] {
+    const Guard guard(ep.domain.gate);
+    return ep.min_multi_receive;
+  });
 }
 
-// fabtests 2.x takes no other answer than -FI_EOPNOTSUPP for an option that isn't there.
 int setopt(struct fid* fid, int level, int name, const void* value, std::size_t size) noexcept {
   auto& ep = object_of<Ep>(fid);
-  if (level != FI_OPT_ENDPOINT) return -FI_ENOPROTOOPT;
-  if (name != FI_OPT_MIN_MULTI_RECV) return -FI_EOPNOTSUPP;
-  if (!value || size != sizeof ep.min_multi_receive) return -FI_EINVAL;
-  const Guard guard(ep.domain.gate);
-  std::memcpy(&ep.min_multi_receive, value, sizeof ep.min_multi_receive);
-  if (ep.core) ep.core->set_min_multi_receive(ep.min_multi_receive);
-  return 0;
+  return set_min_multi_receive(level, name, value, size, [&](std::size_t bytes) {
+    const Guard guard(ep.domain.gate);
+    ep.min_multi_receive = bytes;
+    if (ep.core) ep.core->set_min_multi_receive(bytes);
+  });
 }
 
 ssize_t rx_size_left(struct fid_ep* fid) noexcept {

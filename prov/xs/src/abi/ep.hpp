@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 
@@ -17,6 +18,7 @@
 #include "abi/cq.hpp"
 #include "abi/domain.hpp"
 #include "abi/errno.hpp"
+#include "abi/srx.hpp"
 #include "abi/stx.hpp"
 #include "core/endpoint.hpp"
 #include "core/inner.hpp"
@@ -89,6 +91,7 @@ struct Ep : fid_ep {
   Cq* receive_queue = nullptr;
   std::array<Cntr*, core::kCountedKinds> counters{};  // by core::Counted; null: not counted
   Stx* stx = nullptr;
+  Srx* srx = nullptr;
   Av* av = nullptr;
   Eq* eq = nullptr;
   bool selective_send = false;  // completions only where FI_COMPLETION asks for one
@@ -119,6 +122,34 @@ struct OpFlags {
   std::uint64_t more = 0;
 };
 int exchange_op_flags(const OpFlags& flags, bool set, std::uint64_t& word) noexcept;
+// Flags of a receive, as core knows them. False: there are some that it does not know.
+bool flags_of_receive(std::uint64_t flags, bool selective, bool tagged,
+                      std::uint32_t& out) noexcept;
+
+// FI_OPT_MIN_MULTI_RECV, the one option that there is. fabtests 2.x takes no other answer than
+// -FI_EOPNOTSUPP for one that is not there.
+template <class F>
+int get_min_multi_receive(int level, int name, void* value, std::size_t* size, F&& get) noexcept {
+  if (level != FI_OPT_ENDPOINT || name != FI_OPT_MIN_MULTI_RECV) return -FI_ENOPROTOOPT;
+  if (!value || !size) return -FI_EINVAL;
+  const bool fits = *size >= sizeof(std::size_t);
+  *size = sizeof(std::size_t);
+  if (!fits) return -FI_ETOOSMALL;
+  const std::size_t bytes = get();
+  std::memcpy(value, &bytes, sizeof bytes);
+  return 0;
+}
+template <class F>
+int set_min_multi_receive(int level, int name, const void* value, std::size_t size,
+                          F&& set) noexcept {
+  if (level != FI_OPT_ENDPOINT) return -FI_ENOPROTOOPT;
+  if (name != FI_OPT_MIN_MULTI_RECV) return -FI_EOPNOTSUPP;
+  std::size_t bytes;
+  if (!value || size != sizeof bytes) return -FI_EINVAL;
+  std::memcpy(&bytes, value, sizeof bytes);
+  set(bytes);
+  return 0;
+}
 
 extern struct fi_ops_msg message_ops;
 extern struct fi_ops_tagged tagged_ops;

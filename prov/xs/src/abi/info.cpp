@@ -110,6 +110,7 @@ void describe(struct fi_domain_attr& attr, std::uint32_t version) noexcept {
   attr.max_ep_tx_ctx = 1;
   attr.max_ep_rx_ctx = 1;
   attr.max_ep_stx_ctx = kEndpointCount;
+  attr.max_ep_srx_ctx = kEndpointCount;
   attr.mr_iov_limit = core::kIovLimit;
   attr.caps = kDomainCaps;
 }

@@ -76,6 +76,7 @@ inline constexpr std::uint64_t kModes = FI_MSG_PREFIX;
 // are those of the network chosen.
 bool acceptable(const struct fi_info& hints) noexcept;
 bool acceptable(const struct fi_tx_attr& hints) noexcept;
+bool acceptable(const struct fi_rx_attr& hints) noexcept;
 bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexcept;
 
 // Grants what was asked: capabilities exactly, sizes and modes echoed. hints are acceptable().

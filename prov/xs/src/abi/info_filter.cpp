@@ -41,8 +41,6 @@ bool acceptable(const struct fi_tx_attr& hints) noexcept {
   return true;
 }
 
-namespace {
-
 bool acceptable(const struct fi_rx_attr& hints) noexcept {
   if (!within(hints.caps, kReceiveCaps)) return refuse("receive capabilities that xs lacks");
   if (!within(hints.op_flags, kReceiveOpFlags)) return refuse("receive op_flags that xs lacks");
@@ -54,6 +52,8 @@ bool acceptable(const struct fi_rx_attr& hints) noexcept {
   return true;
 }
 
+namespace {
+
 bool acceptable(const struct fi_ep_attr& hints) noexcept {
   if (hints.protocol != FI_PROTO_UNSPEC && hints.protocol != kProtocol)
     return refuse("another protocol");
@@ -61,7 +61,8 @@ bool acceptable(const struct fi_ep_attr& hints) noexcept {
   if (hints.max_msg_size > kLargestMessage) return refuse("larger messages");
   if (hints.tx_ctx_cnt > 1 && hints.tx_ctx_cnt != FI_SHARED_CONTEXT)
     return refuse("several transmit contexts per endpoint");
-  if (hints.rx_ctx_cnt > 1) return refuse("several or shared receive contexts per endpoint");
+  if (hints.rx_ctx_cnt > 1 && hints.rx_ctx_cnt != FI_SHARED_CONTEXT)
+    return refuse("several receive contexts per endpoint");
   if (hints.auth_key_size > 0) return refuse("an authorization key");
   return true;
 }
@@ -75,8 +76,8 @@ bool acceptable(const struct fi_domain_attr& hints) noexcept {
   if (hints.cq_cnt > kQueueCount || hints.ep_cnt > kEndpointCount || hints.cntr_cnt > kCounterCount)
     return refuse("more queues, endpoints or counters");
   if (hints.max_ep_tx_ctx > 1 || hints.max_ep_rx_ctx > 1 || hints.max_ep_stx_ctx > kEndpointCount ||
-      hints.max_ep_srx_ctx > 0)
-    return refuse("several or shared contexts per endpoint");
+      hints.max_ep_srx_ctx > kEndpointCount)
+    return refuse("several contexts per endpoint, or more shared ones");
   if (hints.auth_key_size > 0) return refuse("an authorization key");
   return true;
 }
@@ -150,6 +151,7 @@ void alter(struct fi_ep_attr& attr, const struct fi_ep_attr& hints) noexcept {
   echo(attr.type, hints.type);
   echo(attr.max_msg_size, hints.max_msg_size);
   echo(attr.tx_ctx_cnt, hints.tx_ctx_cnt);
+  echo(attr.rx_ctx_cnt, hints.rx_ctx_cnt);
 }
 
 void alter(struct fi_domain_attr& attr, const struct fi_domain_attr& hints) noexcept {

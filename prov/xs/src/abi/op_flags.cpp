@@ -46,12 +46,16 @@ bool Ep::read_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
   return !(flags & ~(kReadOpFlags | FI_MORE));
 }
 
-bool Ep::receive_flags(std::uint64_t flags, bool tagged, std::uint32_t& out) const noexcept {
-  out = of_receive(flags, selective_receive);
+bool flags_of_receive(std::uint64_t flags, bool selective, bool tagged,
+                      std::uint32_t& out) noexcept {
+  out = of_receive(flags, selective);
   if (tagged) out |= kOpTagged;
   if ((flags & FI_DISCARD) && !(flags & (FI_PEEK | FI_CLAIM))) return false;
-  const std::uint64_t allowed = tagged ? kReceiveTaggedFlags : kReceiveMessageFlags;
-  return !(flags & ~(allowed | (caps & FI_TRIGGER)));
+  return !(flags & ~(tagged ? kReceiveTaggedFlags : kReceiveMessageFlags));
+}
+
+bool Ep::receive_flags(std::uint64_t flags, bool tagged, std::uint32_t& out) const noexcept {
+  return flags_of_receive(flags & ~(caps & FI_TRIGGER), selective_receive, tagged, out);
 }
 
 }  // namespace xs::abi

@@ -47,6 +47,7 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
                                    .quiet = config.quiet};
   endpoint->receiver_ = std::make_unique<Receiver>(s, endpoint->peers_, endpoint->reporter_,
                                                    *endpoint->sender_, receiving);
+  if (parts.shared) endpoint->receiver_->share(*parts.shared, parts.book, parts.shared_flags);
   endpoint->sender_->set_receiver(*endpoint->receiver_);
   endpoint->target_ = std::make_unique<RmaTarget>(endpoint->peers_, endpoint->reporter_,
                                                   *endpoint->sender_, parts.exposed);
@@ -330,6 +331,7 @@ void Endpoint::part() noexcept {
   streams_->begin_closing();
   reporter_.mute();
   target_->tick();  // answers no longer wait for room in a queue
+  receiver_->leave_shared();
 }
 
 // Whether the peer still has to take something that the user has been told is sent.

@@ -52,6 +52,8 @@ struct EndpointParts {
   stream::Rings* rings = nullptr;              // the domain's; null without neighbours
   PathObserver* observer = nullptr;            // may be null
   Exposed exposed{};                           // what peers may reach of our memory
+  SharedReceives* shared = nullptr;            // where receives are posted; null: here
+  std::uint32_t shared_flags = 0;              // that each of those has at this endpoint
   bool directed = false;  // FI_DIRECTED_RECV: ReceiveOp::from counts; else it is ignored
   bool source = false;    // FI_SOURCE: report where messages came from
 };

@@ -55,6 +55,7 @@ struct Peer {
   PeerRma rma;
 
   // The counters of the path by which a frame of the session leaves or comes now.
+  SourceId shared_source = kAnySource;  // what SharedReceives know it by; kAnySource: not yet
   PathCounters& leaves_by() noexcept { return session && session->writes_ring() ? ring : fabric; }
   PathCounters& arrives_by() noexcept {
     return session && session->takes_from_ring() ? ring : fabric;

@@ -12,6 +12,7 @@
 namespace xs::core {
 
 Receiver::~Receiver() {
+  leave_shared();
   const auto drop_all = [this](Matcher& matcher) {
     matcher.for_each_posted([&](PostedReceive& posted) {
       matcher.remove(posted);
@@ -26,7 +27,12 @@ Receiver::~Receiver() {
   drop_all(message_);
   for (auto& [context, message] : claimed_) unexpected_.drop(message);
   peers_.for_each([this](Peer& peer) {
-    while (!peer.receiving.empty()) requests_.drop(&peer.receiving.pop_front());
+    while (!peer.receiving.empty()) {
+      ReceiveRequest& receive = peer.receiving.pop_front();
+      if (receive.parent && lender_ && --receive.parent->parts == 0 && !receive.parent->queued())
+        give_back(*receive.parent);
+      requests_.drop(&receive);
+    }
   });
 }
 
@@ -40,13 +46,28 @@ Completion Receiver::completion(const ReceiveRequest& receive, const Arrival& ar
           .source = arrival.peer->number};
 }
 
-ReceiveRequest* Receiver::match_untagged(const Arrival& arrival, std::size_t length) noexcept {
-  PostedReceive* posted = message_.peek(Envelope{arrival.peer->source(), arrival.tag});
+ReceiveRequest* Receiver::match(const Arrival& arrival, std::size_t length) noexcept {
+  Matcher& from = matcher(arrival.tagged);
+  PostedReceive* posted = from.peek(envelope(arrival));
   if (!posted) return nullptr;
   auto& receive = static_cast<ReceiveRequest&>(*posted);
   if (receive.flags & kOpMultiReceive) return part_of(receive, length);
-  message_.remove(receive);
-  return &receive;
+  ReceiveRequest* const mine = own(receive);
+  if (mine) from.remove(receive);
+  if (mine && mine != &receive) shared_->drop(receive);
+  return mine;
+}
+
+// The request to go on with: a copy of what was posted elsewhere, which stays; nullptr: no memory.
+ReceiveRequest* Receiver::own(ReceiveRequest& posted) noexcept {
+  if (!shared_) return &posted;
+  ReceiveRequest* const mine = requests_.make();
+  if (!mine) return nullptr;
+  mine->memory = posted.memory;
+  mine->flags = posted.flags | more_flags_;
+  mine->context = posted.context;
+  mine->selector = posted.selector;
+  return mine;
 }
 
 // Borrows the next free bytes of a multi-receive; the posted buffer keeps its place until too
@@ -58,13 +79,13 @@ ReceiveRequest* Receiver::part_of(ReceiveRequest& parent, std::size_t length) no
   const std::size_t size = std::min(length, left);
   part->memory = UserMemory::of(parent.memory.run(parent.used).data(), size);
   part->context = parent.context;
-  part->flags = parent.flags;
+  part->flags = parent.flags | more_flags_;
   part->parent = &parent;
   parent.used += size;
   ++parent.parts;
-  if (parent.memory.size() - parent.used < std::max<std::size_t>(min_multi_receive_, 1) &&
-      parent.queued())
-    message_.remove(parent);
+  const std::size_t least = lender_ ? lender_->min_multi_receive() : min_multi_receive_;
+  if (parent.memory.size() - parent.used < std::max<std::size_t>(least, 1) && parent.queued())
+    matcher(false).remove(parent);
   return part;
 }
 
@@ -88,14 +109,17 @@ Taken Receiver::eager_received(Peer& peer, proto::Envelope envelope, std::uint8_
 // matcher.
 Taken Receiver::place_or_buffer(const Arrival& arrival, Payload& payload) noexcept {
   Matcher& from = matcher(arrival.tagged);
-  PostedReceive* const posted = from.peek(Envelope{arrival.peer->source(), arrival.tag});
+  PostedReceive* const posted = from.peek(envelope(arrival));
   if (!posted) return floods(*arrival.peer) ? Taken::kLie : buffer(arrival, payload);
   auto& receive = static_cast<ReceiveRequest&>(*posted);
   if (receive.flags & kOpMultiReceive) return place_part(receive, arrival, payload);
   const std::size_t placed = receive.memory.fill_from(payload, 0);
   if (!payload.take()) return Taken::kVanished;
+  ReceiveRequest* const mine = own(receive);
+  if (!mine) return Taken::kLie;  // no memory
   from.remove(receive);
-  finish(receive, arrival, placed, payload.size(), 0);
+  if (mine != &receive) shared_->drop(receive);
+  finish(*mine, arrival, placed, payload.size(), 0);
   return Taken::kYes;
 }
 
@@ -141,8 +165,16 @@ void Receiver::report(ReceiveRequest& receive, const Arrival& arrival, std::size
     reporter_.received(receive.flags, done);
   else
     reporter_.receive_failed(receive.flags, done, error, overflow);
-  if (last) requests_.drop(parent);
+  if (last) give_back(*parent);
   receive.parent = nullptr;
+}
+
+// A multi-receive's buffer, of which nothing is left and nothing under way. The one who closes
+// tells nobody.
+void Receiver::give_back(ReceiveRequest& parent) noexcept {
+  if (!lender_) return requests_.drop(&parent);
+  if (!shared_) lender_->tell_free(parent);
+  lender_->drop(parent);
 }
 
 // ---- Too early ----
@@ -168,7 +200,8 @@ Taken Receiver::buffer(const Arrival& arrival, Payload& payload) noexcept {
     unexpected_.drop(message);
     return Taken::kVanished;
   }
-  message->envelope = {arrival.peer->source(), arrival.tag};
+  message->envelope = envelope(arrival);
+  message->receiver = this;
   message->peer = arrival.peer;
   message->data = arrival.data;
   message->has_data = arrival.has_data;
@@ -183,7 +216,8 @@ Unexpected* Receiver::buffer_announcement(const Arrival& arrival,
                                           const Announced& announced) noexcept {
   Unexpected* message = unexpected_.make();
   if (!message) return nullptr;
-  message->envelope = {arrival.peer->source(), arrival.tag};
+  message->envelope = envelope(arrival);
+  message->receiver = this;
   message->peer = arrival.peer;
   message->data = arrival.data;
   message->has_data = arrival.has_data;

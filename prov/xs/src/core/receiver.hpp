@@ -11,6 +11,7 @@
 #include "core/peers.hpp"
 #include "core/reporter.hpp"
 #include "core/request.hpp"
+#include "core/shared_receives.hpp"
 #include "core/types.hpp"
 #include "stream/streams.hpp"
 #include "util/pool.hpp"
@@ -60,6 +61,11 @@ class Receiver {
   Receiver(stream::Streams& streams, Peers& peers, Reporter& reporter, Sender& sender,
            const Limits& limits) noexcept
       : streams_(streams), peers_(peers), reporter_(reporter), sender_(sender), limits_(limits) {}
+  // Before anything comes: receives are posted there from now on, and not here. more: flags that
+  // every such receive has here. Throws bad_alloc.
+  void share(SharedReceives& shared, AddressBook* book, std::uint32_t more);
+  // The endpoint closes: what comes from now on is nobody's.
+  void leave_shared() noexcept;
   ~Receiver();
 
   Status receive(const ReceiveOp& op) noexcept;
@@ -94,17 +100,34 @@ class Receiver {
   std::size_t unexpected_bytes() const noexcept { return unexpected_bytes_; }
   bool needs_tick() const noexcept { return !late_.empty(); }
 
+  // For SharedReceives, which know what is posted and what waits.
+  bool has_room() const noexcept { return reporter_.receive_room(); }
+  ReceiveRequest* lend(const ReceiveOp& op) noexcept;
+  ReceiveRequest* part_of(ReceiveRequest& parent, std::size_t length) noexcept;
+  void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
+  void discard(Unexpected& message) noexcept;
+  Status finish_claim(const ReceiveOp& op, Unexpected& message) noexcept;
+  void tell(std::uint32_t flags, const Completion& completion) noexcept {
+    reporter_.tell(flags, completion);
+  }
+  void tell_missing(const ReceiveOp& op) noexcept;
+  void tell_peeked(const ReceiveOp& op, const Unexpected& message) noexcept;
+  void tell_cancelled(const ReceiveRequest& receive) noexcept;
+
  private:
-  Matcher& matcher(bool tagged) noexcept { return tagged ? tagged_ : message_; }
+  Matcher& matcher(bool tagged) noexcept {
+    if (shared_) return shared_->matcher(tagged);
+    return tagged ? tagged_ : message_;
+  }
+  Envelope envelope(const Arrival& arrival) noexcept {
+    return {shared_ ? shared_->source(*arrival.peer) : arrival.peer->source(), arrival.tag};
+  }
   static Completion completion(const ReceiveRequest& receive, const Arrival& arrival) noexcept;
   // The receive for an arriving message, taken out of the matcher (or a part of it, if it is a
   // multi-receive); nullptr if none.
-  ReceiveRequest* match(const Arrival& arrival, std::size_t length) noexcept {
-    if (!arrival.tagged) return match_untagged(arrival, length);
-    return static_cast<ReceiveRequest*>(tagged_.arrive({arrival.peer->source(), arrival.tag}));
-  }
-  ReceiveRequest* match_untagged(const Arrival& arrival, std::size_t length) noexcept;
-  ReceiveRequest* part_of(ReceiveRequest& parent, std::size_t length) noexcept;
+  ReceiveRequest* match(const Arrival& arrival, std::size_t length) noexcept;
+  ReceiveRequest* own(ReceiveRequest& posted) noexcept;
+  void give_back(ReceiveRequest& parent) noexcept;
   void deliver(ReceiveRequest& receive, const Arrival& arrival, util::Bytes payload) noexcept;
   void finish(ReceiveRequest& receive, const Arrival& arrival, std::size_t placed,
               std::size_t total, int error) noexcept;
@@ -117,7 +140,6 @@ class Receiver {
   }
   bool floods(const Peer& peer) const noexcept;
   bool bury_announcement(Unexpected& message, const Peer& peer) noexcept;
-  void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
   Taken take_usual(Peer& peer, const proto::Envelope& envelope, std::uint8_t flags,
                    stream::RingConsumer& ring, std::size_t offset, std::size_t size) noexcept;
   Taken place_or_buffer(const Arrival& arrival, Payload& payload) noexcept;
@@ -132,7 +154,6 @@ class Receiver {
   Status post_multi(const ReceiveOp& op) noexcept;
   Status peek(const ReceiveOp& op) noexcept;
   Status claimed(const ReceiveOp& op) noexcept;
-  void discard(Unexpected& message) noexcept;
   bool selector(const ReceiveOp& op, Selector& out) noexcept;
   ReceiveRequest* make_request(const ReceiveOp& op, const Selector& selector) noexcept;
 
@@ -165,6 +186,9 @@ class Receiver {
   std::vector<ReceiveRequest*> late_;  // SENT came, the bytes did not
   std::size_t unexpected_bytes_ = 0;   // heads and payloads, without announcements
   std::size_t min_multi_receive_ = 64;
+  SharedReceives* shared_ = nullptr;  // while messages are matched there, else null
+  SharedReceives* lender_ = nullptr;  // the same, and after that: whose multi-receives we may fill
+  std::uint32_t more_flags_ = 0;      // of what is posted there
 };
 
 }  // namespace xs::core

@@ -77,7 +77,7 @@ Status Receiver::post_multi(const ReceiveOp& op) noexcept {
 
 Status Receiver::receive(const ReceiveOp& op) noexcept {
   std::size_t total = 0;
-  if (!UserMemory::sum(op.iov, total)) return Status::kInvalid;
+  if (!UserMemory::sum(op.iov, total) || lender_) return Status::kInvalid;
   if (!(op.flags & (kOpPeek | kOpClaim | kOpMultiReceive))) [[likely]]
     return post(op);
   if (op.flags & kOpPeek) return peek(op);
@@ -93,7 +93,7 @@ Status Receiver::peek(const ReceiveOp& op) noexcept {
   const bool tagged = (op.flags & kOpTagged) != 0;
   auto* message = static_cast<Unexpected*>(matcher(tagged).peek(chosen));
   if (!message) {
-    reporter_.tell_failure(op.flags, {.context = op.context, .tag = op.tag}, ENOMSG);
+    tell_missing(op);
     return Status::kOk;
   }
   if (op.flags & kOpClaim) try {
@@ -101,35 +101,54 @@ Status Receiver::peek(const ReceiveOp& op) noexcept {
     } catch (const std::bad_alloc&) {
       return Status::kNoMemory;
     }
-  reporter_.tell(op.flags, {.context = op.context,
-                            .flags = message->has_data ? FI_REMOTE_CQ_DATA : 0,
-                            .length = message->length,
-                            .data = message->data,
-                            .tag = message->envelope.tag,
-                            .source = message->peer->number});
+  tell_peeked(op, *message);
   if (op.flags & (kOpClaim | kOpDiscard)) matcher(tagged).remove(*message);
   if ((op.flags & kOpDiscard) && !(op.flags & kOpClaim)) discard(*message);
   return Status::kOk;
 }
 
-// Receives, or throws away, what an earlier peek with the same context has claimed.
+void Receiver::tell_missing(const ReceiveOp& op) noexcept {
+  reporter_.tell_failure(op.flags, {.context = op.context, .tag = op.tag}, ENOMSG);
+}
+
+void Receiver::tell_peeked(const ReceiveOp& op, const Unexpected& message) noexcept {
+  reporter_.tell(op.flags | more_flags_, {.context = op.context,
+                                          .flags = message.has_data ? FI_REMOTE_CQ_DATA : 0,
+                                          .length = message.length,
+                                          .data = message.data,
+                                          .tag = message.envelope.tag,
+                                          .source = message.peer->number});
+}
+
 Status Receiver::claimed(const ReceiveOp& op) noexcept {
   const auto found = claimed_.find(op.context);
   if (found == claimed_.end()) return Status::kInvalid;
-  Unexpected& message = *found->second;
+  const Status status = finish_claim(op, *found->second);
+  if (status == Status::kOk) claimed_.erase(found);
+  return status;
+}
+
+// Receives, or throws away, what an earlier peek with the same context has claimed. kOk: the
+// message is gone.
+Status Receiver::finish_claim(const ReceiveOp& op, Unexpected& message) noexcept {
   if (op.flags & kOpDiscard) {
-    claimed_.erase(found);
     reporter_.tell(
-        op.flags,
+        op.flags | more_flags_,
         {.context = op.context, .tag = message.envelope.tag, .source = message.peer->number});
     discard(message);
     return Status::kOk;
   }
-  ReceiveRequest* receive = make_request(op, {});
+  ReceiveRequest* receive = lend(op);
   if (!receive) return Status::kAgain;
-  claimed_.erase(found);
   take_unexpected(*receive, message);
   return Status::kOk;
+}
+
+// For a message that is known already.
+ReceiveRequest* Receiver::lend(const ReceiveOp& op) noexcept {
+  ReceiveRequest* const receive = make_request(op, {});
+  if (receive) receive->flags |= more_flags_;
+  return receive;
 }
 
 // The sender of an announcement is told that it is done with.
@@ -147,16 +166,41 @@ bool Receiver::cancel(void* context) noexcept {
     if (!posted) continue;
     auto& receive = static_cast<ReceiveRequest&>(*posted);
     matcher(tagged).remove(receive);
-    Completion done{.context = context, .tag = receive.selector.tag};
-    if (receive.flags & kOpMultiReceive) done.flags = FI_MULTI_RECV;
-    // Parts of a multi-receive that are still being filled refer to its request: the last of them
-    // gives it back.
-    if (receive.parts > 0) done.flags = 0;
-    reporter_.receive_failed(receive.flags, done, ECANCELED);
+    tell_cancelled(receive);
     if (receive.parts == 0) requests_.drop(&receive);
     return true;
   }
   return false;
+}
+
+// Parts of a multi-receive that are still being filled refer to its request: the last of them gives
+// it back.
+void Receiver::tell_cancelled(const ReceiveRequest& receive) noexcept {
+  Completion done{.context = receive.context, .tag = receive.selector.tag};
+  if ((receive.flags & kOpMultiReceive) && receive.parts == 0) done.flags = FI_MULTI_RECV;
+  reporter_.receive_failed(receive.flags, done, ECANCELED);
+}
+
+// ---- Shared ----
+
+void Receiver::share(SharedReceives& shared, AddressBook* book, std::uint32_t more) {
+  shared.join(*this, book);
+  shared_ = lender_ = &shared;
+  more_flags_ = more;
+}
+
+void Receiver::leave_shared() noexcept {
+  if (!shared_) return;
+  shared_->for_each_waiting(*this, [&](Matcher& from, Unexpected& message) {
+    from.remove(message);
+    drop_unexpected(message);
+  });
+  shared_->for_each_claimed(*this, [&](Unexpected& message) {
+    drop_unexpected(message);
+    return true;
+  });
+  shared_->leave(*this);
+  shared_ = nullptr;
 }
 
 }  // namespace xs::core

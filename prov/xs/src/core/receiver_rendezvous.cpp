@@ -236,14 +236,21 @@ void Receiver::peer_ended(Peer& peer, int error) noexcept {
     std::erase(late_, &receive);
     streams_.bulk_cancel(receive.bulk);
   });
-  for (Matcher* matcher : {&tagged_, &message_})
-    matcher->for_each_unexpected([&](UnexpectedMessage& each) {
+  for (const bool tagged : {true, false}) {
+    Matcher& queue = matcher(tagged);
+    queue.for_each_unexpected([&](UnexpectedMessage& each) {
       auto& message = static_cast<Unexpected&>(each);
       if (!bury_announcement(message, peer)) return;
-      matcher->remove(message);
+      queue.remove(message);
       drop_unexpected(message);
     });
+  }
   for (auto& [context, message] : claimed_) bury_announcement(*message, peer);
+  if (shared_)
+    shared_->for_each_claimed(*this, [&](Unexpected& message) {
+      bury_announcement(message, peer);
+      return false;
+    });
 }
 
 // An announcement of a session that has ended ends in error when it is matched. True: one too many

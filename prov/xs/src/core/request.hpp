@@ -18,6 +18,7 @@
 
 namespace xs::core {
 
+class Receiver;
 struct Peer;
 struct SendRequest;
 struct ReceiveRequest;
@@ -138,6 +139,7 @@ static_assert(std::is_trivially_destructible_v<ReceiveRequest>, "nobody ends its
 
 // A message that came before its receive: a copy of the payload, or the announcement of one.
 struct Unexpected : UnexpectedMessage {
+  Receiver* receiver = nullptr;  // that took it
   Peer* peer = nullptr;
   std::uint64_t data = 0;
   bool has_data = false;

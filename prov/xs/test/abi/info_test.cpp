@@ -129,15 +129,17 @@ TEST(InfoTest, datagrams_are_offered_to_who_asks) {
   EXPECT_EQ(info->ep_attr->type, FI_EP_RDM);
 }
 
-TEST(InfoTest, a_transmit_context_may_be_shared_a_receive_context_not) {
+TEST(InfoTest, contexts_may_be_shared) {
   InfoPtr hints = make_hints(), info;
   hints->ep_attr->tx_ctx_cnt = FI_SHARED_CONTEXT;
   ASSERT_EQ(ask(hints.get(), &info), 0);
   EXPECT_EQ(info->ep_attr->tx_ctx_cnt, FI_SHARED_CONTEXT);
   EXPECT_GE(info->domain_attr->max_ep_stx_ctx, 1u);
-  EXPECT_EQ(info->domain_attr->max_ep_srx_ctx, 0u);
+  EXPECT_EQ(info->ep_attr->rx_ctx_cnt, 1u);
+  EXPECT_GE(info->domain_attr->max_ep_srx_ctx, 1u);
   hints->ep_attr->rx_ctx_cnt = FI_SHARED_CONTEXT;
-  EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->ep_attr->rx_ctx_cnt, FI_SHARED_CONTEXT);
 }
 
 TEST(InfoTest, a_prefix_is_granted_and_takes_no_room) {
@@ -306,7 +308,7 @@ TEST_F(BeyondTest, endpoint) {
   expect_refused([](auto& i) { ++i.ep_attr->protocol; });
   expect_refused([](auto& i) { ++i.ep_attr->protocol_version; });
   expect_refused([](auto& i) { ++i.ep_attr->tx_ctx_cnt; });
-  expect_refused([](auto& i) { i.ep_attr->rx_ctx_cnt = FI_SHARED_CONTEXT; });
+  expect_refused([](auto& i) { i.ep_attr->rx_ctx_cnt = 2; });
   expect_refused([](auto& i) {
     i.ep_attr->auth_key_size = 1;
     i.ep_attr->auth_key = static_cast<std::uint8_t*>(std::calloc(1, 1));

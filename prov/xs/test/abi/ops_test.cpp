@@ -65,6 +65,21 @@ TEST(OpsTest, no_table_has_a_hole) {
   EXPECT_EQ(fi_close(&stx->fid), 0);
 }
 
+TEST(OpsTest, no_table_of_a_shared_receive_context_has_a_hole) {
+  Face face;
+  struct fid_ep* srx = nullptr;
+  ASSERT_EQ(fi_srx_context(face.domain.get(), nullptr, &srx, nullptr), 0);
+  expect_full(srx->fid.ops, "srx fid");
+  expect_full(srx->ops, "srx");
+  expect_full(srx->cm, "srx cm");
+  expect_full(srx->msg, "srx msg");
+  expect_full(srx->tagged, "srx tagged");
+  expect_full(srx->rma, "srx rma");
+  expect_full(srx->atomic, "srx atomic");
+  expect_full(srx->collective, "srx collective");
+  EXPECT_EQ(fi_close(&srx->fid), 0);
+}
+
 TEST(OpsTest, no_table_of_an_endpoint_has_a_hole) {
   Loop loop;
   const struct fid_ep* ep = loop.ep.get();
@@ -102,7 +117,6 @@ TEST(OpsTest, what_is_not_offered_says_so) {
   EXPECT_EQ(fi_passive_ep(loop.fabric.get(), loop.info.get(), &passive, nullptr), -FI_ENOSYS);
   struct fid_ep* other = nullptr;
   EXPECT_EQ(fi_scalable_ep(loop.domain.get(), loop.info.get(), &other, nullptr), -FI_ENOSYS);
-  EXPECT_EQ(fi_srx_context(loop.domain.get(), loop.info->rx_attr, &other, nullptr), -FI_ENOSYS);
   EXPECT_EQ(fi_shutdown(loop.ep.get(), 0), -FI_ENOSYS);
   void* ops = nullptr;
   EXPECT_EQ(fi_open_ops(&loop.domain->fid, "nothing", 0, &ops, nullptr), -FI_EINVAL);
