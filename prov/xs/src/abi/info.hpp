@@ -25,12 +25,12 @@ inline constexpr std::uint64_t kRemoteTarget = FI_REMOTE_READ | FI_REMOTE_WRITE;
 inline constexpr std::uint64_t kRemoteCaps =
     kRemote | kRemoteInitiator | kRemoteTarget | FI_RMA_EVENT;
 inline constexpr std::uint64_t kPrimaryCaps =
-    FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | FI_TRIGGER | kRemoteCaps;
+    FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | FI_TRIGGER | FI_FENCE | kRemoteCaps;
 inline constexpr std::uint64_t kSecondaryCaps =
     FI_MULTI_RECV | FI_SOURCE | FI_LOCAL_COMM | FI_REMOTE_COMM;
 inline constexpr std::uint64_t kCaps = kPrimaryCaps | kSecondaryCaps;
 inline constexpr std::uint64_t kSendCaps =
-    FI_MSG | FI_TAGGED | FI_SEND | FI_TRIGGER | kRemote | kRemoteInitiator;
+    FI_MSG | FI_TAGGED | FI_SEND | FI_TRIGGER | FI_FENCE | kRemote | kRemoteInitiator;
 inline constexpr std::uint64_t kReceiveCaps = FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV |
                                               FI_SOURCE | FI_MULTI_RECV | FI_TRIGGER | kRemote |
                                               kRemoteTarget | FI_RMA_EVENT;

@@ -10,6 +10,7 @@ namespace {
 using namespace core;
 
 constexpr std::uint64_t kSendMessageFlags = kSendOpFlags | FI_REMOTE_CQ_DATA | FI_MORE;
+constexpr std::uint64_t kGrantedFlags = FI_TRIGGER | FI_FENCE;  // to who asked for the capability
 constexpr std::uint64_t kReceiveMessageFlags = FI_COMPLETION | FI_MORE | FI_MULTI_RECV;
 constexpr std::uint64_t kReceiveTaggedFlags =
     FI_COMPLETION | FI_MORE | FI_PEEK | FI_CLAIM | FI_DISCARD;
@@ -20,7 +21,7 @@ std::uint32_t of_send(std::uint64_t flags, bool selective) noexcept {
   return when(!selective || (flags & FI_COMPLETION), kOpCompletion) |
          when(flags & FI_REMOTE_CQ_DATA, kOpData) | when(flags & FI_INJECT, kOpInject) |
          when(flags & FI_TRANSMIT_COMPLETE, kOpTransmitComplete) |
-         when(flags & FI_DELIVERY_COMPLETE, kOpDeliveryComplete);
+         when(flags & FI_DELIVERY_COMPLETE, kOpDeliveryComplete) | when(flags & FI_FENCE, kOpFence);
 }
 
 std::uint32_t of_receive(std::uint64_t flags, bool selective) noexcept {
@@ -38,12 +39,12 @@ void Ep::set_defaults() noexcept {
 
 bool Ep::send_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
   out = of_send(flags, selective_send);
-  return !(flags & ~(kSendMessageFlags | (caps & FI_TRIGGER)));
+  return !(flags & ~(kSendMessageFlags | (caps & kGrantedFlags)));
 }
 
 bool Ep::read_flags(std::uint64_t flags, std::uint32_t& out) const noexcept {
   out = of_send(flags, selective_send);
-  return !(flags & ~(kReadOpFlags | FI_MORE));
+  return !(flags & ~(kReadOpFlags | FI_MORE | (caps & kGrantedFlags)));
 }
 
 bool flags_of_receive(std::uint64_t flags, bool selective, bool tagged,

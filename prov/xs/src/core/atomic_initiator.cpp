@@ -28,7 +28,7 @@ Status RmaInitiator::start(const AtomicOp& op) noexcept {
   if (!reporter_.send_room(op.flags)) return Status::kAgain;
   Peer* const peer = peers_.of(op.to);
   if (!peer) return Status::kInvalid;
-  if (peer->self) return perform_own(op);
+  if (peer->self) return Sender::holds_back(*peer, op.flags) ? Status::kAgain : perform_own(op);
   if (!sender_.admits(*peer)) return Status::kAgain;
   RmaRequest* const request = make_request(*peer, op);
   if (!request) return Status::kAgain;

@@ -42,6 +42,8 @@ struct Peer {
   util::IntrusiveList<Queued> pending;
   util::IntrusiveList<SendRequest> announced;
   util::IntrusiveList<ReceiveRequest> receiving;
+  std::uint32_t followed = 0;          // eager sends that have not ended, beside those in announced
+  bool pumping = false;                // Sender::pump is at work
   std::uint32_t streaming = 0;         // sends in announced that still have DATA to give
   std::size_t announcements = 0;       // of the peer that are not matched yet, live and dead
   std::size_t dead_announcements = 0;  // of sessions that have ended
@@ -53,9 +55,9 @@ struct Peer {
   stream::MoveTimes moves;     // likewise
   bool moved = false;          // its process or ours has, and no ring was joined since
   PeerRma rma;
+  SourceId shared_source = kAnySource;  // what SharedReceives know it by; kAnySource: not yet
 
   // The counters of the path by which a frame of the session leaves or comes now.
-  SourceId shared_source = kAnySource;  // what SharedReceives know it by; kAnySource: not yet
   PathCounters& leaves_by() noexcept { return session && session->writes_ring() ? ring : fabric; }
   PathCounters& arrives_by() noexcept {
     return session && session->takes_from_ring() ? ring : fabric;

@@ -32,7 +32,8 @@ Status RmaInitiator::start(const RmaOp& op) noexcept {
   if (!reporter_.send_room(op.flags)) return Status::kAgain;
   Peer* const peer = peers_.of(op.to);
   if (!peer) return Status::kInvalid;
-  if (peer->self) return perform_own(op, length);
+  if (peer->self)
+    return Sender::holds_back(*peer, op.flags) ? Status::kAgain : perform_own(op, length);
   if (!sender_.admits(*peer)) return Status::kAgain;
   RmaRequest* const request = make_request(*peer, op);
   if (!request) return Status::kAgain;
@@ -97,8 +98,10 @@ bool RmaInitiator::cancel(void* context) noexcept {
     }
   });
   if (!found) return false;
-  found->peer->pending.remove(*found);
+  Peer& peer = *found->peer;
+  peer.pending.remove(*found);
   end(*found, ECANCELED);
+  sender_.pump(peer);  // it may have been a fence
   return true;
 }
 
@@ -209,9 +212,11 @@ bool RmaInitiator::done_received(Peer& peer, const proto::Done& done) noexcept {
 }
 
 void RmaInitiator::finish(RmaRequest& request, int error) noexcept {
-  request.peer->session->await_done();
-  request.peer->rma.operations.remove(request);
+  Peer& peer = *request.peer;
+  peer.session->await_done();
+  peer.rma.operations.remove(request);
   end(request, error);
+  sender_.lift_fence(peer);
 }
 
 // The one place where a request ends.

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "core/receiver.hpp"
 #include "core/rma_initiator.hpp"
@@ -36,9 +37,9 @@ Status Sender::send_otherwise(const SendOp& op) noexcept {
   if (!reporter_.send_room(op.flags)) return Status::kAgain;
   Peer* peer = peers_.of(op.to);
   if (!peer) return Status::kInvalid;
-  if (peer->self) return send_own(op, length);
+  if (peer->self) return holds_back(*peer, op.flags) ? Status::kAgain : send_own(op, length);
   stream::Session* session = peer->session;
-  if (!session || !peer->pending.empty() || waits_for_ack(op.flags) || session->goodbye_taken() ||
+  if (!session || !peer->pending.empty() || takes_turn(op.flags) || session->goodbye_taken() ||
       !session->can_send() || session->writes_ring() || !fits_eager(*peer, length) ||
       stays_in_place(*session, op.flags, length))
     return send_slow(*peer, op);
@@ -61,6 +62,7 @@ void Sender::follow(Peer& peer, stream::FrameBuffer& frame, const SendOp& op) no
   SendRequest* send = make_request(peer, op);
   if (send && (send->id = ids_.add(*send)) != 0) {
     send->state = SendState::kEager;
+    ++peer.followed;
     frame.cookie = send->id;
     return;
   }
@@ -137,9 +139,11 @@ bool Sender::cancel(void* context) noexcept {
       if (!found && !queued.is_rma && queued.goes_by(context)) found = &send_of(queued);
   });
   if (!found) return false;
-  found->peer->pending.remove(*found);
+  Peer& peer = *found->peer;
+  peer.pending.remove(*found);
   reporter_.send_failed(found->flags, found->context, ECANCELED);
   drop(*found);
+  pump(peer);  // it may have been a fence
   return true;
 }
 
@@ -155,6 +159,12 @@ bool Sender::greet(Peer& peer) noexcept {
 
 // Answers first, then the payloads that were asked for, then new messages and operations, in order.
 void Sender::pump(Peer& peer) noexcept {
+  const bool outer = std::exchange(peer.pumping, true);
+  give_all(peer);
+  peer.pumping = outer;
+}
+
+void Sender::give_all(Peer& peer) noexcept {
   if (!usable(peer) || !flush_replies(peer)) return;
   if (peer.streaming > 0)
     for (SendRequest& send : peer.announced)
@@ -164,7 +174,13 @@ void Sender::pump(Peer& peer) noexcept {
   }
 }
 
+bool Sender::is_fenced(const Queued& queued) noexcept {
+  if (!(queued.flags & kOpFence) || is_clear(*queued.peer)) return false;
+  return !queued.is_rma || !static_cast<const RmaRequest&>(queued).begun;
+}
+
 bool Sender::start(Queued& queued) noexcept {
+  if (is_fenced(queued)) return false;
   if (queued.is_rma) return initiator_->give(static_cast<RmaRequest&>(queued));
   SendRequest& send = send_of(queued);
   return fits_eager(*send.peer, send.memory.size()) ? start_eager(send) : start_rendezvous(send);
@@ -203,6 +219,7 @@ bool Sender::start_eager(SendRequest& send) noexcept {
     drop(send);
     return true;
   }
+  ++peer.followed;
   session.commit(*frame, frame_flags(send.flags), send.id);  // may end the request
   return true;
 }
@@ -304,12 +321,17 @@ void Sender::settle(SendRequest& send, int error) noexcept {
 // The one place where a request ends and the user gets his memory back.
 void Sender::finish_if_free(SendRequest& send) noexcept {
   if (!send.settled || send.bulk.under_way || send.frames_out > 0) return;
-  if (send.linked()) send.peer->announced.remove(send);
+  Peer& peer = *send.peer;
+  if (send.linked())
+    peer.announced.remove(send);
+  else if (send.state == SendState::kEager)
+    --peer.followed;
   if (send.error == 0)
     reporter_.sent(send.flags, send.context);
   else
     reporter_.send_failed(send.flags, send.context, send.error);
   drop(send);
+  lift_fence(peer);
 }
 
 // Also a send that never went out may have its id: the window had no room for its RTS.

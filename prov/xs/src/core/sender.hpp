@@ -74,6 +74,15 @@ class Sender {
   static std::size_t under_way(const Peer& peer) noexcept {
     return peer.pending.size() + peer.announced.size() + peer.rma.operations.size();
   }
+  // An operation to that peer has ended: one with kOpFence may have waited for it.
+  void lift_fence(Peer& peer) noexcept {
+    if (!peer.pending.empty() && (peer.pending.front().flags & kOpFence) && !peer.pumping)
+      pump(peer);
+  }
+  // Of an operation on ourselves, which can't wait.
+  static bool holds_back(const Peer& self, std::uint32_t flags) noexcept {
+    return (flags & kOpFence) && !is_clear(self);
+  }
   // Nothing waits above the stream that the user was told of, or whose buffer he has back, nor what
   // answers a peer's operation.
   bool flushed(const Peer& peer) const noexcept;
@@ -83,6 +92,14 @@ class Sender {
   Status send_own(const SendOp& op, std::size_t length) noexcept;
   void follow(Peer& peer, stream::FrameBuffer& frame, const SendOp& op) noexcept;
   SendRequest* make_request(Peer& peer, const SendOp& op) noexcept;
+  // Whether it needs a request, which waits for its turn.
+  static bool takes_turn(std::uint32_t flags) noexcept {
+    return (flags & (kOpTransmitComplete | kOpDeliveryComplete | kOpFence)) != 0;
+  }
+  static bool is_clear(const Peer& peer) noexcept {
+    return peer.announced.empty() && peer.rma.operations.empty() && peer.followed == 0;
+  }
+  static bool is_fenced(const Queued& queued) noexcept;
   // Whether the user hears of it only when the peer has acknowledged.
   static bool waits_for_ack(std::uint32_t flags) noexcept {
     return (flags & (kOpTransmitComplete | kOpDeliveryComplete)) != 0;
@@ -114,7 +131,7 @@ class Sender {
   // Whether the peer has a ring for a message with these flags, and nothing waits before it.
   static bool may_go_in_ring(const Peer& peer, std::uint32_t flags) noexcept {
     return peer.session && peer.session->writes_ring() && peer.pending.empty() &&
-           !peer.session->goodbye_taken() && !waits_for_ack(flags);
+           !peer.session->goodbye_taken() && !takes_turn(flags);
   }
   static void count_in_ring(Peer& peer, std::size_t bytes) noexcept {
     ++peer.ring.sent_messages;
@@ -136,6 +153,7 @@ class Sender {
   bool usable(const Peer& peer) const noexcept {
     return peer.session && peer.session->open() && !peer.session->goodbye_taken();
   }
+  void give_all(Peer& peer) noexcept;
   bool greet(Peer& peer) noexcept;
   bool start(Queued& queued) noexcept;
   bool start_eager(SendRequest& send) noexcept;

@@ -42,6 +42,7 @@ enum OpFlag : std::uint32_t {
   kOpPeek = 1u << 7,
   kOpClaim = 1u << 8,
   kOpDiscard = 1u << 9,
+  kOpFence = 1u << 10,  // starts when all before it, to the same peer, have completed
   // No completion, not for an error either: of who injected, and gave no context.
   kOpUnheard = 1u << 11,
   kOpWork = 1u << 31,  // context is a Work, which says what is told of it; without kOpCompletion

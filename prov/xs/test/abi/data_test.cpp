@@ -172,7 +172,7 @@ TEST_F(DataTest, unknown_flags) {
     .msg_iov = &io, .desc = nullptr, .iov_count = 1, .addr = loop_.self, .context = &send_,
     .data = 0
   };
-  EXPECT_EQ(fi_sendmsg(ep(), &msg, FI_FENCE), -FI_EBADFLAGS);
+  EXPECT_EQ(fi_sendmsg(ep(), &msg, FI_PEEK), -FI_EBADFLAGS);
   EXPECT_EQ(fi_recvmsg(ep(), &msg, FI_PEEK), -FI_EBADFLAGS);
   struct fi_msg_tagged tagged {};
   tagged.msg_iov = &io;

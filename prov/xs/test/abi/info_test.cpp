@@ -100,7 +100,7 @@ TEST(InfoTest, grants_one_direction_alone) {
 TEST(InfoTest, refuses_capabilities_that_are_not_there) {
   for (const std::uint64_t cap :
        {FI_MULTICAST, FI_NAMED_RX_CTX, FI_HMEM, FI_COLLECTIVE, FI_VARIABLE_MSG, FI_SHARED_AV,
-        FI_PEER, FI_FENCE, FI_SOURCE_ERR}) {
+        FI_PEER, FI_SOURCE_ERR}) {
     InfoPtr hints = make_hints();
     hints->caps = FI_MSG | cap;
     EXPECT_EQ(ask(hints.get()), -FI_ENODATA) << fi_tostr(&cap, FI_TYPE_CAPS);

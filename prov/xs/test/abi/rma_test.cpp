@@ -98,7 +98,7 @@ TEST_F(RmaTest, what_a_message_may_not_be) {
   auto msg = message(iov, remote, loop_.self, &context_);
   EXPECT_EQ(fi_writemsg(ep(), &msg, 0), -FI_EINVAL) << "lengths differ";
   remote.len = 3;
-  EXPECT_EQ(fi_writemsg(ep(), &msg, FI_FENCE), -FI_EBADFLAGS);
+  EXPECT_EQ(fi_writemsg(ep(), &msg, FI_PEEK), -FI_EBADFLAGS);
   EXPECT_EQ(fi_readmsg(ep(), &msg, FI_REMOTE_CQ_DATA), -FI_EBADFLAGS);
   EXPECT_EQ(fi_readmsg(ep(), &msg, FI_INJECT), -FI_EBADFLAGS);
   msg.rma_iov_count = 2;
