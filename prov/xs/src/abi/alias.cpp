@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// An endpoint by another name, with default flags of its own: fi_ep_alias. Its calls are those of
-// fi_endpoint(3)'s ...msg kind on the endpoint itself.
-#include <rdma/fi_atomic.h>
+// Its calls are those of fi_endpoint(3)'s ...msg kind on the endpoint itself.
+#include "abi/alias.hpp"
+
 #include <rdma/fi_cm.h>
 #include <rdma/fi_collective.h>
-#include <rdma/fi_rma.h>
 
 #include <memory>
 
 #include "abi/data_call.hpp"
-#include "abi/ep.hpp"
 #include "abi/errno.hpp"
 #include "abi/info.hpp"
 #include "abi/ops.hpp"
@@ -17,20 +15,6 @@
 namespace xs::abi {
 
 namespace {
-
-struct Alias : fid_ep {
-  using Foreign = struct fid_ep;
-
-  explicit Alias(Ep& endpoint) noexcept
-      : fid_ep{},
-        of(endpoint),
-        send_flags(endpoint.send_op_flags),
-        receive_flags(endpoint.receive_op_flags) {}
-
-  Ep& of;  // stays open as long
-  std::uint64_t send_flags;
-  std::uint64_t receive_flags;
-};
 
 // ---- fi_msg(3) ----
 
@@ -219,8 +203,6 @@ struct fi_ops_cm alias_name_ops = [] {
   return ops;
 }();
 
-struct fi_ops_rma no_rma = no_ops<struct fi_ops_rma>();
-struct fi_ops_atomic no_atomics = no_ops<struct fi_ops_atomic>();
 struct fi_ops_collective no_collectives = no_ops<struct fi_ops_collective>();
 
 }  // namespace
@@ -241,9 +223,9 @@ int open_alias(Ep& ep, const struct fi_alias* wanted) noexcept {
     alias->ops = &alias_ops;
     alias->cm = &alias_name_ops;
     alias->msg = &alias_message_ops;
-    alias->rma = &no_rma;
+    alias->rma = ep.rma == &rma_ops ? &alias_rma_ops : ep.rma;
     alias->tagged = &alias_tagged_ops;
-    alias->atomic = &no_atomics;
+    alias->atomic = ep.atomic == &atomic_ops ? &alias_atomic_ops : ep.atomic;
     alias->collective = &no_collectives;
     ++ep.aliases;
     *wanted->fid = &alias.release()->fid;

@@ -2,12 +2,11 @@
 // fi_atomic(3).
 #include <rdma/fi_atomic.h>
 
-#include <array>
-
 #include "abi/data_call.hpp"
 #include "abi/domain.hpp"
 #include "abi/info.hpp"
 #include "abi/ops.hpp"
+#include "abi/remote_call.hpp"
 #include "core/atomic_ops.hpp"
 
 namespace xs::abi {
@@ -59,34 +58,6 @@ struct Asked {
   }
 };
 
-// Elements of the user's memory, in pieces of bytes.
-struct Elements {
-  // pieces of at most `most` elements of that size together; else `error` is not 0.
-  Elements(const struct fi_ioc* ioc, std::size_t pieces, std::size_t size,
-           std::size_t most) noexcept {
-    if (pieces > core::kIovLimit || (!ioc && pieces > 0)) error = -FI_EINVAL;
-    for (std::size_t i = 0; error == 0 && i < pieces; ++i) {
-      const std::size_t more = ioc[i].count;
-      if (more > most - count) error = -FI_EMSGSIZE;
-      if (!ioc[i].addr && more > 0) error = -FI_EINVAL;
-      iov[i] = {ioc[i].addr, more * size};
-      count += more;
-      used = i + 1;
-    }
-  }
-  Pieces bytes() const noexcept { return {iov.data(), used}; }
-
-  std::array<struct iovec, core::kIovLimit> iov;
-  std::size_t used = 0;
-  std::size_t count = 0;
-  int error = 0;
-};
-
-struct Iocs {
-  const struct fi_ioc* at = nullptr;
-  std::size_t pieces = 0;
-};
-
 struct Where {
   fi_addr_t to;
   std::uint64_t address;
@@ -95,34 +66,41 @@ struct Where {
   void* context;
 };
 
-ssize_t reach(struct fid_ep* fid, const Asked& asked, Iocs value, Iocs compare, Iocs result,
-              const Where& where) noexcept {
+int make(const Ep& ep, const Asked& asked, Iocs value, Iocs compare, Iocs result,
+         const Where& where, AtomicRequest& out) noexcept {
   const std::size_t most = asked.most();
   if (most == 0) return -FI_EOPNOTSUPP;
   const std::size_t size = core::size_of(static_cast<Datatype>(asked.datatype));
-  AtomicOp op = asked.op();
+  AtomicOp& op = out.op = asked.op();
   // FI_ATOMIC_READ looks at no operands, so nobody has to have any.
   const bool operand = core::has_operand(op.call());
   if (!operand) value = {};
-  const Elements values(value.at, value.pieces, size, most);
-  const Elements compares(compare.at, compare.pieces, size, most);
-  const Elements results(result.at, result.pieces, size, most);
-  for (const Elements* all : {&values, &compares, &results})
+  out.values = {value.at, value.pieces, size, most};
+  out.compares = {compare.at, compare.pieces, size, most};
+  out.results = {result.at, result.pieces, size, most};
+  for (const Elements* all : {&out.values, &out.compares, &out.results})
     if (all->error != 0) return all->error;
-  op.count = operand ? values.count : results.count;
-  if (core::reads_back(op.kind) && results.count != op.count) return -FI_EINVAL;
-  if (op.kind == RmaKind::kCompare && compares.count != op.count) return -FI_EINVAL;
-  auto& ep = object_of<Ep>(fid);
+  op.count = operand ? out.values.count : out.results.count;
+  if (core::reads_back(op.kind) && out.results.count != op.count) return -FI_EINVAL;
+  if (op.kind == RmaKind::kCompare && out.compares.count != op.count) return -FI_EINVAL;
   if ((where.flags & kOpInject) && op.count * size > ep.inject_size) return -FI_EMSGSIZE;
-  op.values = values.bytes();
-  op.compares = compares.bytes();
-  op.results = results.bytes();
+  op.values = out.values.bytes();
+  op.compares = out.compares.bytes();
+  op.results = out.results.bytes();
   op.to = where.to;
   op.address = where.address;
   op.key = where.key;
   op.flags = where.flags & ~kOpData;
   op.context = where.context;
-  return ep.reach(op);
+  return 0;
+}
+
+ssize_t reach(struct fid_ep* fid, const Asked& asked, Iocs value, Iocs compare, Iocs result,
+              const Where& where) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  AtomicRequest request;
+  const int rc = make(ep, asked, value, compare, result, where, request);
+  return rc ? rc : ep.reach(request.op);
 }
 
 struct fi_ioc ioc_of(const void* at, std::size_t count) noexcept {
@@ -135,12 +113,12 @@ Where usual(struct fid_ep* fid, fi_addr_t to, std::uint64_t address, std::uint64
 }
 
 // Of a ...msg call. Not 0: why it is none.
-int where_of(struct fid_ep* fid, const struct fi_msg_atomic& msg, std::uint64_t flags,
+int where_of(const Ep& ep, const struct fi_msg_atomic& msg, std::uint64_t flags,
              Where& out) noexcept {
   if (flags & FI_REMOTE_CQ_DATA) return -FI_EBADFLAGS;
   if (msg.rma_iov_count != kRmaIovLimit || !msg.rma_iov) return -FI_EINVAL;
   out = {msg.addr, msg.rma_iov->addr, msg.rma_iov->key, 0, msg.context};
-  return object_of<Ep>(fid).write_flags(flags, out.flags) ? 0 : -FI_EBADFLAGS;
+  return ep.write_flags(flags, out.flags) ? 0 : -FI_EBADFLAGS;
 }
 
 // The remote side has as many elements as the local one.
@@ -149,6 +127,14 @@ bool as_many(const struct fi_msg_atomic& msg, Iocs local) noexcept {
   for (std::size_t i = 0; local.at && i < local.pieces && i < core::kIovLimit; ++i)
     count += local.at[i].count;
   return count == msg.rma_iov->count;
+}
+
+ssize_t reach_message(struct fid_ep* fid, RmaKind kind, const struct fi_msg_atomic& msg,
+                      Iocs compares, Iocs results, std::uint64_t flags) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  AtomicRequest request;
+  if (const int rc = make_atomic(ep, kind, msg, compares, results, flags, request)) return rc;
+  return flags & FI_TRIGGER ? defer(ep, request.op) : ep.reach(request.op);
 }
 
 // ---- Updates ----
@@ -169,11 +155,7 @@ ssize_t write(struct fid_ep* fid, const void* buffer, std::size_t count, void*, 
 
 ssize_t writemsg(struct fid_ep* fid, const struct fi_msg_atomic* msg,
                  std::uint64_t flags) noexcept {
-  Where where;
-  if (const int rc = where_of(fid, *msg, flags, where)) return rc;
-  const Iocs values{msg->msg_iov, msg->iov_count};
-  if (!as_many(*msg, values)) return -FI_EINVAL;
-  return reach(fid, {RmaKind::kUpdate, raw(msg->datatype), raw(msg->op)}, values, {}, {}, where);
+  return reach_message(fid, RmaKind::kUpdate, *msg, {}, {}, flags);
 }
 
 ssize_t inject(struct fid_ep* fid, const void* buffer, std::size_t count, fi_addr_t to,
@@ -205,12 +187,7 @@ ssize_t readwrite(struct fid_ep* fid, const void* buffer, std::size_t count, voi
 
 ssize_t readwritemsg(struct fid_ep* fid, const struct fi_msg_atomic* msg, struct fi_ioc* results,
                      void**, std::size_t result_pieces, std::uint64_t flags) noexcept {
-  Where where;
-  if (const int rc = where_of(fid, *msg, flags, where)) return rc;
-  const Iocs result{results, result_pieces};
-  if (!as_many(*msg, result)) return -FI_EINVAL;
-  return reach(fid, {RmaKind::kFetch, raw(msg->datatype), raw(msg->op)},
-               {msg->msg_iov, msg->iov_count}, {}, result, where);
+  return reach_message(fid, RmaKind::kFetch, *msg, {}, {results, result_pieces}, flags);
 }
 
 // ---- Comparing ----
@@ -240,12 +217,8 @@ ssize_t compwritemsg(struct fid_ep* fid, const struct fi_msg_atomic* msg,
                      const struct fi_ioc* compares, void**, std::size_t compare_pieces,
                      struct fi_ioc* results, void**, std::size_t result_pieces,
                      std::uint64_t flags) noexcept {
-  Where where;
-  if (const int rc = where_of(fid, *msg, flags, where)) return rc;
-  const Iocs result{results, result_pieces};
-  if (!as_many(*msg, result)) return -FI_EINVAL;
-  return reach(fid, {RmaKind::kCompare, raw(msg->datatype), raw(msg->op)},
-               {msg->msg_iov, msg->iov_count}, {compares, compare_pieces}, result, where);
+  return reach_message(fid, RmaKind::kCompare, *msg, {compares, compare_pieces},
+                       {results, result_pieces}, flags);
 }
 
 // ---- What there is ----
@@ -271,6 +244,28 @@ int compwritevalid(struct fid_ep*, enum fi_datatype datatype, enum fi_op op,
 }
 
 }  // namespace
+
+Elements::Elements(const struct fi_ioc* ioc, std::size_t pieces, std::size_t size,
+                   std::size_t most) noexcept {
+  if (pieces > core::kIovLimit || (!ioc && pieces > 0)) error = -FI_EINVAL;
+  for (std::size_t i = 0; error == 0 && i < pieces; ++i) {
+    const std::size_t more = ioc[i].count;
+    if (more > most - count) error = -FI_EMSGSIZE;
+    if (!ioc[i].addr && more > 0) error = -FI_EINVAL;
+    iov[i] = {ioc[i].addr, more * size};
+    count += more;
+    used = i + 1;
+  }
+}
+
+int make_atomic(const Ep& ep, RmaKind kind, const struct fi_msg_atomic& msg, Iocs compares,
+                Iocs results, std::uint64_t flags, AtomicRequest& out) noexcept {
+  Where where;
+  if (const int rc = where_of(ep, msg, flags, where)) return rc;
+  const Iocs values{msg.msg_iov, msg.iov_count};
+  if (!as_many(msg, kind == RmaKind::kUpdate ? values : results)) return -FI_EINVAL;
+  return make(ep, {kind, raw(msg.datatype), raw(msg.op)}, values, compares, results, where, out);
+}
 
 int query_atomic(struct fid_domain*, enum fi_datatype datatype, enum fi_op op,
                  struct fi_atomic_attr* attr, std::uint64_t flags) noexcept {

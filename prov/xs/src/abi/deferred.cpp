@@ -12,6 +12,7 @@
 #include "abi/ep.hpp"
 #include "abi/errno.hpp"
 #include "abi/ops.hpp"
+#include "abi/remote_call.hpp"
 
 namespace xs::abi {
 
@@ -23,24 +24,45 @@ bool Deferred::is_ready() const noexcept {
   return counter.value() + (work ? counter.errors() : 0) >= threshold;
 }
 
+namespace {
+
+// Which lists of pieces an operation has.
+std::array<Pieces*, 1> pieces_of(core::SendOp& op) noexcept { return {&op.iov}; }
+std::array<Pieces*, 1> pieces_of(core::ReceiveOp& op) noexcept { return {&op.iov}; }
+std::array<Pieces*, 1> pieces_of(core::RmaOp& op) noexcept { return {&op.iov}; }
+std::array<Pieces*, 3> pieces_of(core::AtomicOp& op) noexcept {
+  return {&op.values, &op.compares, &op.results};
+}
+
+core::Status begin(core::Endpoint& ep, const core::SendOp& op) noexcept { return ep.send(op); }
+core::Status begin(core::Endpoint& ep, const core::ReceiveOp& op) noexcept {
+  return ep.receive(op);
+}
+template <class Op>
+core::Status begin(core::Endpoint& ep, const Op& op) noexcept {
+  return ep.reach(op);
+}
+
+}  // namespace
+
 bool Deferred::start() noexcept {
-  if (const auto* change = std::get_if<Change>(&op)) {
-    core::Counter& counter = change->counter.counter.core;
-    change->adds ? counter.add(change->number) : counter.set(change->number);
-    return true;
-  }
-  if (auto* send = std::get_if<core::SendOp>(&op)) {
-    send->iov = std::span(iov.data(), send->iov.size());
-    const core::Status status = ep->core->send(*send);
-    if (status == core::Status::kAgain) return false;
-    if (status != core::Status::kOk) ep->core->send_failed(*send, -to_errno(status));
-    return true;
-  }
-  auto& receive = std::get<core::ReceiveOp>(op);
-  receive.iov = std::span(iov.data(), receive.iov.size());
-  const core::Status status = ep->core->receive(receive);
+  return std::visit([this](auto& what) { return start(what); }, op);
+}
+
+bool Deferred::start(Change& change) noexcept {
+  core::Counter& counter = change.counter.counter.core;
+  change.adds ? counter.add(change.number) : counter.set(change.number);
+  return true;
+}
+
+// A data operation, on the pieces that were copied.
+template <class Op>
+bool Deferred::start(Op& what) noexcept {
+  auto at = iov.begin();
+  for (Pieces* const pieces : pieces_of(what)) *pieces = std::span((at++)->data(), pieces->size());
+  const core::Status status = begin(*ep->core, what);
   if (status == core::Status::kAgain) return false;
-  if (status != core::Status::kOk) ep->core->receive_failed(receive, -to_errno(status));
+  if (status != core::Status::kOk) ep->core->failed(what, -to_errno(status));
   return true;
 }
 
@@ -128,6 +150,11 @@ int check_send(const Ep& ep, const core::SendOp& op) noexcept {
   if (const int rc = check(ep, op)) return rc;
   return too_long(ep, op.iov, op.flags) ? -FI_EMSGSIZE : 0;
 }
+template <class Op>
+int check_remote(const Ep& ep, const Op& op) noexcept {
+  if (op.flags & core::kOpInject) return -FI_EINVAL;
+  return ep.core ? 0 : -FI_EOPBADSTATE;
+}
 int check_receive(const Ep& ep, const core::ReceiveOp& op) noexcept {
   constexpr auto kOthers =
       core::kOpPeek | core::kOpClaim | core::kOpDiscard | core::kOpMultiReceive;
@@ -138,7 +165,9 @@ template <class Op>
 Deferred with_pieces(Cntr& trigger, Cntr* completion, std::uint64_t threshold,
                      const struct fi_deferred_work* work, Ep& ep, const Op& op) noexcept {
   Deferred deferred{trigger, completion, threshold, work, &ep, {}, op};
-  std::ranges::copy(op.iov, deferred.iov.begin());
+  auto to = deferred.iov.begin();
+  for (const Pieces* const pieces : pieces_of(std::get<Op>(deferred.op)))
+    std::ranges::copy(*pieces, (to++)->begin());
   return deferred;
 }
 
@@ -162,6 +191,16 @@ ssize_t defer(Ep& ep, const core::SendOp& op) noexcept {
 
 ssize_t defer(Ep& ep, const core::ReceiveOp& op) noexcept {
   const int rc = check_receive(ep, op);
+  return rc ? rc : defer_triggered(ep, op);
+}
+
+ssize_t defer(Ep& ep, const core::RmaOp& op) noexcept {
+  const int rc = check_remote(ep, op);
+  return rc ? rc : defer_triggered(ep, op);
+}
+
+ssize_t defer(Ep& ep, const core::AtomicOp& op) noexcept {
+  const int rc = check_remote(ep, op);
   return rc ? rc : defer_triggered(ep, op);
 }
 
@@ -203,6 +242,13 @@ constexpr std::uint32_t as_work(std::uint32_t flags) noexcept {
   return (flags & ~std::uint32_t{core::kOpCompletion}) | core::kOpWork;
 }
 
+template <class Work, class F>
+int for_endpoint(const Domain& domain, const Work* work, F&& queue) noexcept {
+  if (!work || !work->ep) return -FI_EINVAL;
+  Ep& ep = endpoint_of(*work->ep);
+  return &ep.domain == &domain ? queue(ep) : -FI_EINVAL;
+}
+
 template <class Message>
 int queue_send(const Request& request, Ep& ep, const Message& msg, std::uint64_t tag,
                std::uint64_t flags, std::uint32_t kind) noexcept {
@@ -237,32 +283,85 @@ int queue_receive(const Request& request, Ep& ep, const Message& msg, std::uint6
                                              request.work.threshold, &request.work, ep, op));
 }
 
-template <class Op, class F>
-int for_endpoint(const Domain& domain, const Op* op, F&& queue) noexcept {
-  if (!op || !op->ep) return -FI_EINVAL;
-  Ep& ep = endpoint_of(*op->ep);
-  return &ep.domain == &domain ? queue(ep, op->msg, op->flags) : -FI_EINVAL;
+// One on remote memory.
+template <class Op>
+int queue_remote(const Request& request, Ep& ep, Op& op, std::uint64_t flags,
+                 void* context) noexcept {
+  op.flags = as_work(op.flags);
+  if (const int rc = check_remote(ep, op)) return rc;
+  op.context = note(request, (flags & FI_COMPLETION) != 0, context);
+  return put_off(request.domain, with_pieces(request.trigger, request.completion,
+                                             request.work.threshold, &request.work, ep, op));
+}
+
+int queue_rma(const Request& request, core::RmaKind kind, const struct fi_op_rma* work) noexcept {
+  return for_endpoint(request.domain, work, [&](Ep& ep) {
+    core::RmaOp op;
+    if (ep.rma != &rma_ops) return -FI_ENOSYS;
+    if (const int rc = make_rma(ep, kind, work->msg, work->flags, op)) return rc;
+    return queue_remote(request, ep, op, work->flags, work->msg.context);
+  });
+}
+
+template <class Work>
+int queue_atomic(const Request& request, core::RmaKind kind, const Work* work, Iocs compares,
+                 Iocs results) noexcept {
+  return for_endpoint(request.domain, work, [&](Ep& ep) {
+    AtomicRequest made;
+    if (ep.atomic != &atomic_ops) return -FI_ENOSYS;
+    if (const int rc = make_atomic(ep, kind, work->msg, compares, results, work->flags, made))
+      return rc;
+    return queue_remote(request, ep, made.op, work->flags, work->msg.context);
+  });
+}
+
+Iocs results_of(const struct fi_msg_fetch& fetch) noexcept {
+  return {fetch.msg_iov, fetch.iov_count};
+}
+
+int queue_message(const Request& request, const struct fi_op_msg* work, bool sends) noexcept {
+  return for_endpoint(request.domain, work, [&](Ep& ep) {
+    if (sends) return queue_send(request, ep, work->msg, 0, work->flags, 0);
+    return queue_receive(request, ep, work->msg, 0, 0, work->flags, false);
+  });
+}
+
+int queue_tagged(const Request& request, const struct fi_op_tagged* work, bool sends) noexcept {
+  return for_endpoint(request.domain, work, [&](Ep& ep) {
+    const struct fi_msg_tagged& msg = work->msg;
+    if (sends) return queue_send(request, ep, msg, msg.tag, work->flags, core::kOpTagged);
+    return queue_receive(request, ep, msg, msg.tag, msg.ignore, work->flags, true);
+  });
 }
 
 int queue(const Request& request) noexcept {
+  using core::RmaKind;
   const auto& op = request.work.op;
   switch (raw(request.work.op_type)) {
     case FI_OP_SEND:
-      return for_endpoint(request.domain, op.msg, [&](Ep& ep, const auto& msg, auto flags) {
-        return queue_send(request, ep, msg, 0, flags, 0);
-      });
-    case FI_OP_TSEND:
-      return for_endpoint(request.domain, op.tagged, [&](Ep& ep, const auto& msg, auto flags) {
-        return queue_send(request, ep, msg, msg.tag, flags, core::kOpTagged);
-      });
+      return queue_message(request, op.msg, true);
     case FI_OP_RECV:
-      return for_endpoint(request.domain, op.msg, [&](Ep& ep, const auto& msg, auto flags) {
-        return queue_receive(request, ep, msg, 0, 0, flags, false);
-      });
+      return queue_message(request, op.msg, false);
+    case FI_OP_TSEND:
+      return queue_tagged(request, op.tagged, true);
     case FI_OP_TRECV:
-      return for_endpoint(request.domain, op.tagged, [&](Ep& ep, const auto& msg, auto flags) {
-        return queue_receive(request, ep, msg, msg.tag, msg.ignore, flags, true);
-      });
+      return queue_tagged(request, op.tagged, false);
+    case FI_OP_READ:
+      return queue_rma(request, RmaKind::kRead, op.rma);
+    case FI_OP_WRITE:
+      return queue_rma(request, RmaKind::kWrite, op.rma);
+    case FI_OP_ATOMIC:
+      return queue_atomic(request, RmaKind::kUpdate, op.atomic, {}, {});
+    case FI_OP_FETCH_ATOMIC:
+      if (!op.fetch_atomic) return -FI_EINVAL;
+      return queue_atomic(request, RmaKind::kFetch, op.fetch_atomic, {},
+                          results_of(op.fetch_atomic->fetch));
+    case FI_OP_COMPARE_ATOMIC:
+      if (!op.compare_atomic) return -FI_EINVAL;
+      return queue_atomic(
+          request, RmaKind::kCompare, op.compare_atomic,
+          {op.compare_atomic->compare.msg_iov, op.compare_atomic->compare.iov_count},
+          results_of(op.compare_atomic->fetch));
     case FI_OP_CNTR_SET:
     case FI_OP_CNTR_ADD:
       return queue_change(request, raw(request.work.op_type) == FI_OP_CNTR_ADD);

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/rma.hpp"
 #include "core/types.hpp"
 
 namespace xs::abi {
@@ -28,14 +29,18 @@ struct Deferred {
   bool is_ready() const noexcept;
   // False: not now, but nothing has happened.
   bool start() noexcept;
+  template <class Op>
+  bool start(Op& what) noexcept;
+  static bool start(Change& change) noexcept;
 
   Cntr& trigger;
   Cntr* other;  // that is counted in or changed; may be null
   std::uint64_t threshold;
   const struct fi_deferred_work* work;  // null: a data operation with FI_TRIGGER
   Ep* ep;                               // null: a Change
-  std::array<struct iovec, core::kIovLimit> iov{};
-  std::variant<core::SendOp, core::ReceiveOp, Change> op;
+  using Iov = std::array<struct iovec, core::kIovLimit>;
+  std::array<Iov, 3> iov{};  // atomics have three lists of pieces, others one
+  std::variant<core::SendOp, core::ReceiveOp, core::RmaOp, core::AtomicOp, Change> op;
 };
 
 // Those of a domain, made with the first of them. Inside the gate; whoever leaves it starts what
@@ -62,6 +67,9 @@ class DeferredWork {
 // errno.
 ssize_t defer(Ep& ep, const core::SendOp& op) noexcept;
 ssize_t defer(Ep& ep, const core::ReceiveOp& op) noexcept;
+// These two are made by abi/remote_call.hpp: checked already.
+ssize_t defer(Ep& ep, const core::RmaOp& op) noexcept;
+ssize_t defer(Ep& ep, const core::AtomicOp& op) noexcept;
 
 // fi_control on a domain.
 int control_domain(struct fid* fid, int command, void* arg) noexcept;

@@ -5,6 +5,7 @@
 #include "abi/data_call.hpp"
 #include "abi/info.hpp"
 #include "abi/ops.hpp"
+#include "abi/remote_call.hpp"
 
 namespace xs::abi {
 
@@ -66,31 +67,20 @@ bool valid_remote(const struct fi_msg_rma& msg) noexcept {
          local == msg.rma_iov->len;
 }
 
-ssize_t reach_message(Ep& ep, RmaKind kind, const struct fi_msg_rma& msg,
-                      std::uint32_t flags) noexcept {
-  if (!valid_remote(msg)) return -FI_EINVAL;
-  return reach(ep, {.kind = kind,
-                    .iov = Pieces(msg.msg_iov, msg.iov_count),
-                    .to = msg.addr,
-                    .address = msg.rma_iov->addr,
-                    .key = msg.rma_iov->key,
-                    .data = msg.data,
-                    .flags = flags,
-                    .context = msg.context});
+ssize_t reach_message(struct fid_ep* fid, RmaKind kind, const struct fi_msg_rma& msg,
+                      std::uint64_t flags) noexcept {
+  auto& ep = object_of<Ep>(fid);
+  RmaOp op;
+  if (const int rc = make_rma(ep, kind, msg, flags, op)) return rc;
+  return flags & FI_TRIGGER ? defer(ep, op) : ep.reach(op);
 }
 
 ssize_t readmsg(struct fid_ep* fid, const struct fi_msg_rma* msg, std::uint64_t flags) noexcept {
-  auto& ep = object_of<Ep>(fid);
-  std::uint32_t op_flags;
-  if (!ep.read_flags(flags, op_flags)) return -FI_EBADFLAGS;
-  return reach_message(ep, RmaKind::kRead, *msg, op_flags);
+  return reach_message(fid, RmaKind::kRead, *msg, flags);
 }
 
 ssize_t writemsg(struct fid_ep* fid, const struct fi_msg_rma* msg, std::uint64_t flags) noexcept {
-  auto& ep = object_of<Ep>(fid);
-  std::uint32_t op_flags;
-  if (!ep.write_flags(flags, op_flags)) return -FI_EBADFLAGS;
-  return reach_message(ep, RmaKind::kWrite, *msg, op_flags);
+  return reach_message(fid, RmaKind::kWrite, *msg, flags);
 }
 
 ssize_t write(struct fid_ep* fid, const void* buffer, std::size_t size, void*, fi_addr_t to,
@@ -130,6 +120,24 @@ ssize_t injectdata(struct fid_ep* fid, const void* buffer, std::size_t size, std
 }
 
 }  // namespace
+
+int make_rma(const Ep& ep, RmaKind kind, const struct fi_msg_rma& msg, std::uint64_t flags,
+             RmaOp& out) noexcept {
+  std::uint32_t op_flags;
+  const bool known =
+      kind == RmaKind::kRead ? ep.read_flags(flags, op_flags) : ep.write_flags(flags, op_flags);
+  if (!known) return -FI_EBADFLAGS;
+  if (!valid_remote(msg)) return -FI_EINVAL;
+  out = {.kind = kind,
+         .iov = Pieces(msg.msg_iov, msg.iov_count),
+         .to = msg.addr,
+         .address = msg.rma_iov->addr,
+         .key = msg.rma_iov->key,
+         .data = msg.data,
+         .flags = op_flags,
+         .context = msg.context};
+  return too_long(ep, out.iov, op_flags) ? -FI_EMSGSIZE : 0;
+}
 
 struct fi_ops_rma rma_ops = [] {
   auto ops = no_ops<struct fi_ops_rma>();

@@ -81,11 +81,17 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   Status reach(const RmaOp& op) noexcept { return initiator_->start(op); }
   Status reach(const AtomicOp& op) noexcept { return initiator_->start(op); }
   // For who takes an operation, finds that it can't be begun, and has nobody to return that to.
-  void send_failed(const SendOp& op, int error) noexcept {
+  void failed(const SendOp& op, int error) noexcept {
     reporter_.send_failed(op.flags, op.context, error);
   }
-  void receive_failed(const ReceiveOp& op, int error) noexcept {
+  void failed(const ReceiveOp& op, int error) noexcept {
     reporter_.receive_failed(op.flags, {.context = op.context, .tag = op.tag}, error);
+  }
+  void failed(const RmaOp& op, int error) noexcept {
+    reporter_.operation_ended(op.kind, op.flags, op.context, error);
+  }
+  void failed(const AtomicOp& op, int error) noexcept {
+    reporter_.operation_ended(op.kind, op.flags, op.context, error);
   }
   // Takes back an operation that has not begun: posted receives, sends that still wait for their
   // stream. An error completion ECANCELED follows at once. kNoMessage if there is none such.

@@ -128,6 +128,8 @@ class Reporter {
   // An operation on remote memory has its answer, or has ended in error. The one place of the
   // initiator where such an operation ends.
   void operation_ended(RmaKind of, std::uint32_t flags, void* context, int error) noexcept {
+    if (flags & kOpWork)
+      return work_ended(sends_, {.context = context, .flags = initiated(of)}, error);
     count(reads_back(of) ? Counted::kRead : Counted::kWrite, error);
     if (!sends_ || (flags & kOpUnheard) || (error == 0 && !(flags & kOpCompletion))) return;
     const Completion completion{.context = context, .flags = initiated(of)};
