@@ -14,7 +14,9 @@ namespace xs::abi {
 int Cntr::open_wait() {
   if (wait_object == FI_WAIT_NONE) return 0;
   if (const int rc = domain.open_waits()) return rc;
-  return wait.emplace(*domain.waits, counter).open();
+  wait.emplace(*domain.waits, counter);
+  if (wait_object == FI_WAIT_MUTEX_COND) wait->make_condition();
+  return wait->open();
 }
 
 // Makes progress and looks. nullopt: the wait goes on.
@@ -71,7 +73,7 @@ int close(struct fid* fid) noexcept {
 
 int control_cntr(struct fid* fid, int command, void* arg) noexcept {
   const auto& cntr = object_of<Cntr>(fid);
-  return wait_control(command, arg, cntr.wait_object, cntr.wait ? cntr.wait->descriptor() : -1);
+  return wait_control(command, arg, cntr.wait_object, cntr.wait ? &*cntr.wait : nullptr);
 }
 
 // Reading makes progress, whatever it finds: who waits so reads again and again.
@@ -137,6 +139,8 @@ int open_cntr(struct fid_domain* fid, struct fi_cntr_attr* attr, struct fid_cntr
   if (const int rc = check(*attr)) return rc;
   return control([&] {
     auto& domain = object_of<Domain>(fid);
+    if (attr->wait_obj == FI_WAIT_MUTEX_COND)
+      if (const int rc = domain.progress_alone()) return rc;
     const Guard guard(domain.gate);
     auto cntr = std::make_unique<Cntr>(domain, attr->wait_obj);
     cntr->fid = {.fclass = FI_CLASS_CNTR, .context = context, .ops = &fid_ops};

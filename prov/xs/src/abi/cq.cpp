@@ -28,7 +28,9 @@ Cq::Cq(Domain& owner, const struct fi_cq_attr& attr)
 int Cq::open_wait() {
   if (wait_object == FI_WAIT_NONE) return 0;
   if (const int rc = domain.open_waits()) return rc;
-  return wait.emplace(*domain.waits, awaited).open();
+  wait.emplace(*domain.waits, awaited);
+  if (wait_object == FI_WAIT_MUTEX_COND) wait->make_condition();
+  return wait->open();
 }
 
 ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
@@ -91,7 +93,7 @@ int close(struct fid* fid) noexcept {
 
 int control_cq(struct fid* fid, int command, void* arg) noexcept {
   const auto& cq = object_of<Cq>(fid);
-  return wait_control(command, arg, cq.wait_object, cq.wait ? cq.wait->descriptor() : -1);
+  return wait_control(command, arg, cq.wait_object, cq.wait ? &*cq.wait : nullptr);
 }
 
 ssize_t read(struct fid_cq* fid, void* buffer, std::size_t count) noexcept {
@@ -172,6 +174,8 @@ int open_cq(struct fid_domain* fid, struct fi_cq_attr* attr, struct fid_cq** out
   if (const int rc = check(*attr)) return rc;
   return control([&] {
     auto& domain = object_of<Domain>(fid);
+    if (attr->wait_obj == FI_WAIT_MUTEX_COND)
+      if (const int rc = domain.progress_alone()) return rc;
     const Guard guard(domain.gate);
     auto cq = std::make_unique<Cq>(domain, *attr);
     cq->fid = {.fclass = FI_CLASS_CQ, .context = context, .ops = &fid_ops};

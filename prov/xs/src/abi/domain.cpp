@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "abi/env.hpp"
@@ -27,6 +28,18 @@ void Domain::follow_life() noexcept try {
 } catch (const std::exception& why) {
   util::log(util::Level::kWarn, "moves are followed only while the application makes progress: %s",
             why.what());
+}
+
+int Domain::progress_alone() try {
+  gate.lock_always();
+  const Guard guard(gate);
+  if (alone) return 0;
+  if (const int rc = open_waits()) return rc;
+  alone = std::make_unique<AutoProgress>(*this);
+  return 0;
+} catch (const std::system_error& why) {
+  util::log(util::Level::kWarn, "no thread makes progress: %s", why.what());
+  return -why.code().value();
 }
 
 int Domain::open_waits() {
@@ -101,13 +114,16 @@ int open_domain(struct fid_fabric* fid, struct fi_info* info, struct fid_domain*
     if (!config) return to_errno(config.error());
     auto inner = open_inner(*config, *info);
     if (!inner) return to_errno(inner.error());
-    const bool locked = info->domain_attr->threading != FI_THREAD_DOMAIN;
+    const bool alone = makes_progress_alone(*info->domain_attr);
+    const bool locked = alone || info->domain_attr->threading != FI_THREAD_DOMAIN;
     auto domain = std::make_unique<Domain>(fabric, locked, memory_modes(*info->domain_attr),
                                            std::move(*config), std::move(*inner));
     if (const int error = domain->core.refusal()) return -error;
     domain->fid = {.fclass = FI_CLASS_DOMAIN, .context = context, .ops = &fid_ops};
     domain->ops = &domain_ops;
     domain->mr = &memory_ops;
+    if (alone)
+      if (const int rc = domain->progress_alone()) return rc;
     domain->follow_life();
     fabric.add_child();
     *out = domain.release();

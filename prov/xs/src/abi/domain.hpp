@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "abi/auto_progress.hpp"
 #include "abi/deferred.hpp"
 #include "abi/guard.hpp"
 #include "abi/life_cycle.hpp"
@@ -51,6 +52,9 @@ struct Domain : fid_domain {
 
   // Begins `life` if this process may be moved.
   void follow_life() noexcept;
+  // Begins `alone`, once: from now on progress is made without the application, too. Outside the
+  // gate. 0 or a negative errno; throws bad_alloc.
+  int progress_alone();
   // Makes `waits`, once. Inside the gate. 0 or a negative errno; throws bad_alloc.
   int open_waits();
 
@@ -65,7 +69,9 @@ struct Domain : fid_domain {
   std::unique_ptr<DeferredWork> deferred;  // null until something is
   std::vector<Eq*> endpoint_eqs;           // one for each open endpoint that is bound to a queue
   PathEvents path_events{*this};
-  std::unique_ptr<LifeCycle> life;  // last, so it goes first: it visits all of the above
+  // Last, so they go first: they visit all of the above.
+  std::unique_ptr<LifeCycle> life;
+  std::unique_ptr<AutoProgress> alone;  // null until somebody wants it
 };
 
 int open_domain(struct fid_fabric* fabric, struct fi_info* info, struct fid_domain** domain,

@@ -30,7 +30,8 @@ class Gate {
   // sleeper, no visitor. Whatever it says, leave_quickly() follows, before a Guard may be made.
   bool enter_quickly() noexcept { return door_.enter(); }
   void leave_quickly() noexcept { door_.leave(); }
-  // Before anybody enters: with a mutex from now on.
+  // With a mutex from now on. Before anybody enters, or, of who has promised to be the only one,
+  // from outside: a visitor who is in keeps out who comes.
   void lock_always() noexcept { door_.obstruct(kLocked); }
   // From inside: somebody may sleep from now on.
   void set_waits(Waits& waits) noexcept {

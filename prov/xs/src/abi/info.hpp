@@ -82,6 +82,8 @@ bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexc
 // Grants what was asked: capabilities exactly, sizes and modes echoed. hints are acceptable().
 void alter(struct fi_info& info, const struct fi_info& hints) noexcept;
 
+// FI_PROGRESS_AUTO, of either kind.
+bool makes_progress_alone(const struct fi_domain_attr& attr) noexcept;
 // What mr_mode of a domain means.
 core::MemoryModes memory_modes(const struct fi_domain_attr& attr) noexcept;
 

@@ -68,8 +68,6 @@ bool acceptable(const struct fi_ep_attr& hints) noexcept {
 }
 
 bool acceptable(const struct fi_domain_attr& hints) noexcept {
-  if (hints.data_progress == FI_PROGRESS_AUTO || hints.control_progress == FI_PROGRESS_AUTO)
-    return refuse("automatic progress");
   if (hints.mr_iov_limit > core::kIovLimit) return refuse("a larger mr_iov_limit");
   if (hints.cq_data_size > kCqDataSize) return refuse("more CQ data");
   if (!within(hints.caps, kDomainCaps)) return refuse("domain capabilities that xs lacks");
@@ -182,6 +180,10 @@ void alter(struct fi_info& info, const struct fi_info& hints) noexcept {
   if (hints.ep_attr) alter(*info.ep_attr, *hints.ep_attr);
   info.mode = info.tx_attr->mode = info.rx_attr->mode = hints.mode & kModes;
   info.handle = hints.handle;
+}
+
+bool makes_progress_alone(const struct fi_domain_attr& attr) noexcept {
+  return attr.data_progress == FI_PROGRESS_AUTO || attr.control_progress == FI_PROGRESS_AUTO;
 }
 
 core::MemoryModes memory_modes(const struct fi_domain_attr& attr) noexcept {

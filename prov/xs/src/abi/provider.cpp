@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "abi/env.hpp"
-#include "abi/life_cycle.hpp"
+#include "abi/own_thread.hpp"
 #include "util/log.hpp"
 
 namespace xs::abi {
@@ -41,7 +41,7 @@ void write_log(util::Level level, const char* text) noexcept {
 }
 
 void cleanup() noexcept {
-  LifeCycle::end_all();
+  OwnThread::end_all();
   util::set_log_sink(nullptr, nullptr);
 }
 

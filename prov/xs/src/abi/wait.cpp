@@ -38,17 +38,20 @@ int Deadline::milliseconds_left() const noexcept {
 
 bool is_waitable(std::uint32_t kind) noexcept {
   return kind == FI_WAIT_NONE || kind == FI_WAIT_UNSPEC || kind == FI_WAIT_FD ||
-         kind == FI_WAIT_POLLFD || kind == FI_WAIT_YIELD;
+         kind == FI_WAIT_POLLFD || kind == FI_WAIT_MUTEX_COND || kind == FI_WAIT_YIELD;
 }
 
-int wait_control(int command, void* arg, enum fi_wait_obj kind, int descriptor) noexcept {
+int wait_control(int command, void* arg, enum fi_wait_obj kind, const QueueWait* wait) noexcept {
   if (!arg) return -FI_EINVAL;
   if (command == FI_GETWAITOBJ) {
     *static_cast<enum fi_wait_obj*>(arg) = kind;
     return 0;
   }
   if (command != FI_GETWAIT) return -FI_ENOSYS;
-  return descriptor < 0 ? -FI_ENODATA : give_descriptor(kind, descriptor, arg);
+  if (!wait) return -FI_ENODATA;
+  if (kind != FI_WAIT_MUTEX_COND) return give_descriptor(kind, wait->descriptor(), arg);
+  *static_cast<struct fi_mutex_cond*>(arg) = wait->condition()->its();
+  return 0;
 }
 
 int give_descriptor(enum fi_wait_obj kind, int descriptor, void* arg) noexcept {
@@ -82,6 +85,30 @@ void Bell::ring() noexcept { eventfd_write(descriptor_, 1); }
 void Bell::drain() noexcept {
   eventfd_t count;
   eventfd_read(descriptor_, &count);
+}
+
+// ---- Condition ----
+
+Condition::~Condition() {
+  pthread_cond_destroy(&condition_);
+  pthread_mutex_destroy(&mutex_);
+}
+
+// Under the mutex: who found nothing and holds it is asleep before.
+void Condition::broadcast() noexcept {
+  pthread_mutex_lock(&mutex_);
+  pthread_cond_broadcast(&condition_);
+  pthread_mutex_unlock(&mutex_);
+}
+
+void Condition::make_due() noexcept {
+  const std::lock_guard lock(due_mutex_);
+  due_ = true;
+}
+
+bool Condition::take_due() noexcept {
+  const std::lock_guard lock(due_mutex_);
+  return std::exchange(due_, false);
 }
 
 // ---- Waits ----
@@ -158,6 +185,17 @@ void Waits::leaving() noexcept {
   } else if (const util::Nanoseconds when = due(); when < timer_at_) {
     set_timer(when);
   }
+}
+
+// One at a time, held by itself: its queue may be closed meanwhile.
+void Waits::signal_conditions() noexcept {
+  const auto take = [this]() -> std::shared_ptr<Condition> {
+    const Guard guard(domain_.gate);
+    for (const QueueWait* queue : queues_)
+      if (queue->condition() && queue->condition()->take_due()) return queue->condition();
+    return nullptr;
+  };
+  while (const std::shared_ptr<Condition> next = take()) next->broadcast();
 }
 
 bool Waits::may_sleep() noexcept {
@@ -255,6 +293,13 @@ void QueueWait::ring_if_ended() noexcept {
   if (!awake) return;
   armed_ = tried_ = false;
   bell_.ring();
+  make_due();
+}
+
+void QueueWait::make_due() noexcept {
+  if (!condition_) return;
+  condition_->make_due();
+  waits_.kick();
 }
 
 void QueueWait::signal() noexcept {
@@ -263,6 +308,7 @@ void QueueWait::signal() noexcept {
     signaled_ = true;
   }
   bell_.ring();
+  make_due();
 }
 
 bool QueueWait::take_signal() noexcept {

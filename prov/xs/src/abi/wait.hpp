@@ -3,8 +3,11 @@
 #pragma once
 #include <rdma/fi_eq.h>
 
+#include <pthread.h>
+
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -50,11 +53,10 @@ class Deadline {
   const Clock::time_point at_;
 };
 
-// Whether a queue or counter may be opened with this kind of wait object. Not a condition variable:
-// nobody rings it while the application sleeps on it, for progress is manual.
+// Whether a queue or counter may be opened with this kind of wait object.
 bool is_waitable(std::uint32_t kind) noexcept;
-// Answers FI_GETWAIT and FI_GETWAITOBJ; `descriptor` of what has none is -1.
-int wait_control(int command, void* arg, enum fi_wait_obj kind, int descriptor) noexcept;
+// Answers FI_GETWAIT and FI_GETWAITOBJ; wait: null if it has none.
+int wait_control(int command, void* arg, enum fi_wait_obj kind, const QueueWait* wait) noexcept;
 // Answers FI_GETWAIT for the kinds of wait object that are one descriptor.
 int give_descriptor(enum fi_wait_obj kind, int descriptor, void* arg) noexcept;
 
@@ -73,6 +75,30 @@ class Bell {
 
  private:
   int descriptor_ = -1;
+};
+
+// FI_WAIT_MUTEX_COND. Only the thread of AutoProgress signals it: not inside the gate, for the
+// application may hold the mutex while it waits to enter.
+class Condition {
+ public:
+  Condition() noexcept = default;
+  ~Condition();
+  Condition(const Condition&) = delete;
+  Condition& operator=(const Condition&) = delete;
+
+  void broadcast() noexcept;
+  struct fi_mutex_cond its() noexcept {
+    return {&mutex_, &condition_};
+  }
+  // Any thread.
+  void make_due() noexcept;
+  bool take_due() noexcept;
+
+ private:
+  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t condition_ = PTHREAD_COND_INITIALIZER;
+  std::mutex due_mutex_;  // also for fi_cq_signal, outside of the gate
+  bool due_ = false;
 };
 
 // What the sleepers of one domain share. Made with its first waitable queue or counter; all of it
@@ -97,6 +123,10 @@ class Waits final : public core::WaitSet {
   void woken() noexcept;
   // Whoever leaves the gate wakes those for whom he has changed something.
   void leaving() noexcept;
+  // Wakes the one who signals conditions: one is due. Any thread.
+  void kick() noexcept { kick_.ring(); }
+  // Outside the gate.
+  void signal_conditions() noexcept;
 
  private:
   bool may_sleep() noexcept;
@@ -127,6 +157,8 @@ class QueueWait {
 
   int open();  // 0 or a negative errno; throws bad_alloc
   int descriptor() const noexcept { return epoll_; }
+  void make_condition() { condition_ = std::make_shared<Condition>(); }  // throws bad_alloc
+  const std::shared_ptr<Condition>& condition() const noexcept { return condition_; }
 
   // True: its wait goes on, and the descriptor becomes readable when that changes.
   bool arm(const Sleeper& sleeper) noexcept;
@@ -165,11 +197,13 @@ class QueueWait {
   bool watch(int descriptor) noexcept;
   void unwatch(int descriptor) noexcept;
   void ring_if_ended() noexcept;
+  void make_due() noexcept;
   bool occupied() const noexcept { return sleepers_ || tried_; }
 
   Waits& waits_;
   const Awaited& awaited_;
   Bell bell_;
+  std::shared_ptr<Condition> condition_;  // null: it has none
   int epoll_ = -1;
   Sleeper* sleepers_ = nullptr;
   bool tried_ = false;  // fi_trywait has promised a wake-up

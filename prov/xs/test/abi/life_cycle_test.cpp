@@ -2,11 +2,10 @@
 // The thread that follows moves while the application computes (docs/migration.md): here nobody
 // calls the one side at all.
 #include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "face/machines.hpp"
+#include "face/threads.hpp"
 
 namespace xs::abi::test {
 namespace {
@@ -93,25 +92,6 @@ TEST_P(LifeCycleTest, who_is_inside_all_the_time_is_not_disturbed) {
   while (!done) talk();
   mover.join();
   talk_until([&] { return a.home().generation > 2; });
-}
-
-// Context switches of the thread of that name, of this process' the newest.
-unsigned long switches_of(const std::string& name) {
-  const std::string tasks = "/proc/self/task";
-  unsigned long found = 0;
-  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
-    std::string comm;
-    std::getline(std::ifstream(task.path() / "comm"), comm);
-    if (comm != name) continue;
-    std::ifstream status(task.path() / "status");
-    for (std::string word; status >> word;)
-      if (word == "voluntary_ctxt_switches:") {
-        unsigned long count = 0;
-        status >> count;
-        found += count;
-      }
-  }
-  return found;
 }
 
 TEST_P(LifeCycleTest, thread_sleeps_while_nothing_moves) {
