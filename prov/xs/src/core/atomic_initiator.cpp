@@ -24,37 +24,15 @@ struct Operands {
 
 }  // namespace
 
-Status RmaInitiator::start(const AtomicOp& op) noexcept {
-  if (!reporter_.send_room(op.flags)) return Status::kAgain;
-  Peer* const peer = peers_.of(op.to);
-  if (!peer) return Status::kInvalid;
-  if (peer->self) return Sender::holds_back(*peer, op.flags) ? Status::kAgain : perform_own(op);
-  if (!sender_.admits(*peer)) return Status::kAgain;
-  RmaRequest* const request = make_request(*peer, op);
-  if (!request) return Status::kAgain;
-  sender_.enqueue(*request);
-  return Status::kOk;
-}
-
 // Operands are few: they are copied at once.
 RmaRequest* RmaInitiator::make_request(Peer& peer, const AtomicOp& op) noexcept {
-  RmaRequest* const request = requests_.make();
+  RmaRequest* const request = make_any(peer, op);
   if (!request) return nullptr;
   const Operands operands(op);
   if (operands.size() > 0) {
-    request->copy.reset(new (std::nothrow) std::byte[operands.size()]);
-    if (!request->copy) {
-      requests_.drop(request);
-      return nullptr;
-    }
+    if (!make_copy(*request, operands.size())) return nullptr;
     operands.copy_to(request->copy.get());
   }
-  request->peer = &peer;
-  request->flags = op.flags;
-  request->context = op.context;
-  request->kind = op.kind;
-  request->address = op.address;
-  request->key = op.key;
   request->call = op.call();
   request->count = static_cast<std::uint32_t>(op.count);
   request->out = UserMemory::of(request->copy.get(), operands.size());

@@ -28,20 +28,25 @@ RmaInitiator::~RmaInitiator() {
 
 Status RmaInitiator::start(const RmaOp& op) noexcept {
   std::size_t length = 0;
-  if (!UserMemory::sum(op.iov, length)) return Status::kInvalid;
+  return UserMemory::sum(op.iov, length) ? start_any(op) : Status::kInvalid;
+}
+
+template <class Op>
+Status RmaInitiator::start_any(const Op& op) noexcept {
   if (!reporter_.send_room(op.flags)) return Status::kAgain;
   Peer* const peer = peers_.of(op.to);
   if (!peer) return Status::kInvalid;
-  if (peer->self)
-    return Sender::holds_back(*peer, op.flags) ? Status::kAgain : perform_own(op, length);
+  if (peer->self) return Sender::holds_back(*peer, op.flags) ? Status::kAgain : perform_own(op);
   if (!sender_.admits(*peer)) return Status::kAgain;
   RmaRequest* const request = make_request(*peer, op);
   if (!request) return Status::kAgain;
   sender_.enqueue(*request);
   return Status::kOk;
 }
+template Status RmaInitiator::start_any(const AtomicOp& op) noexcept;
 
-RmaRequest* RmaInitiator::make_request(Peer& peer, const RmaOp& op) noexcept {
+template <class Op>
+RmaRequest* RmaInitiator::make_any(Peer& peer, const Op& op) noexcept {
   RmaRequest* const request = requests_.make();
   if (!request) return nullptr;
   request->peer = &peer;
@@ -50,19 +55,30 @@ RmaRequest* RmaInitiator::make_request(Peer& peer, const RmaOp& op) noexcept {
   request->kind = op.kind;
   request->address = op.address;
   request->key = op.key;
+  return request;
+}
+template RmaRequest* RmaInitiator::make_any(Peer& peer, const AtomicOp& op) noexcept;
+
+RmaRequest* RmaInitiator::make_request(Peer& peer, const RmaOp& op) noexcept {
+  RmaRequest* const request = make_any(peer, op);
+  if (!request) return nullptr;
   request->data = op.data;
   (op.kind == RmaKind::kRead ? request->in : request->out) = UserMemory(op.iov);
   const std::size_t length = request->out.size();
   if ((op.flags & kOpInject) && length > 0) {
-    request->copy.reset(new (std::nothrow) std::byte[length]);
-    if (!request->copy) {
-      requests_.drop(request);
-      return nullptr;
-    }
+    if (!make_copy(*request, length)) return nullptr;
     request->out.copy_to(request->copy.get(), 0, length);
     request->out = UserMemory::of(request->copy.get(), length);
   }
   return with_id(*request);
+}
+
+// Room for what goes out. False, and the request is gone: no memory.
+bool RmaInitiator::make_copy(RmaRequest& request, std::size_t size) noexcept {
+  request.copy.reset(new (std::nothrow) std::byte[size]);
+  if (request.copy) return true;
+  requests_.drop(&request);
+  return false;
 }
 
 // nullptr, and the request is gone: no memory for one.
@@ -74,10 +90,10 @@ RmaRequest* RmaInitiator::with_id(RmaRequest& request) noexcept {
 }
 
 // On our own memory, at once.
-Status RmaInitiator::perform_own(const RmaOp& op, std::size_t length) noexcept {
+Status RmaInitiator::perform_own(const RmaOp& op) noexcept {
   if ((op.flags & kOpData) && !reporter_.receive_room()) return Status::kAgain;
   const UserMemory memory(op.iov);
-  const RmaTarget::Range range{op.key, op.address, length};
+  const RmaTarget::Range range{op.key, op.address, memory.size()};
   int status = 0;
   if (op.kind == RmaKind::kRead) {
     status = target_.read_own(range, memory);

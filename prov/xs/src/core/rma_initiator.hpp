@@ -26,7 +26,7 @@ class RmaInitiator {
 
   Status start(const RmaOp& op) noexcept;
   // The call is valid, and its results have at most proto::kLargestResult bytes.
-  Status start(const AtomicOp& op) noexcept;
+  Status start(const AtomicOp& op) noexcept { return start_any(op); }
   // Takes back an operation that has not begun.
   bool cancel(void* context) noexcept;
 
@@ -42,10 +42,16 @@ class RmaInitiator {
   void goodbye_taken(Peer& peer) noexcept;
 
  private:
+  template <class Op>
+  Status start_any(const Op& op) noexcept;
+  // With what all operations have; nullptr: no memory.
+  template <class Op>
+  RmaRequest* make_any(Peer& peer, const Op& op) noexcept;
   RmaRequest* make_request(Peer& peer, const RmaOp& op) noexcept;
   RmaRequest* make_request(Peer& peer, const AtomicOp& op) noexcept;
+  bool make_copy(RmaRequest& request, std::size_t size) noexcept;
   RmaRequest* with_id(RmaRequest& request) noexcept;
-  Status perform_own(const RmaOp& op, std::size_t length) noexcept;
+  Status perform_own(const RmaOp& op) noexcept;
   Status perform_own(const AtomicOp& op) noexcept;
   bool give_read(RmaRequest& request) noexcept;
   bool give_out(RmaRequest& request) noexcept;
