@@ -158,7 +158,7 @@ int check_remote(const Ep& ep, const Op& op) noexcept {
 int check_receive(const Ep& ep, const core::ReceiveOp& op) noexcept {
   constexpr auto kOthers =
       core::kOpPeek | core::kOpClaim | core::kOpDiscard | core::kOpMultiReceive;
-  return op.flags & kOthers ? -FI_EINVAL : check(ep, op);
+  return ep.srx || (op.flags & kOthers) ? -FI_EINVAL : check(ep, op);
 }
 
 template <class Op>

@@ -72,6 +72,7 @@ Endpoint::~Endpoint() {
   // nobody.
   if (parts_.neighbours) parts_.neighbours->remove(*this);
   reporter_.mute();
+  if (receiver_) receiver_->leave_shared();
   peers_.for_each([](Peer& peer) { peer.session = nullptr; });
   streams_.reset();
 }

@@ -12,7 +12,6 @@
 namespace xs::core {
 
 Receiver::~Receiver() {
-  leave_shared();
   const auto drop_all = [this](Matcher& matcher) {
     matcher.for_each_posted([&](PostedReceive& posted) {
       matcher.remove(posted);

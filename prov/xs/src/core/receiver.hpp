@@ -106,7 +106,7 @@ class Receiver {
   ReceiveRequest* part_of(ReceiveRequest& parent, std::size_t length) noexcept;
   void take_unexpected(ReceiveRequest& receive, Unexpected& message) noexcept;
   void discard(Unexpected& message) noexcept;
-  Status finish_claim(const ReceiveOp& op, Unexpected& message) noexcept;
+  void finish_claim(const ReceiveOp& op, ReceiveRequest* receive, Unexpected& message) noexcept;
   void tell(std::uint32_t flags, const Completion& completion) noexcept {
     reporter_.tell(flags, completion);
   }

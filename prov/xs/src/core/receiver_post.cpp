@@ -123,25 +123,23 @@ void Receiver::tell_peeked(const ReceiveOp& op, const Unexpected& message) noexc
 Status Receiver::claimed(const ReceiveOp& op) noexcept {
   const auto found = claimed_.find(op.context);
   if (found == claimed_.end()) return Status::kInvalid;
-  const Status status = finish_claim(op, *found->second);
-  if (status == Status::kOk) claimed_.erase(found);
-  return status;
+  Unexpected& message = *found->second;
+  ReceiveRequest* const receive = op.flags & kOpDiscard ? nullptr : lend(op);
+  if (!receive && !(op.flags & kOpDiscard)) return Status::kAgain;
+  claimed_.erase(found);
+  finish_claim(op, receive, message);
+  return Status::kOk;
 }
 
-// Receives, or throws away, what an earlier peek with the same context has claimed. kOk: the
-// message is gone.
-Status Receiver::finish_claim(const ReceiveOp& op, Unexpected& message) noexcept {
-  if (op.flags & kOpDiscard) {
-    reporter_.tell(
-        op.flags | more_flags_,
-        {.context = op.context, .tag = message.envelope.tag, .source = message.peer->number});
-    discard(message);
-    return Status::kOk;
-  }
-  ReceiveRequest* receive = lend(op);
-  if (!receive) return Status::kAgain;
-  take_unexpected(*receive, message);
-  return Status::kOk;
+// Receives what an earlier peek with the same context has claimed, or, without a request for that,
+// throws it away.
+void Receiver::finish_claim(const ReceiveOp& op, ReceiveRequest* receive,
+                            Unexpected& message) noexcept {
+  if (receive) return take_unexpected(*receive, message);
+  reporter_.tell(
+      op.flags | more_flags_,
+      {.context = op.context, .tag = message.envelope.tag, .source = message.peer->number});
+  discard(message);
 }
 
 // For a message that is known already.

@@ -148,9 +148,12 @@ Status SharedReceives::claimed(const ReceiveOp& op) noexcept {
   const auto found = claimed_.find(op.context);
   if (found == claimed_.end()) return Status::kInvalid;
   Unexpected& message = *found->second;
-  const Status status = message.receiver->finish_claim(op, message);
-  if (status == Status::kOk) claimed_.erase(found);
-  return status;
+  Receiver& its = *message.receiver;
+  ReceiveRequest* const receive = op.flags & kOpDiscard ? nullptr : its.lend(op);
+  if (!receive && !(op.flags & kOpDiscard)) return Status::kAgain;
+  claimed_.erase(found);
+  its.finish_claim(op, receive, message);
+  return Status::kOk;
 }
 
 Status SharedReceives::cancel(void* context) noexcept {

@@ -344,6 +344,7 @@ TEST(SharedReceiveTest, an_endpoint_that_shares_takes_no_receives_of_its_own) {
     EXPECT_EQ(fi_trecv(each, &byte, 1, nullptr, kAny, 1, 0, nullptr), -FI_EINVAL);
     EXPECT_EQ(fi_trecvv(each, &iov, nullptr, 1, kAny, 1, 0, nullptr), -FI_EINVAL);
     EXPECT_EQ(fi_trecvmsg(each, &msg, FI_PEEK), -FI_EINVAL);
+    EXPECT_EQ(fi_trecvmsg(each, &msg, FI_TRIGGER), -FI_EINVAL) << "not even later";
     EXPECT_EQ(fi_recv(each, &byte, 1, nullptr, kAny, nullptr), -FI_EINVAL);
   }
 }
