@@ -34,7 +34,9 @@ util::Result<std::unique_ptr<Endpoint>> Endpoint::open(const EndpointParts& part
                                     .peer_timeout = config.peer_timeout,
                                     .pause_timeout = config.pause_timeout,
                                     .rings = parts.rings};
-  auto streams = stream::Streams::open(parts.inner, limits, parts.clock, parts.random, *endpoint);
+  stream::Upper& upper = parts.gatekeeper ? parts.gatekeeper->stand_before(*endpoint, *endpoint)
+                                          : static_cast<stream::Upper&>(*endpoint);
+  auto streams = stream::Streams::open(parts.inner, limits, parts.clock, parts.random, upper);
   if (!streams) return streams.error();
   endpoint->streams_ = std::move(*streams);
   stream::Streams& s = *endpoint->streams_;
@@ -329,6 +331,7 @@ void Endpoint::we_paused() noexcept {
 // ---- Parting ----
 
 void Endpoint::part() noexcept {
+  if (parts_.gatekeeper) parts_.gatekeeper->close();
   streams_->begin_closing();
   reporter_.mute();
   target_->tick();  // answers no longer wait for room in a queue

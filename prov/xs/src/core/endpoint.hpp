@@ -9,6 +9,7 @@
 #include "core/config.hpp"
 #include "core/counter.hpp"
 #include "core/cq.hpp"
+#include "core/gatekeeper.hpp"
 #include "core/peers.hpp"
 #include "core/receiver.hpp"
 #include "core/reporter.hpp"
@@ -54,6 +55,7 @@ struct EndpointParts {
   Exposed exposed{};                           // what peers may reach of our memory
   SharedReceives* shared = nullptr;            // where receives are posted; null: here
   std::uint32_t shared_flags = 0;              // that each of those has at this endpoint
+  Gatekeeper* gatekeeper = nullptr;            // may be null: everybody is a peer
   bool directed = false;  // FI_DIRECTED_RECV: ReceiveOp::from counts; else it is ignored
   bool source = false;    // FI_SOURCE: report where messages came from
 };
@@ -129,6 +131,18 @@ class Endpoint final : private stream::Upper, private locality::Listener {
     peers_.inserted(number, address);
   }
   void address_removed(PeerAddress number) noexcept { peers_.removed(number); }
+
+  // For a gatekeeper. A session with that address, which may be open already; null: no memory.
+  stream::Session* greet(const proto::Address& home) noexcept;
+  // What waits for that session and has not begun ends in error.
+  void fail_pending(stream::Session& session, int error) noexcept;
+  // Whether all that the user was told of is given to that session.
+  bool flushed(const stream::Session& session) const noexcept {
+    return sender_->flushed(*static_cast<const Peer*>(session.owner));
+  }
+  void cancel_receives() noexcept { receiver_->cancel_all(); }
+  const EndpointParts& parts() const noexcept { return parts_; }
+  stream::Streams& streams() noexcept { return *streams_; }
 
   const stream::Streams& streams() const noexcept { return *streams_; }
   Peers& peers() noexcept { return peers_; }

@@ -72,6 +72,8 @@ class Receiver {
   bool receive_quickly(std::span<std::byte> memory, PeerAddress from,
                        const ReceivePlan& plan) noexcept;
   bool cancel(void* context) noexcept;
+  // Every receive that is posted.
+  void cancel_all() noexcept;
   void set_min_multi_receive(std::size_t bytes) noexcept { min_multi_receive_ = bytes; }
   std::size_t min_multi_receive() const noexcept { return min_multi_receive_; }
 
@@ -154,6 +156,7 @@ class Receiver {
   Status post_multi(const ReceiveOp& op) noexcept;
   Status peek(const ReceiveOp& op) noexcept;
   Status claimed(const ReceiveOp& op) noexcept;
+  void take_back(ReceiveRequest& receive) noexcept;
   bool selector(const ReceiveOp& op, Selector& out) noexcept;
   ReceiveRequest* make_request(const ReceiveOp& op, const Selector& selector) noexcept;
 

@@ -162,13 +162,24 @@ bool Receiver::cancel(void* context) noexcept {
   for (const bool tagged : {true, false}) {
     PostedReceive* posted = matcher(tagged).find_posted(context);
     if (!posted) continue;
-    auto& receive = static_cast<ReceiveRequest&>(*posted);
-    matcher(tagged).remove(receive);
-    tell_cancelled(receive);
-    if (receive.parts == 0) requests_.drop(&receive);
+    take_back(static_cast<ReceiveRequest&>(*posted));
     return true;
   }
   return false;
+}
+
+// Those of a shared context are not ours to cancel.
+void Receiver::cancel_all() noexcept {
+  if (lender_) return;
+  for (const bool tagged : {true, false})
+    matcher(tagged).for_each_posted(
+        [this](PostedReceive& posted) { take_back(static_cast<ReceiveRequest&>(posted)); });
+}
+
+void Receiver::take_back(ReceiveRequest& receive) noexcept {
+  matcher((receive.flags & kOpTagged) != 0).remove(receive);
+  tell_cancelled(receive);
+  if (receive.parts == 0) requests_.drop(&receive);
 }
 
 // Parts of a multi-receive that are still being filled refer to its request: the last of them gives

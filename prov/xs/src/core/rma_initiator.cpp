@@ -257,6 +257,14 @@ void RmaInitiator::peer_ended(Peer& peer, int error) noexcept {
   });
 }
 
+void RmaInitiator::fail_pending(Peer& peer, int error) noexcept {
+  peer.pending.for_each([&](Queued& queued) {
+    if (!queued.is_rma || static_cast<RmaRequest&>(queued).begun) return;
+    peer.pending.remove(queued);
+    end(static_cast<RmaRequest&>(queued), error);
+  });
+}
+
 void RmaInitiator::goodbye_taken(Peer& peer) noexcept {
   while (!peer.rma.operations.empty()) {
     RmaRequest& request = peer.rma.operations.front();

@@ -40,6 +40,8 @@ class RmaInitiator {
   void peer_ended(Peer& peer, int error) noexcept;
   // The same, except for what has not begun.
   void goodbye_taken(Peer& peer) noexcept;
+  // What has not begun ends in error.
+  void fail_pending(Peer& peer, int error) noexcept;
 
  private:
   template <class Op>

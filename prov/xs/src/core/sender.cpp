@@ -349,6 +349,14 @@ void Sender::peer_ended(Peer& peer, int error) noexcept {
   });
 }
 
+void Sender::fail_pending(Peer& peer, int error) noexcept {
+  peer.pending.for_each([&](Queued& queued) {
+    if (queued.is_rma) return;
+    peer.pending.remove(queued);
+    settle(send_of(queued), error);
+  });
+}
+
 void Sender::goodbye_taken(Peer& peer) noexcept {
   peer.replies.clear();
   peer.announced.for_each([&](SendRequest& send) {

@@ -62,6 +62,8 @@ class Sender {
   // Everything towards the peer ends in error; what the inner provider still holds ends when it
   // lets go.
   void peer_ended(Peer& peer, int error) noexcept;
+  // What the stream has not taken ends in error.
+  void fail_pending(Peer& peer, int error) noexcept;
   // Only rendezvous end: the peer said goodbye, its stream is whole.
   void goodbye_taken(Peer& peer) noexcept;
   // A send to this endpoint itself has been taken (or dropped) by the receiver.

@@ -31,6 +31,9 @@ enum class Kind : std::uint8_t {
   kGot = 42,
   kAtomic = 43,
   kDone = 44,
+  kConnect = 45,  // these three: proto/connect_frame.hpp
+  kAnswer = 46,
+  kConnected = 47,
   kOffer = 48,
   kMapped = 49,
   kLeft = 50,
@@ -177,6 +180,11 @@ inline constexpr bool is_body_size(Kind kind, std::uint32_t length) noexcept {
       return length == kReadSize;
     case Kind::kDone:
       return length == kDoneSize;
+    case Kind::kConnect:
+    case Kind::kAnswer:
+      return length >= kConnectHeadSize && length - kConnectHeadSize <= kConnectDataLimit;
+    case Kind::kConnected:
+      return length == kConnectHeadSize;
     case Kind::kAck:
       return length == 0;
     case Kind::kGoodbye:

@@ -19,6 +19,8 @@ inline constexpr std::size_t kPayloadHeadSize = 16;    // what stands before oth
 inline constexpr std::size_t kOperationHeadSize = 40;  // of WRITE and ATOMIC
 inline constexpr std::size_t kReadSize = 32;
 inline constexpr std::size_t kDoneSize = 16;
+inline constexpr std::size_t kConnectHeadSize = 24;  // of CONNECT, ANSWER and CONNECTED
+inline constexpr std::size_t kConnectDataLimit = 192;  // bytes of the user's in one of them
 inline constexpr std::size_t kProviderNameSize = 24;
 inline constexpr std::size_t kShareNameSize = 32;  // docs/hv.md: an offer
 // A peer that takes less could not even be sent an RTS or a CTS with room to spare; refused in the

@@ -104,6 +104,9 @@ class Session {
   // going.
   void await() noexcept;
   void await_done() noexcept { --waits_; }
+  // Who does not listen now is not expected to do so soon: a refused greeting is believed at once.
+  void set_prompt() noexcept { prompt_ = true; }
+  util::Nanoseconds heard_at() const noexcept { return heard_at_; }
   void say_goodbye() noexcept;
   bool goodbye_sent() const noexcept { return standing_.goodbye_sent; }
   bool goodbye_taken() const noexcept { return standing_.goodbye_taken; }
@@ -389,6 +392,7 @@ class Session {
   std::uint32_t unanswered_ = 0;      // PINGs or HELLOs since the peer was last heard
   std::uint32_t path_left_at_ = 0;    // unanswered_ when another lane was last tried
   Doubt doubt_;                       // of the route
+  bool prompt_ = false;
   bool suspected_ = false;            // the log was told of greetings without an answer
   bool ping_open_ = false;            // a PING may still cause its one replay
   unsigned held_up_ = 0;              // PINGs answered while our first frame could not be replayed

@@ -21,6 +21,7 @@ constexpr unsigned kRingBatch = 16;  // frames taken per visit
 // Frames without a payload are no larger.
 constexpr std::size_t kSmall = 256;
 static_assert(kSmall >= kRingHeadSize + proto::Cts::kSize);
+static_assert(kSmall >= kRingHeadSize + proto::kConnectHeadSize + proto::kConnectDataLimit);
 // Head, and envelope or what else stands before a payload.
 constexpr std::size_t kHead =
     kRingHeadSize + std::max(proto::kEnvelopeSize, proto::kPayloadHeadSize);

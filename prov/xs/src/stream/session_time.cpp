@@ -220,7 +220,8 @@ void Session::consult_evidence(util::Nanoseconds now) noexcept {
   drain_ring(now);  // the pages outlive their writer
   if (standing_.state == SessionState::kDead) return;
   const bool refused = verdict == Verdict::kRefused;
-  if (refused && greets() && now - moved_at_ < kGreetingPatience * streams_.limits_.quiet) return;
+  const unsigned patience = prompt_ ? 0 : kGreetingPatience;
+  if (refused && greets() && now - moved_at_ < patience * streams_.limits_.quiet) return;
   if (standing_.goodbye_taken && refused) {
     // It had said goodbye and is gone: what it did not acknowledge it did not want.
     log(Level::kInfo, "%s has parted", home_.text().c_str());

@@ -98,6 +98,11 @@ class Streams final : private carrier::CarrierEvents {
   // The next passes leave nothing out.
   void look_everywhere() noexcept { far_passes_ = std::max(far_passes_, kFarPasses); }
   util::Nanoseconds due() const noexcept;
+  // Upper::reminded() in the first pass from then on, once; the earliest wish counts.
+  void remind(util::Nanoseconds when) noexcept {
+    remind_at_ = std::min(remind_at_, when);
+    due_at(when);
+  }
   // Whether something is to be sent, or sent again, over the fabric that nobody but us can send.
   bool restless() const noexcept;
   // Calls f(Session&) for every session; f must not begin or end any.
@@ -230,6 +235,7 @@ class Streams final : private carrier::CarrierEvents {
   util::Nanoseconds now_ = 0;
   util::Nanoseconds tick_at_ = 0;
   util::Nanoseconds let_go_at_ = util::kNever;  // by when the first of the frames left must be
+  util::Nanoseconds remind_at_ = util::kNever;
   util::Nanoseconds lent_until_ = 0;
   util::Nanoseconds counted_at_ = 0;  // the frames of every session
   util::Nanoseconds vacated_at_ = 0;  // a ring, for another one

@@ -187,6 +187,11 @@ void Streams::tick() noexcept {
   due_at(next);
   if (now_ >= let_go_at_) retire_overdue();
   due_at(let_go_at_);
+  if (now_ >= remind_at_) {
+    remind_at_ = util::kNever;
+    upper_.reminded(now_);
+  }
+  due_at(remind_at_);
 }
 
 void Streams::expect_let_go(FrameBuffer& frame) noexcept {

@@ -7,6 +7,7 @@
 #include "proto/frame.hpp"
 #include "proto/greeting.hpp"
 #include "stream/payload.hpp"
+#include "util/clock.hpp"
 
 namespace xs::stream {
 
@@ -58,6 +59,8 @@ class Upper {
   // From now on what the session sends goes by a ring. Nothing may be sent from inside this call.
   virtual void ring_joined(Session& session) noexcept = 0;
   virtual void bulk_let_go(BulkOperation& operation, std::size_t length, int error) noexcept = 0;
+  // It is the time that Streams::remind() was asked for.
+  virtual void reminded(util::Nanoseconds) noexcept {}
 
  protected:
   ~Upper() = default;

@@ -13,17 +13,19 @@ Config rig_config() {
   return config;
 }
 
-Rig::Rig(const Config& wanted) : config(wanted) {
+Rig::Rig(const Config& wanted, Gatekeeper* gatekeeper, AddressBook* numbers) : config(wanted) {
   auto opened = Endpoint::open({.config = config,
                                 .inner = inner,
                                 .clock = clock,
                                 .random = random,
                                 .send_queue = &queue,
                                 .receive_queue = &queue,
-                                .book = &book,
-                                .exposed = {&memory, kReadable | kWritable}});
+                                .book = numbers ? numbers : &book,
+                                .exposed = {&memory, kReadable | kWritable},
+                                .gatekeeper = gatekeeper});
   EXPECT_TRUE(opened);
   endpoint = std::move(*opened);
+  if (numbers) numbers->attach(*endpoint);
 }
 
 void Rig::settle() {

@@ -24,7 +24,8 @@ struct ManualClock final : util::Clock {
 Config rig_config();
 
 struct Rig {
-  explicit Rig(const Config& wanted = rig_config());
+  explicit Rig(const Config& wanted = rig_config(), Gatekeeper* gatekeeper = nullptr,
+               AddressBook* numbers = nullptr);
 
   // Takes what has arrived and ended, until nothing more happens.
   void settle();

@@ -2,6 +2,7 @@
 // Any bytes as a frame: prefix and body.
 #include "proto/frame.hpp"
 
+#include "proto/connect_frame.hpp"
 #include "proto/greeting.hpp"
 #include "proto/rma_frame.hpp"
 #include "test/fuzz/round_trip.hpp"
@@ -47,6 +48,10 @@ void decode_body(Kind kind, util::Bytes body) {
       return fuzz::require_round_trip(proto::decode_atomic(body), body, proto::Atomic::kSize);
     case Kind::kDone:
       return fuzz::require_round_trip(proto::decode_done(body), body, proto::Done::kSize);
+    case Kind::kConnect:
+    case Kind::kAnswer:
+    case Kind::kConnected:
+      return fuzz::require_round_trip(proto::decode_connect_frame(body), body, body.size());
     case Kind::kOffer:
       return fuzz::require_round_trip(proto::decode_offer(body), body, proto::Offer::kSize);
     case Kind::kMapped:

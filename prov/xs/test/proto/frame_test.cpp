@@ -24,6 +24,7 @@ const std::map<int, BodySize> kKinds = {
     {6, {216, true}}, {32, {16, false}}, {33, {40, true}}, {34, {48, true}}, {35, {16, false}},
     {36, {16, true}}, {37, {16, true}},  {38, {8, true}},
     {39, {40, false}}, {40, {16, false}}, {41, {32, true}}, {42, {16, false}}, {43, {40, false}}, {44, {16, true}},
+    {45, {24, false}}, {46, {24, false}}, {47, {24, true}},
     {48, {48, true}}, {49, {8, true}},   {50, {16, true}}};
 
 bool carries_seq(int kind) { return (kind >= 32 && kind < 48) || kind == 4; }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "core/listener.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "core/endpoint.hpp"
+#include "util/log.hpp"
+
+namespace xs::core {
+
+using proto::Kind;
+using stream::Session;
+
+ConnectRequest* Listener::find(std::uint64_t number) noexcept {
+  for (const auto& request : requests_)
+    if (request->number == number && !request->refused) return request.get();
+  return nullptr;
+}
+
+ConnectRequest* Listener::of(const Session& session) noexcept {
+  for (const auto& request : requests_)
+    if (request->session == &session) return request.get();
+  return nullptr;
+}
+
+void Listener::forget(const ConnectRequest& request) noexcept {
+  std::erase_if(requests_, [&](const auto& each) { return each.get() == &request; });
+}
+
+// A session has one at a time.
+bool Listener::told(Session& session, Kind kind, const proto::ConnectFrame& frame) noexcept {
+  if (kind != Kind::kConnect || frame.status != 0 || of(session)) return false;
+  const bool room = listens_ && requests_.size() < backlog_;
+  ConnectRequest* request = room ? make(session, frame) : nullptr;
+  if (request && observer_.requested(*request)) return true;
+  if (counters_.refused++ == 0)
+    util::log(util::Level::kWarn, "%s refuses to be connected with %s: %s (counted from now on)",
+              endpoint().name().text().c_str(), session.home().text().c_str(),
+              !listens_ ? "nobody listens"
+              : room    ? "no memory"
+                        : "the backlog is full");
+  if (request) {
+    refuse(*request, {});
+  } else if (!say(session, Kind::kAnswer, {.id = frame.id, .status = ECONNREFUSED, .data = {}})) {
+    session.end_soon(ECONNREFUSED);
+  }
+  return true;
+}
+
+ConnectRequest* Listener::make(Session& session, const proto::ConnectFrame& frame) noexcept try {
+  requests_.push_back(
+      std::make_unique<ConnectRequest>(ConnectRequest{.number = last_number_ + 1,
+                                                      .id = frame.id,
+                                                      .client = session.home(),
+                                                      .data = ConnectData(frame.data),
+                                                      .session = &session}));
+  ++last_number_;
+  return requests_.back().get();
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
+void Listener::refuse(ConnectRequest& request, util::Bytes data) noexcept {
+  request.refused = true;
+  request.data = ConnectData(data);
+  try_to_refuse(request);
+}
+
+// True: it is gone.
+bool Listener::try_to_refuse(ConnectRequest& request) noexcept {
+  if (request.session &&
+      !say(*request.session, Kind::kAnswer,
+           {.id = request.id, .status = ECONNREFUSED, .data = request.data.bytes()}))
+    return false;
+  forget(request);
+  return true;
+}
+
+void Listener::close() noexcept {
+  listens_ = false;
+  for (std::size_t i = 0; i < requests_.size();) {
+    ConnectRequest& request = *requests_[i];
+    if (!request.taken && !request.refused) {
+      request.refused = true;
+      request.data = {};
+      if (try_to_refuse(request)) continue;
+    }
+    ++i;
+  }
+}
+
+void Listener::may_speak(Session& session) noexcept {
+  ConnectRequest* request = of(session);
+  if (request && request->refused) try_to_refuse(*request);
+}
+
+void Listener::client_left(const Session& session) noexcept {
+  ConnectRequest* request = of(session);
+  if (!request) return;
+  request->session = nullptr;
+  if (request->refused) forget(*request);
+}
+
+// It does not wait for an answer.
+void Listener::after_goodbye(Session& session) noexcept {
+  client_left(session);
+  session.end_soon(ECONNRESET);
+}
+
+void Listener::ended(Session& session, int) noexcept { client_left(session); }
+
+}  // namespace xs::core
