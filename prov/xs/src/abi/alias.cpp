@@ -26,7 +26,7 @@ ssize_t receive(struct fid_ep* fid, const struct iovec* iov, std::size_t count, 
   msg.iov_count = count;
   msg.addr = from;
   msg.context = context;
-  return message_ops.recvmsg(&alias.of, &msg, alias.receive_flags);
+  return alias.of.msg->recvmsg(&alias.of, &msg, alias.receive_flags);
 }
 
 ssize_t send(struct fid_ep* fid, const struct iovec* iov, std::size_t count, fi_addr_t to,
@@ -38,7 +38,7 @@ ssize_t send(struct fid_ep* fid, const struct iovec* iov, std::size_t count, fi_
   msg.addr = to;
   msg.data = data;
   msg.context = context;
-  return message_ops.sendmsg(&alias.of, &msg, alias.send_flags | more_flags);
+  return alias.of.msg->sendmsg(&alias.of, &msg, alias.send_flags | more_flags);
 }
 
 struct fi_ops_msg alias_message_ops = [] {
@@ -52,7 +52,8 @@ struct fi_ops_msg alias_message_ops = [] {
                  fi_addr_t from,
                  void* context) noexcept { return receive(fid, iov, count, from, context); };
   ops.recvmsg = [](struct fid_ep* fid, const struct fi_msg* msg, std::uint64_t flags) noexcept {
-    return message_ops.recvmsg(&object_of<Alias>(fid).of, msg, flags);
+    auto& of = object_of<Alias>(fid).of;
+    return of.msg->recvmsg(&of, msg, flags);
   };
   ops.send = [](struct fid_ep* fid, const void* buffer, std::size_t size, void*, fi_addr_t to,
                 void* context) noexcept {
@@ -63,10 +64,12 @@ struct fi_ops_msg alias_message_ops = [] {
                  fi_addr_t to,
                  void* context) noexcept { return send(fid, iov, count, to, 0, 0, context); };
   ops.sendmsg = [](struct fid_ep* fid, const struct fi_msg* msg, std::uint64_t flags) noexcept {
-    return message_ops.sendmsg(&object_of<Alias>(fid).of, msg, flags);
+    auto& of = object_of<Alias>(fid).of;
+    return of.msg->sendmsg(&of, msg, flags);
   };
   ops.inject = [](struct fid_ep* fid, const void* buffer, std::size_t size, fi_addr_t to) noexcept {
-    return message_ops.inject(&object_of<Alias>(fid).of, buffer, size, to);
+    auto& of = object_of<Alias>(fid).of;
+    return of.msg->inject(&of, buffer, size, to);
   };
   ops.senddata = [](struct fid_ep* fid, const void* buffer, std::size_t size, void*,
                     std::uint64_t data, fi_addr_t to, void* context) noexcept {
@@ -75,7 +78,8 @@ struct fi_ops_msg alias_message_ops = [] {
   };
   ops.injectdata = [](struct fid_ep* fid, const void* buffer, std::size_t size, std::uint64_t data,
                       fi_addr_t to) noexcept {
-    return message_ops.injectdata(&object_of<Alias>(fid).of, buffer, size, data, to);
+    auto& of = object_of<Alias>(fid).of;
+    return of.msg->injectdata(&of, buffer, size, data, to);
   };
   return ops;
 }();
@@ -93,7 +97,7 @@ ssize_t receive_tagged(struct fid_ep* fid, const struct iovec* iov, std::size_t 
   msg.tag = tag;
   msg.ignore = ignore;
   msg.context = context;
-  return tagged_ops.recvmsg(&alias.of, &msg, alias.receive_flags & ~FI_MULTI_RECV);
+  return alias.of.tagged->recvmsg(&alias.of, &msg, alias.receive_flags & ~FI_MULTI_RECV);
 }
 
 ssize_t send_tagged(struct fid_ep* fid, const struct iovec* iov, std::size_t count, fi_addr_t to,
@@ -107,7 +111,7 @@ ssize_t send_tagged(struct fid_ep* fid, const struct iovec* iov, std::size_t cou
   msg.tag = tag;
   msg.data = data;
   msg.context = context;
-  return tagged_ops.sendmsg(&alias.of, &msg, alias.send_flags | more_flags);
+  return alias.of.tagged->sendmsg(&alias.of, &msg, alias.send_flags | more_flags);
 }
 
 struct fi_ops_tagged alias_tagged_ops = [] {
@@ -123,7 +127,8 @@ struct fi_ops_tagged alias_tagged_ops = [] {
   };
   ops.recvmsg = [](struct fid_ep* fid, const struct fi_msg_tagged* msg,
                    std::uint64_t flags) noexcept {
-    return tagged_ops.recvmsg(&object_of<Alias>(fid).of, msg, flags);
+    auto& of = object_of<Alias>(fid).of;
+    return of.tagged->recvmsg(&of, msg, flags);
   };
   ops.send = [](struct fid_ep* fid, const void* buffer, std::size_t size, void*, fi_addr_t to,
                 std::uint64_t tag, void* context) noexcept {
@@ -136,11 +141,13 @@ struct fi_ops_tagged alias_tagged_ops = [] {
   };
   ops.sendmsg = [](struct fid_ep* fid, const struct fi_msg_tagged* msg,
                    std::uint64_t flags) noexcept {
-    return tagged_ops.sendmsg(&object_of<Alias>(fid).of, msg, flags);
+    auto& of = object_of<Alias>(fid).of;
+    return of.tagged->sendmsg(&of, msg, flags);
   };
   ops.inject = [](struct fid_ep* fid, const void* buffer, std::size_t size, fi_addr_t to,
                   std::uint64_t tag) noexcept {
-    return tagged_ops.inject(&object_of<Alias>(fid).of, buffer, size, to, tag);
+    auto& of = object_of<Alias>(fid).of;
+    return of.tagged->inject(&of, buffer, size, to, tag);
   };
   ops.senddata = [](struct fid_ep* fid, const void* buffer, std::size_t size, void*,
                     std::uint64_t data, fi_addr_t to, std::uint64_t tag, void* context) noexcept {
@@ -149,7 +156,8 @@ struct fi_ops_tagged alias_tagged_ops = [] {
   };
   ops.injectdata = [](struct fid_ep* fid, const void* buffer, std::size_t size, std::uint64_t data,
                       fi_addr_t to, std::uint64_t tag) noexcept {
-    return tagged_ops.injectdata(&object_of<Alias>(fid).of, buffer, size, data, to, tag);
+    auto& of = object_of<Alias>(fid).of;
+    return of.tagged->injectdata(&of, buffer, size, data, to, tag);
   };
   return ops;
 }();

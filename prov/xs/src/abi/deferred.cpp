@@ -255,7 +255,7 @@ int queue_send(const Request& request, Ep& ep, const Message& msg, std::uint64_t
   std::uint32_t op_flags;
   if (!ep.send_flags(flags, op_flags)) return -FI_EBADFLAGS;
   core::SendOp op{.iov = Pieces(msg.msg_iov, msg.iov_count),
-                  .to = msg.addr,
+                  .to = ep.connection ? core::Connection::kPeer : msg.addr,
                   .tag = tag,
                   .data = msg.data,
                   .flags = as_work(op_flags) | kind,

@@ -115,7 +115,9 @@ int open_domain(struct fid_fabric* fid, struct fi_info* info, struct fid_domain*
     auto inner = open_inner(*config, *info);
     if (!inner) return to_errno(inner.error());
     const bool alone = makes_progress_alone(*info->domain_attr);
-    const bool locked = alone || info->domain_attr->threading != FI_THREAD_DOMAIN;
+    // The event queue of connections is no object of a domain: any thread may read it.
+    const bool locked = alone || info->domain_attr->threading != FI_THREAD_DOMAIN ||
+                        (info->ep_attr && info->ep_attr->type == FI_EP_MSG);
     auto domain = std::make_unique<Domain>(fabric, locked, memory_modes(*info->domain_attr),
                                            std::move(*config), std::move(*inner));
     if (const int error = domain->core.refusal()) return -error;

@@ -36,13 +36,29 @@ core::Counters Ep::core_counters() const noexcept {
   return all;
 }
 
+core::AddressBook* Ep::book() const noexcept {
+  if (connection) return &connection->core.book();
+  return av ? &av->book : nullptr;
+}
+
+int Ep::set_source(const core::Address& address) {
+  const core::Address& usual = domain.core.inner().source();
+  if (address.family != usual.family) return -FI_EINVAL;
+  inner.reset();
+  if (address == usual) return 0;
+  auto own = open_inner_at(domain.core.config(), address);
+  if (!own) return to_errno(own.error());
+  inner = std::move(*own);
+  return 0;
+}
+
 int Ep::enable() noexcept {
   if (core) return -FI_EOPBADSTATE;
   const bool hears_of_sends = send_queue || counter_of(Counted::kSend) ||
                               counter_of(Counted::kRead) || counter_of(Counted::kWrite);
   if ((caps & (FI_SEND | kRemoteInitiator)) && !hears_of_sends) return -FI_ENOCQ;
   if ((caps & FI_RECV) && !receive_queue && !counter_of(Counted::kReceive)) return -FI_ENOCQ;
-  if (!av) return -FI_ENOAV;
+  if (!book()) return -FI_ENOAV;
   if (srx && srx->av && srx->av != av) return -FI_EINVAL;  // numbers of peers mean the same to all
   core::InnerProvider& provider = inner ? *inner : domain.core.inner();
   if (domain.waits) provider.want_waits();
@@ -54,21 +70,22 @@ int Ep::enable() noexcept {
                             .send_queue = send_queue ? &send_queue->core : nullptr,
                             .receive_queue = receive_queue ? &receive_queue->core : nullptr,
                             .counters = core_counters(),
-                            .book = &av->book,
+                            .book = book(),
                             .neighbours = domain.core.neighbours(),
                             .rings = domain.core.neighbours() ? &domain.core.rings() : nullptr,
                             .observer = &domain.path_events,
                             .exposed = {&domain.memory, rights_of(caps)},
                             .shared = srx ? &srx->core : nullptr,
                             .shared_flags = selective_receive ? 0u : core::kOpCompletion,
+                            .gatekeeper = connection ? &connection->core : nullptr,
                             .directed = (caps & FI_DIRECTED_RECV) != 0,
                             .source = (caps & FI_SOURCE) != 0});
   if (!opened) return to_errno(opened.error());
   return control([&] {
     domain.endpoints.reserve(domain.endpoints.size() + 1);
-    av->book.attach(**opened);
+    book()->attach(**opened);
     core = std::move(*opened);
-    if (srx) srx->begin_use(*av);
+    if (srx && av) srx->begin_use(*av);
     if (core->sends_quickly()) quick_below = std::min(inject_size, largest_message) + 1;
     core->set_min_multi_receive(min_multi_receive);
     if (domain.waits) core->set_waits(*domain.waits);
@@ -84,9 +101,9 @@ namespace {
 void part(Ep& ep) noexcept {
   ep.core->close(ep.domain.endpoints);
   std::erase(ep.domain.endpoints, ep.core.get());
-  ep.av->book.detach(*ep.core);
+  ep.book()->detach(*ep.core);
   ep.core.reset();
-  if (ep.srx) ep.srx->end_use();
+  if (ep.srx && ep.av) ep.srx->end_use();
 }
 
 void release_eq(Ep& ep) noexcept {
@@ -97,8 +114,9 @@ void release_eq(Ep& ep) noexcept {
 
 int close(struct fid* fid) noexcept {
   auto& ep = object_of<Ep>(fid);
+  if (ep.connection && !ep.connection->before_close()) return -FI_EBUSY;
   const Guard guard(ep.domain.gate);
-  if (ep.aliases > 0 || ep.regions > 0) return -FI_EBUSY;
+  if (ep.busy()) return -FI_EBUSY;
   if (ep.domain.deferred) ep.domain.deferred->forget(ep);
   if (ep.core) part(ep);
   if (ep.send_queue) --ep.send_queue->users;
@@ -108,113 +126,26 @@ int close(struct fid* fid) noexcept {
   if (ep.stx) --ep.stx->users;
   if (ep.srx) --ep.srx->users;
   if (ep.av) --ep.av->users;
-  if (ep.eq) release_eq(ep);
+  if (ep.eq) {
+    if (ep.connection) ep.eq->forget(&ep.fid);
+    release_eq(ep);
+  }
   --ep.domain.children;
   delete &ep;
   return 0;
 }
 
-int bind_queue(Ep& ep, Cq& cq, std::uint64_t flags) noexcept {
-  if (flags & ~(FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION)) return -FI_EBADFLAGS;
-  if (!(flags & (FI_TRANSMIT | FI_RECV))) return -FI_EBADFLAGS;
-  if (&cq.domain != &ep.domain) return -FI_EINVAL;
-  if ((flags & FI_TRANSMIT) && ep.send_queue) return -FI_EINVAL;
-  if ((flags & FI_RECV) && ep.receive_queue) return -FI_EINVAL;
-  const bool selective = (flags & FI_SELECTIVE_COMPLETION) != 0;
-  if (flags & FI_TRANSMIT) {
-    ep.send_queue = &cq;
-    ep.selective_send = selective;
-    ++cq.users;
-  }
-  if (flags & FI_RECV) {
-    ep.receive_queue = &cq;
-    ep.selective_receive = selective;
-    ++cq.users;
-  }
-  ep.set_defaults();
-  return 0;
-}
-
-// What the flags of a binding count, in the order of Counted.
-constexpr std::array<std::uint64_t, core::kCountedKinds> kCountFlags = {
-    FI_SEND, FI_RECV, FI_READ, FI_WRITE, FI_REMOTE_READ, FI_REMOTE_WRITE};
-constexpr std::uint64_t kAllCountFlags = [] {
-  std::uint64_t all = 0;
-  for (const std::uint64_t flag : kCountFlags) all |= flag;
-  return all;
-}();
-
-int bind_counter(Ep& ep, Cntr& cntr, std::uint64_t flags) noexcept {
-  if ((flags & ~kAllCountFlags) || !flags) return -FI_EBADFLAGS;
-  if (&cntr.domain != &ep.domain) return -FI_EINVAL;
-  for (std::size_t i = 0; i < kCountFlags.size(); ++i)
-    if ((flags & kCountFlags[i]) && ep.counters[i]) return -FI_EINVAL;
-  for (std::size_t i = 0; i < kCountFlags.size(); ++i) {
-    if (!(flags & kCountFlags[i])) continue;
-    ep.counters[i] = &cntr;
-    ++cntr.users;
-  }
-  return 0;
-}
-
-int bind_stx(Ep& ep, Stx& stx, std::uint64_t flags) noexcept {
-  if (flags) return -FI_EBADFLAGS;
-  if (&stx.domain != &ep.domain || ep.stx) return -FI_EINVAL;
-  ep.stx = &stx;
-  ++stx.users;
-  return 0;
-}
-
-int bind_srx(Ep& ep, Srx& srx, std::uint64_t flags) noexcept {
-  if (flags) return -FI_EBADFLAGS;
-  if (&srx.domain != &ep.domain || ep.srx) return -FI_EINVAL;
-  ep.srx = &srx;
-  ep.tagged = &tagged_ops_without_receives();
-  ++srx.users;
-  return 0;
-}
-
-int bind_av(Ep& ep, Av& av, std::uint64_t flags) noexcept {
-  if (flags) return -FI_EBADFLAGS;
-  if (&av.domain != &ep.domain || ep.av) return -FI_EINVAL;
-  ep.av = &av;
-  ++av.users;
-  return 0;
-}
-
-int bind_eq(Ep& ep, Eq& eq) noexcept {
-  if (ep.eq) return -FI_EINVAL;
-  return control([&] {
-    ep.domain.endpoint_eqs.push_back(&eq);
-    ep.eq = &eq;
-    eq.add_user();
-    return 0;
-  });
-}
-
-int bind(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept {
-  auto& ep = object_of<Ep>(fid);
-  const Guard guard(ep.domain.gate);
-  if (ep.core) return -FI_EOPBADSTATE;
-  switch (other->fclass) {
-    case FI_CLASS_CQ:
-      return bind_queue(ep, object_of<Cq>(other), flags);
-    case FI_CLASS_AV:
-      return bind_av(ep, object_of<Av>(other), flags);
-    case FI_CLASS_EQ:
-      return bind_eq(ep, object_of<Eq>(other));
-    case FI_CLASS_CNTR:
-      return bind_counter(ep, object_of<Cntr>(other), flags);
-    case FI_CLASS_STX_CTX:
-      return bind_stx(ep, object_of<Stx>(other), flags);
-    case FI_CLASS_SRX_CTX:
-      return bind_srx(ep, object_of<Srx>(other), flags);
-    default:
-      return -FI_EINVAL;
-  }
-}
-
 }  // namespace
+
+// Writes what fits, and always the whole size.
+int give_address(const core::Address& address, void* to, std::size_t* size) noexcept {
+  struct sockaddr_storage room;
+  const std::size_t whole = address.to_sockaddr(room);
+  const std::size_t fits = std::min(*size, whole);
+  if (fits > 0) std::memcpy(to, &room, fits);
+  *size = whole;
+  return fits < whole ? -FI_ETOOSMALL : 0;
+}
 
 int exchange_op_flags(const OpFlags& all, bool set, std::uint64_t& word) noexcept {
   const std::uint64_t direction = word & (FI_TRANSMIT | FI_RECV);
@@ -265,6 +196,8 @@ ssize_t cancel(struct fid* fid, void* context) noexcept {
 
 int getopt(struct fid* fid, int level, int name, void* value, std::size_t* size) noexcept {
   auto& ep = object_of<Ep>(fid);
+  if (ep.connection && level == FI_OPT_ENDPOINT && name == FI_OPT_CM_DATA_SIZE)
+    return give_data_size(value, size);
   return get_min_multi_receive(level, name, value, size, [&] {
     const Guard guard(ep.domain.gate);
     return ep.min_multi_receive;
@@ -296,24 +229,17 @@ ssize_t tx_size_left(struct fid_ep* fid) noexcept {
   return static_cast<ssize_t>(core::kSendLimit - std::min(under_way, core::kSendLimit));
 }
 
-// Writes what fits, and always the whole size.
 int getname(struct fid* fid, void* to, std::size_t* size) noexcept {
   auto& ep = object_of<Ep>(fid);
   if (!size || (!to && *size > 0)) return -FI_EINVAL;
   const Guard guard(ep.domain.gate);
-  if (!ep.core) return -FI_EOPBADSTATE;
-  struct sockaddr_storage room;
-  const std::size_t whole = ep.core->name().to_sockaddr(room);
-  const std::size_t fits = std::min(*size, whole);
-  if (fits > 0) std::memcpy(to, &room, fits);
-  *size = whole;
-  return fits < whole ? -FI_ETOOSMALL : 0;
+  return ep.core ? give_address(ep.core->name(), to, size) : -FI_EOPBADSTATE;
 }
 
 struct fi_ops fid_ops = [] {
   auto ops = no_ops<struct fi_ops>();
   ops.close = close;
-  ops.bind = bind;
+  ops.bind = bind_endpoint;
   ops.control = control_ep;
   return ops;
 }();
@@ -353,14 +279,19 @@ int open_endpoint(struct fid_domain* fid, struct fi_info* info, struct fid_ep** 
   return control([&] {
     auto& domain = object_of<Domain>(fid);
     auto ep = std::make_unique<Ep>(domain, *info);
-    const auto source = core::Address::from_sockaddr(
-        static_cast<const struct sockaddr*>(info->src_addr), info->src_addrlen);
-    if (source && source->family != domain.core.inner().source().family) return -FI_EINVAL;
-    if (source && *source != domain.core.inner().source()) {
-      auto inner = open_inner(domain.core.config(), *info);
-      if (!inner) return to_errno(inner.error());
-      ep->inner = std::move(*inner);
+    auto source = core::Address::from_sockaddr(static_cast<const struct sockaddr*>(info->src_addr),
+                                               info->src_addrlen);
+    if (is_connection(*info)) {
+      // A domain that was opened for other endpoints may be entered without a lock.
+      if (!domain.gate.is_locked()) return -FI_EINVAL;
+      ep->connection = std::make_unique<Connected>(*ep);
+      if (const auto taken = ep->connection->take_over(info->handle)) source = taken;
     }
+    if (source)
+      if (const int rc = ep->set_source(*source)) return rc;
+    // The last that may fail.
+    if (ep->connection)
+      if (const int rc = ep->connection->take_request(info->handle)) return rc;
     ep->fid = {.fclass = FI_CLASS_EP, .context = context, .ops = &fid_ops};
     ep->ops = &endpoint_ops;
     ep->cm = &name_ops;
@@ -370,6 +301,7 @@ int open_endpoint(struct fid_domain* fid, struct fi_info* info, struct fid_ep** 
     ep->tagged = &tagged_ops;
     ep->atomic = reaches && (ep->caps & FI_ATOMIC) ? &atomic_ops : &no_atomics;
     ep->collective = &no_collectives;
+    if (ep->connection) ep->connection->set_ops();
     const Guard guard(domain.gate);
     ++domain.children;
     *out = ep.release();

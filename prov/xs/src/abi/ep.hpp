@@ -15,6 +15,7 @@
 
 #include "abi/av.hpp"
 #include "abi/cntr.hpp"
+#include "abi/connected.hpp"
 #include "abi/cq.hpp"
 #include "abi/domain.hpp"
 #include "abi/errno.hpp"
@@ -34,8 +35,12 @@ struct Ep : fid_ep {
     return counters[static_cast<std::size_t>(what)];
   }
   core::Counters core_counters() const noexcept;
+  // Before it is enabled: the address that it will have; port 0: any. 0 or a negative errno.
+  int set_source(const core::Address& address);
   // Opens the core endpoint; from here on it has an address.
   int enable() noexcept;
+  // Of a vector, or of its own; null: not bound yet.
+  core::AddressBook* book() const noexcept;
 
   // A data operation. What can't be taken now is worth one round of progress: callers may retry
   // without reading a queue.
@@ -101,6 +106,7 @@ struct Ep : fid_ep {
   std::size_t min_multi_receive = 64;  // bytes
   // Its own, if its address is not the domain's.
   std::unique_ptr<core::InnerProvider> inner;
+  std::unique_ptr<Connected> connection;  // of type FI_EP_MSG; else null
 
  private:
   ssize_t outcome(core::Status status) noexcept {
@@ -108,6 +114,9 @@ struct Ep : fid_ep {
     return to_errno(status);
   }
 };
+
+// fi_ep_bind.
+int bind_endpoint(struct fid* fid, struct fid* other, std::uint64_t flags) noexcept;
 
 // The endpoint that an application means: this one, or the one that this is an alias of.
 Ep& endpoint_of(struct fid_ep& fid) noexcept;

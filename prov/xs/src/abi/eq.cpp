@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "abi/eq.hpp"
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "abi/errno.hpp"
+#include "abi/event_source.hpp"
 #include "abi/fabric.hpp"
 #include "abi/ops.hpp"
 #include "abi/text.hpp"
@@ -23,18 +25,6 @@ namespace {
 
 constexpr std::size_t kDefaultSize = 256;
 constexpr std::uint64_t kReadFlags = FI_PEEK;
-
-struct timespec deadline_of(int timeout) noexcept {
-  struct timespec t {};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  t.tv_sec += timeout / 1000;
-  t.tv_nsec += timeout % 1000 * 1'000'000L;
-  if (t.tv_nsec >= 1'000'000'000L) {
-    ++t.tv_sec;
-    t.tv_nsec -= 1'000'000'000L;
-  }
-  return t;
-}
 
 }  // namespace
 
@@ -48,15 +38,40 @@ Eq::Eq(Fabric& owner, const struct fi_eq_attr& attr)
       sleep_cond_(PTHREAD_COND_INITIALIZER) {}
 
 Eq::~Eq() {
+  for (const Event& event : events_) fi_freeinfo(event.info);
   if (descriptor_ >= 0) ::close(descriptor_);
+  if (bell_ >= 0) ::close(bell_);
   pthread_cond_destroy(&sleep_cond_);
   pthread_mutex_destroy(&sleep_mutex_);
 }
 
 int Eq::open_wait_object() noexcept {
   if (wait_object_ != FI_WAIT_FD && wait_object_ != FI_WAIT_POLLFD) return 0;
-  descriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return descriptor_ < 0 ? -errno : 0;
+  return open_descriptor();
+}
+
+namespace {
+bool add_to(int epoll, int descriptor) noexcept {
+  struct epoll_event event {};
+  event.events = EPOLLIN;
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
+}
+}  // namespace
+
+int Eq::open_descriptor() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (descriptor_ >= 0) return 0;
+  if (bell_ < 0) bell_ = eventfd(events_.empty() ? 0 : 1, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (bell_ < 0) return -errno;
+  const int set = epoll_create1(EPOLL_CLOEXEC);
+  if (set < 0) return -errno;
+  if (!add_to(set, bell_)) {
+    const int rc = -errno;
+    ::close(set);
+    return rc;
+  }
+  descriptor_ = set;
+  return 0;
 }
 
 void Eq::add_user() noexcept {
@@ -83,7 +98,7 @@ int Eq::push(Event&& event, bool bounded) noexcept {
       return 0;
     });
     if (rc) return rc;
-    if (descriptor_ >= 0 && events_.size() == 1) eventfd_write(descriptor_, 1);
+    if (bell_ >= 0 && events_.size() == 1) eventfd_write(bell_, 1);
   }
   wake();
   return 0;
@@ -92,7 +107,7 @@ int Eq::push(Event&& event, bool bounded) noexcept {
 void Eq::pop() noexcept {
   events_.pop_front();
   eventfd_t count;
-  if (descriptor_ >= 0 && events_.empty()) eventfd_read(descriptor_, &count);
+  if (bell_ >= 0 && events_.empty()) eventfd_read(bell_, &count);
 }
 
 void Eq::wake() noexcept {
@@ -110,7 +125,38 @@ ssize_t Eq::write(std::uint32_t number, const void* body, std::size_t size, bool
 }
 
 int Eq::write_error(const struct fi_eq_err_entry& error) noexcept {
-  return push({0, {}, true, error}, false);
+  return abi::control([&] {
+    const auto* bytes = static_cast<const std::byte*>(error.err_data);
+    return push({0, {bytes, bytes + error.err_data_size}, true, error, error.fid}, false);
+  });
+}
+
+int Eq::write_connection(std::uint32_t number, struct fid* of, struct fi_info* info,
+                         const void* data, std::size_t size) noexcept {
+  return abi::control([&] {
+    const struct fi_eq_cm_entry entry { of, info };
+    std::vector<std::byte> body(sizeof entry + size);
+    std::memcpy(body.data(), &entry, sizeof entry);
+    if (size > 0) std::memcpy(body.data() + sizeof entry, data, size);
+    return push({number, std::move(body), false, {}, of, info}, false);
+  });
+}
+
+void Eq::forget(const struct fid* of) noexcept {
+  const std::lock_guard lock(mutex_);
+  const bool any = !events_.empty();
+  std::erase_if(events_, [of](const Event& event) {
+    if (event.of != of) return false;
+    fi_freeinfo(event.info);
+    return true;
+  });
+  eventfd_t count;
+  if (bell_ >= 0 && any && events_.empty()) eventfd_read(bell_, &count);
+}
+
+bool Eq::has_events() noexcept {
+  const std::lock_guard lock(mutex_);
+  return !events_.empty();
 }
 
 void Eq::write_latest(std::uint32_t number, const struct fi_eq_entry& entry) noexcept {
@@ -137,11 +183,12 @@ ssize_t Eq::read_locked(std::uint32_t* event, void* buffer, std::size_t size, bo
   const auto length = static_cast<ssize_t>(first.body.size());
   if (event) *event = first.number;
   std::copy(first.body.begin(), first.body.end(), static_cast<std::byte*>(buffer));
-  if (!peek) pop();
+  if (!peek) pop();  // its info is the reader's
   return length;
 }
 
 ssize_t Eq::read(std::uint32_t* event, void* buffer, std::size_t size, bool peek) noexcept {
+  progress();
   const std::lock_guard lock(mutex_);
   return read_locked(event, buffer, size, peek);
 }
@@ -149,36 +196,26 @@ ssize_t Eq::read(std::uint32_t* event, void* buffer, std::size_t size, bool peek
 ssize_t Eq::read_error(struct fi_eq_err_entry* entry, bool peek) noexcept {
   const std::lock_guard lock(mutex_);
   if (events_.empty() || !events_.front().is_error) return -FI_EAGAIN;
-  const struct fi_eq_err_entry& error = events_.front().error;
+  Event& first = events_.front();
+  const struct fi_eq_err_entry& error = first.error;
   entry->fid = error.fid;
   entry->context = error.context;
   entry->data = error.data;
   entry->err = error.err;
   entry->prov_errno = error.prov_errno;
-  // err_data is the caller's and may be garbage: there is none to give.
-  entry->err_data_size = 0;
+  if (first.body.empty()) {
+    entry->err_data_size = 0;  // err_data is the caller's and may be garbage: there is none to give
+  } else if (entry->err_data && entry->err_data_size > 0) {
+    entry->err_data_size = std::min(entry->err_data_size, first.body.size());
+    std::memcpy(entry->err_data, first.body.data(), entry->err_data_size);
+  } else {
+    last_error_data_.swap(first.body);
+    entry->err_data = last_error_data_.data();
+    entry->err_data_size = last_error_data_.size();
+    if (peek) first.body = last_error_data_;
+  }
   if (!peek) pop();
   return sizeof *entry;
-}
-
-ssize_t Eq::wait_read(std::uint32_t* event, void* buffer, std::size_t size, int timeout,
-                      bool peek) noexcept {
-  const struct timespec deadline = deadline_of(std::max(timeout, 0));
-  pthread_mutex_lock(&sleep_mutex_);
-  ssize_t rc;
-  int slept = 0;
-  while ((rc = read(event, buffer, size, peek)) == -FI_EAGAIN && slept != ETIMEDOUT) {
-    slept = timeout < 0
-                ? pthread_cond_wait(&sleep_cond_, &sleep_mutex_)
-                : pthread_cond_clockwait(&sleep_cond_, &sleep_mutex_, CLOCK_MONOTONIC, &deadline);
-  }
-  pthread_mutex_unlock(&sleep_mutex_);
-  return rc;
-}
-
-int Eq::try_wait() noexcept {
-  const std::lock_guard lock(mutex_);
-  return events_.empty() ? 0 : -FI_EAGAIN;
 }
 
 int Eq::control(int command, void* arg) noexcept {

@@ -7,6 +7,7 @@
 #include "abi/eq.hpp"
 #include "abi/errno.hpp"
 #include "abi/ops.hpp"
+#include "abi/pep.hpp"
 #include "abi/provider.hpp"
 
 namespace xs::abi {
@@ -19,6 +20,16 @@ void Fabric::add_child() noexcept {
 void Fabric::remove_child() noexcept {
   const std::lock_guard lock(mutex);
   --children;
+}
+
+void Fabric::add_passive(Pep& pep) {
+  const std::lock_guard lock(passive_mutex);
+  passive.push_back(&pep);
+}
+
+void Fabric::remove_passive(const Pep& pep) noexcept {
+  const std::lock_guard lock(passive_mutex);
+  std::erase(passive, &pep);
 }
 
 namespace {
@@ -58,6 +69,7 @@ struct fi_ops_fabric fabric_ops = [] {
   auto ops = no_ops<struct fi_ops_fabric>();
   ops.domain = open_domain;
   ops.eq_open = open_eq;
+  ops.passive_ep = open_passive;
   ops.trywait = trywait;
   return ops;
 }();

@@ -180,4 +180,14 @@ util::Result<std::unique_ptr<core::InnerProvider>> open_inner(const core::Config
   return core::open_fabric_provider(*found.front(), false, config.interface);
 }
 
+util::Result<std::unique_ptr<core::InnerProvider>> open_inner_at(const core::Config& config,
+                                                                 const core::Address& source) {
+  struct sockaddr_storage room;
+  struct fi_info at {};
+  at.addr_format = source.family == 6 ? FI_SOCKADDR_IN6 : FI_SOCKADDR_IN;
+  at.src_addr = &room;
+  at.src_addrlen = source.to_sockaddr(room);
+  return open_inner(config, at);
+}
+
 }  // namespace xs::abi

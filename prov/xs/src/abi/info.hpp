@@ -66,8 +66,10 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 
 // Datagram endpoints are reliable ones by another name: nothing of theirs is lost either.
 constexpr bool is_offered_type(std::uint32_t type) noexcept {
-  return type == FI_EP_RDM || type == FI_EP_DGRAM;
+  return type == FI_EP_RDM || type == FI_EP_DGRAM || type == FI_EP_MSG;
 }
+// What makes no sense with one peer.
+inline constexpr std::uint64_t kConnectionlessCaps = FI_SOURCE | FI_DIRECTED_RECV;
 // Modes that stay set where they are hinted. Room before a message is none that xs needs
 // (msg_prefix_size is 0), but who insists on giving it gets what he asks.
 inline constexpr std::uint64_t kModes = FI_MSG_PREFIX;
@@ -77,6 +79,7 @@ inline constexpr std::uint64_t kModes = FI_MSG_PREFIX;
 bool acceptable(const struct fi_info& hints) noexcept;
 bool acceptable(const struct fi_tx_attr& hints) noexcept;
 bool acceptable(const struct fi_rx_attr& hints) noexcept;
+bool is_connection(const struct fi_info& info) noexcept;
 bool names_match(const struct fi_info& hints, const struct fi_info& inner) noexcept;
 
 // Grants what was asked: capabilities exactly, sizes and modes echoed. hints are acceptable().
@@ -91,5 +94,7 @@ core::MemoryModes memory_modes(const struct fi_domain_attr& attr) noexcept;
 // address.
 util::Result<std::unique_ptr<core::InnerProvider>> open_inner(const core::Config& config,
                                                               const struct fi_info& info);
+util::Result<std::unique_ptr<core::InnerProvider>> open_inner_at(const core::Config& config,
+                                                                 const core::Address& source);
 
 }  // namespace xs::abi

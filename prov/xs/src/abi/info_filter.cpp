@@ -29,6 +29,10 @@ bool is_socket_address(const void* at, std::size_t size) noexcept {
 
 }  // namespace
 
+bool is_connection(const struct fi_info& info) noexcept {
+  return info.ep_attr && info.ep_attr->type == FI_EP_MSG;
+}
+
 bool acceptable(const struct fi_tx_attr& hints) noexcept {
   if (!within(hints.caps, kSendCaps)) return refuse("transmit capabilities that xs lacks");
   if (!within(hints.op_flags, kSendOpFlags)) return refuse("transmit op_flags that xs lacks");
@@ -91,6 +95,8 @@ bool asks_order_after_reads(const struct fi_info& hints) noexcept {
 
 bool acceptable(const struct fi_info& hints) noexcept {
   if (!within(hints.caps, kCaps)) return refuse("capabilities that xs lacks");
+  if (is_connection(hints) && (hints.caps & kConnectionlessCaps))
+    return refuse("sources, or receives from one, with a connection");
   if (!is_socket_format(hints.addr_format)) return refuse("another address format");
   if (!is_socket_address(hints.src_addr, hints.src_addrlen) ||
       !is_socket_address(hints.dest_addr, hints.dest_addrlen))
@@ -168,6 +174,7 @@ void alter(struct fi_info& info, const struct fi_info& hints) noexcept {
     info.caps |= kSecondaryCaps;
     if (!(info.caps & FI_RECV)) info.caps &= ~(FI_MULTI_RECV | FI_SOURCE) | hints.caps;
   }
+  if (is_connection(hints)) info.caps &= ~kConnectionlessCaps;
   info.tx_attr->caps = info.caps & kSendCaps;
   info.rx_attr->caps = info.caps & kReceiveCaps;
   if (hints.tx_attr) alter(*info.tx_attr, *hints.tx_attr);

@@ -107,9 +107,24 @@ TEST(InfoTest, refuses_capabilities_that_are_not_there) {
 }
 
 TEST(InfoTest, refuses_other_endpoint_types) {
-  for (const auto type : {FI_EP_MSG, FI_EP_SOCK_STREAM, FI_EP_SOCK_DGRAM}) {
+  for (const auto type : {FI_EP_SOCK_STREAM, FI_EP_SOCK_DGRAM}) {
     InfoPtr hints = make_hints();
     hints->ep_attr->type = type;
+    EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
+  }
+}
+
+TEST(InfoTest, offers_connections_to_who_asks) {
+  InfoPtr hints = make_hints();
+  hints->ep_attr->type = FI_EP_MSG;
+  InfoPtr info;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->ep_attr->type, FI_EP_MSG);
+  EXPECT_EQ(info->caps & (FI_SOURCE | FI_DIRECTED_RECV), 0u) << "there is one source";
+  EXPECT_NE(info->caps & FI_MULTI_RECV, 0u);
+  EXPECT_EQ(info->rx_attr->caps & FI_SOURCE, 0u);
+  for (const std::uint64_t cap : {FI_SOURCE, FI_DIRECTED_RECV}) {
+    hints->caps = FI_MSG | cap;
     EXPECT_EQ(ask(hints.get()), -FI_ENODATA);
   }
 }
