@@ -89,6 +89,12 @@ void Listener::close() noexcept {
     }
     ++i;
   }
+  // Others have been answered, by whoever accepted them. Most are gone: nobody waits for them.
+  streams().for_each([this](Session& session) {
+    if (of(session) || !session.open() || session.unacknowledged() > 0) return;
+    session.say_goodbye();
+    session.end_soon(ECONNRESET);
+  });
 }
 
 void Listener::may_speak(Session& session) noexcept {

@@ -157,5 +157,16 @@ TEST_F(ListenerTest, closing_refuses_what_is_offered_only) {
   EXPECT_EQ(prefix_of(answers[0]).token, second.far_token());
 }
 
+TEST_F(ListenerTest, closing_waits_for_nobody_who_was_answered) {
+  listener.listen();
+  ask(client);
+  listener.forget(*listener.find(requests.numbers.at(0)));
+  rig.said();
+  listener.close();
+  EXPECT_EQ(of_kind(rig.said(), Kind::kGoodbye).size(), 1u);
+  rig.pass(util::kMillisecond);
+  EXPECT_EQ(rig.session_of(client), nullptr);
+}
+
 }  // namespace
 }  // namespace xs::core::test
