@@ -123,7 +123,7 @@ bool Connected::before_close() noexcept {
   bool unanswered;
   {
     const Guard guard(ep_.domain.gate);
-    if (ep_.aliases > 0) return false;
+    if (ep_.busy()) return false;
     unanswered = request_ && core.state() == State::kNew;
   }
   if (unanswered)

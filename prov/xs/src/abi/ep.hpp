@@ -39,6 +39,8 @@ struct Ep : fid_ep {
   int set_source(const core::Address& address);
   // Opens the core endpoint; from here on it has an address.
   int enable() noexcept;
+  // It must not close yet. Inside the gate.
+  bool busy() const noexcept { return aliases > 0; }
   // Of a vector, or of its own; null: not bound yet.
   core::AddressBook* book() const noexcept;
 

@@ -209,10 +209,10 @@ ssize_t Eq::read_error(struct fi_eq_err_entry* entry, bool peek) noexcept {
     entry->err_data_size = std::min(entry->err_data_size, first.body.size());
     std::memcpy(entry->err_data, first.body.data(), entry->err_data_size);
   } else {
-    last_error_data_.swap(first.body);
-    entry->err_data = last_error_data_.data();
-    entry->err_data_size = last_error_data_.size();
-    if (peek) first.body = last_error_data_;
+    if (!peek) last_error_data_.swap(first.body);
+    std::vector<std::byte>& data = peek ? first.body : last_error_data_;
+    entry->err_data = data.data();
+    entry->err_data_size = data.size();
   }
   if (!peek) pop();
   return sizeof *entry;

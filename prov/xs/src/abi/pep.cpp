@@ -68,6 +68,7 @@ int Pep::name(void* to, std::size_t* size) noexcept {
 }
 
 std::optional<core::Address> Pep::give_up_address() noexcept {
+  if (!engine_ && control([this] { return open(); }) != 0) return std::nullopt;
   if (!core_) return std::nullopt;
   close_core();
   return name_;

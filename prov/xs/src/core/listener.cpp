@@ -115,6 +115,18 @@ void Listener::after_goodbye(Session& session) noexcept {
   session.end_soon(ECONNRESET);
 }
 
-void Listener::ended(Session& session, int) noexcept { client_left(session); }
+// Who listens for long would otherwise know ever more clients.
+void Listener::ended(Session& session, int) noexcept try {
+  client_left(session);
+  left_.push_back(session.home());
+  streams().remind(now());
+} catch (const std::bad_alloc&) {
+  // It stays known; nothing else is lost.
+}
+
+void Listener::reminded(util::Nanoseconds) noexcept {
+  for (const proto::Address& home : left_) endpoint().peers().forget(home);
+  left_.clear();
+}
 
 }  // namespace xs::core

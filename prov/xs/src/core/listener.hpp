@@ -65,10 +65,12 @@ class Listener final : public Gatekeeper {
   ConnectRequest* of(const stream::Session& session) noexcept;
   ConnectRequest* make(stream::Session& session, const proto::ConnectFrame& frame) noexcept;
   void client_left(const stream::Session& session) noexcept;
+  void reminded(util::Nanoseconds now) noexcept override;
   bool try_to_refuse(ConnectRequest& request) noexcept;
 
   ListenerObserver& observer_;
   std::vector<std::unique_ptr<ConnectRequest>> requests_;
+  std::vector<proto::Address> left_;  // whose sessions have ended since the last look
   std::size_t backlog_ = kBacklog;
   std::uint64_t last_number_ = 0;
   bool listens_ = false;

@@ -15,6 +15,13 @@ Peer* Peers::at(const proto::Address& home) noexcept try {
   return nullptr;
 }
 
+void Peers::forget(const proto::Address& home) noexcept {
+  const auto found = by_home_.find(home);
+  if (found == by_home_.end()) return;
+  const Peer& peer = *found->second;
+  if (!peer.self && !peer.session && peer.last_number == kAnyPeer) by_home_.erase(found);
+}
+
 Peer* Peers::resolve(PeerAddress number) noexcept try {
   const proto::Address* home = book_ ? book_->lookup(number) : nullptr;
   if (!home) return nullptr;

@@ -28,6 +28,9 @@ class Peers {
   // The peer with that home address, made now if need be; nullptr when memory is exhausted.
   Peer* at(const proto::Address& home) noexcept;
 
+  // One with which nothing is under way goes, if it has no session and is not in the book.
+  void forget(const proto::Address& home) noexcept;
+
   void inserted(PeerAddress number, const proto::Address& home) noexcept;
   void removed(PeerAddress number) noexcept;
 

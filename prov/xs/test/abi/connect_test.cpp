@@ -171,6 +171,38 @@ TEST(ConnectTest, a_refusal_with_data_and_another_attempt) {
   meeting.expect_connected(*meeting.client, *meeting.server);
 }
 
+TEST(ConnectTest, data_of_an_error_comes_in_either_way) {
+  Meeting meeting;
+  meeting.listen();
+  meeting.client = meeting.open_end(meeting.to_listener.get());
+  ASSERT_EQ(fi_connect(meeting.client.get(), meeting.to_listener->dest_addr, nullptr, 0), 0);
+  const Event asked = meeting.request();
+  ASSERT_EQ(fi_reject(meeting.passive.get(), asked.info->handle, "not today", 9), 0);
+  struct fi_eq_cm_entry entry;
+  std::uint32_t number;
+  while (fi_eq_read(meeting.eq.get(), &number, &entry, sizeof entry, 0) == -FI_EAGAIN) {
+  }
+  struct fi_eq_err_entry error {};
+  ASSERT_EQ(fi_eq_readerr(meeting.eq.get(), &error, FI_PEEK), static_cast<ssize_t>(sizeof error));
+  EXPECT_EQ(std::string(static_cast<char*>(error.err_data), error.err_data_size), "not today");
+  std::array<char, 4> room;
+  error.err_data = room.data();
+  error.err_data_size = room.size();
+  ASSERT_EQ(fi_eq_readerr(meeting.eq.get(), &error, 0), static_cast<ssize_t>(sizeof error));
+  EXPECT_EQ(std::string(room.data(), error.err_data_size), "not ");
+}
+
+TEST(ConnectTest, a_receive_into_no_memory_has_no_room) {
+  Meeting meeting;
+  meeting.connect();
+  ASSERT_EQ(fi_recv(meeting.server.get(), nullptr, 1024, nullptr, 0, &meeting), 0);
+  ASSERT_EQ(fi_inject(meeting.client.get(), nullptr, 0, 0), 0);
+  EXPECT_EQ(meeting.completion().len, 0u);
+  ASSERT_EQ(fi_trecv(meeting.server.get(), nullptr, 1024, nullptr, 0, 1, 0, &meeting), 0);
+  ASSERT_EQ(fi_tinject(meeting.client.get(), "x", 1, 0, 1), 0);
+  EXPECT_EQ(meeting.completion_error().err, FI_ETRUNC);
+}
+
 TEST(ConnectTest, data_has_a_limit) {
   Meeting meeting;
   meeting.listen();
@@ -374,6 +406,20 @@ TEST(ConnectTest, an_address_is_chosen_and_taken_over) {
   const Event asked = meeting.request();
   ASSERT_EQ(asked.info->dest_addrlen, name.size());
   EXPECT_EQ(std::memcmp(asked.info->dest_addr, name.data(), name.size()), 0);
+}
+
+TEST(ConnectTest, an_address_that_has_not_been_asked_for_is_taken_over) {
+  Meeting meeting;
+  const auto passive = meeting.open_passive();
+  const InfoPtr info(fi_dupinfo(meeting.info.get()));
+  info->handle = &passive->fid;
+  meeting.client = meeting.open_end(info.get());
+  ASSERT_EQ(fi_enable(meeting.client.get()), 0);
+  EXPECT_EQ(name_of(meeting.client->fid), name_of(passive->fid));
+  ASSERT_EQ(fi_pep_bind(passive.get(), &meeting.eq->fid, 0), 0);
+  EXPECT_EQ(fi_listen(passive.get()), -FI_EOPBADSTATE);
+  struct fid_ep* second = nullptr;
+  EXPECT_EQ(fi_endpoint(meeting.domain.get(), info.get(), &second, nullptr), -FI_EINVAL);
 }
 
 TEST(ConnectTest, what_a_passive_endpoint_refuses) {

@@ -143,6 +143,21 @@ TEST_F(ListenerTest, a_client_that_leaves_is_forgotten_with_its_session) {
   EXPECT_EQ(answer(), -1);
 }
 
+TEST_F(ListenerTest, clients_that_have_left_are_forgotten) {
+  listener.listen();
+  const auto known = [&] {
+    int count = 0;
+    rig.endpoint->peers().for_each([&](Peer&) { ++count; });
+    return count;
+  };
+  ask(client);
+  EXPECT_EQ(known(), 2) << "and itself";
+  rig.hear(client.next(Kind::kGoodbye));
+  rig.pass(util::kMillisecond);
+  rig.pass(util::kMillisecond);
+  EXPECT_EQ(known(), 1);
+}
+
 TEST_F(ListenerTest, closing_refuses_what_is_offered_only) {
   listener.listen();
   ask(client);
