@@ -130,7 +130,7 @@ int make_rma(const Ep& ep, RmaKind kind, const struct fi_msg_rma& msg, std::uint
   if (!valid_remote(msg)) return -FI_EINVAL;
   out = {.kind = kind,
          .iov = Pieces(msg.msg_iov, msg.iov_count),
-         .to = msg.addr,
+         .to = ep.connection ? core::Connection::kPeer : msg.addr,
          .address = msg.rma_iov->addr,
          .key = msg.rma_iov->key,
          .data = msg.data,
