@@ -117,7 +117,8 @@ int where_of(const Ep& ep, const struct fi_msg_atomic& msg, std::uint64_t flags,
              Where& out) noexcept {
   if (flags & FI_REMOTE_CQ_DATA) return -FI_EBADFLAGS;
   if (msg.rma_iov_count != kRmaIovLimit || !msg.rma_iov) return -FI_EINVAL;
-  out = {msg.addr, msg.rma_iov->addr, msg.rma_iov->key, 0, msg.context};
+  out = {ep.connection ? core::Connection::kPeer : msg.addr, msg.rma_iov->addr, msg.rma_iov->key, 0,
+         msg.context};
   return ep.write_flags(flags, out.flags) ? 0 : -FI_EBADFLAGS;
 }
 
