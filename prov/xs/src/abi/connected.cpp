@@ -239,4 +239,9 @@ void Connected::set_ops() noexcept {
   if (ep_.atomic == &atomic_ops) ep_.atomic = &connected_atomic_ops;
 }
 
+void Connected::share_receives() noexcept {
+  ep_.msg = &connected_sends;
+  ep_.tagged = &connected_tagged_sends;
+}
+
 }  // namespace xs::abi

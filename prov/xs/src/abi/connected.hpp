@@ -34,6 +34,8 @@ class Connected final : public core::ConnectionObserver {
   std::optional<core::Address> take_over(const struct fid* handle) noexcept;
   int take_request(struct fid* handle) noexcept;
   void set_ops() noexcept;
+  // Receives are posted to a shared context from now on.
+  void share_receives() noexcept;
 
   int connect(const core::Address& to, util::Bytes data) noexcept;
   int accept(util::Bytes data) noexcept;
@@ -78,6 +80,9 @@ std::optional<util::Bytes> data_given(const void* data, std::size_t size) noexce
 
 extern struct fi_ops_msg connected_message_ops;
 extern struct fi_ops_tagged connected_tagged_ops;
+// For an endpoint whose receives are posted elsewhere.
+extern struct fi_ops_msg connected_sends;
+extern struct fi_ops_tagged connected_tagged_sends;
 extern struct fi_ops_rma connected_rma_ops;
 extern struct fi_ops_atomic connected_atomic_ops;
 

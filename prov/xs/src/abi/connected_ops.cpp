@@ -103,6 +103,24 @@ struct fi_ops_tagged connected_tagged_ops = [] {
   return ops;
 }();
 
+namespace {
+template <auto member, class Table, class... A>
+constexpr auto refused(ssize_t (*Table::*)(struct fid_ep*, A...)) noexcept {
+  return +[](struct fid_ep*, A...) noexcept -> ssize_t { return -FI_EINVAL; };
+}
+
+template <class Ops>
+Ops without_receives(Ops ops) noexcept {
+  ops.recv = refused<&Ops::recv>(&Ops::recv);
+  ops.recvv = refused<&Ops::recvv>(&Ops::recvv);
+  ops.recvmsg = refused<&Ops::recvmsg>(&Ops::recvmsg);
+  return ops;
+}
+}  // namespace
+
+struct fi_ops_msg connected_sends = without_receives(connected_message_ops);
+struct fi_ops_tagged connected_tagged_sends = without_receives(connected_tagged_ops);
+
 struct fi_ops_rma connected_rma_ops = [] {
   using Ops = struct fi_ops_rma;
   auto ops = no_ops<Ops>();

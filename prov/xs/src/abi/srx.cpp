@@ -53,7 +53,8 @@ ssize_t recvv(struct fid_ep* fid, const struct iovec* iov, void**, std::size_t c
 
 ssize_t recv(struct fid_ep* fid, void* buffer, std::size_t size, void* desc, fi_addr_t from,
              void* context) noexcept {
-  const struct iovec iov = piece(buffer, size);
+  // Where there is no memory there is no room: programs ask so for messages without content.
+  const struct iovec iov = piece(buffer, buffer ? size : 0);
   return recvv(fid, &iov, &desc, 1, from, context);
 }
 
@@ -90,7 +91,7 @@ ssize_t trecvv(struct fid_ep* fid, const struct iovec* iov, void**, std::size_t 
 
 ssize_t trecv(struct fid_ep* fid, void* buffer, std::size_t size, void* desc, fi_addr_t from,
               std::uint64_t tag, std::uint64_t ignore, void* context) noexcept {
-  const struct iovec iov = piece(buffer, size);
+  const struct iovec iov = piece(buffer, buffer ? size : 0);
   return trecvv(fid, &iov, &desc, 1, from, tag, ignore, context);
 }
 
