@@ -231,9 +231,11 @@ int open_alias(Ep& ep, const struct fi_alias* wanted) noexcept {
     alias->ops = &alias_ops;
     alias->cm = &alias_name_ops;
     alias->msg = &alias_message_ops;
-    alias->rma = ep.rma == &rma_ops ? &alias_rma_ops : ep.rma;
+    alias->rma = ep.rma == &rma_ops || ep.rma == &connected_rma_ops ? &alias_rma_ops : ep.rma;
     alias->tagged = &alias_tagged_ops;
-    alias->atomic = ep.atomic == &atomic_ops ? &alias_atomic_ops : ep.atomic;
+    alias->atomic = ep.atomic == &atomic_ops || ep.atomic == &connected_atomic_ops
+                        ? &alias_atomic_ops
+                        : ep.atomic;
     alias->collective = &no_collectives;
     ++ep.aliases;
     *wanted->fid = &alias.release()->fid;

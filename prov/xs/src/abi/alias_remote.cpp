@@ -47,13 +47,15 @@ ssize_t with_message(Pieces iov, const Remote& remote, std::uint64_t data, void*
 ssize_t write(struct fid_ep* fid, Pieces iov, const Remote& to, std::uint64_t data,
               std::uint64_t more_flags, void* context) noexcept {
   return with_message(iov, to, data, context, [&](const struct fi_msg_rma& msg) {
-    return rma_ops.writemsg(endpoint(fid), &msg, object_of<Alias>(fid).send_flags | more_flags);
+    return endpoint(fid)->rma->writemsg(endpoint(fid), &msg,
+                                        object_of<Alias>(fid).send_flags | more_flags);
   });
 }
 
 ssize_t read(struct fid_ep* fid, Pieces iov, const Remote& from, void* context) noexcept {
   return with_message(iov, from, 0, context, [&](const struct fi_msg_rma& msg) {
-    return rma_ops.readmsg(endpoint(fid), &msg, object_of<Alias>(fid).send_flags & ~FI_INJECT);
+    return endpoint(fid)->rma->readmsg(endpoint(fid), &msg,
+                                       object_of<Alias>(fid).send_flags & ~FI_INJECT);
   });
 }
 
@@ -71,7 +73,7 @@ struct fi_ops_rma alias_rma_ops = [] {
     return read(fid, Pieces(iov, count), {from, address, key}, context);
   };
   ops.readmsg = [](struct fid_ep* fid, const struct fi_msg_rma* msg, std::uint64_t flags) noexcept {
-    return rma_ops.readmsg(endpoint(fid), msg, flags);
+    return endpoint(fid)->rma->readmsg(endpoint(fid), msg, flags);
   };
   ops.write = [](struct fid_ep* fid, const void* buffer, std::size_t size, void*, fi_addr_t to,
                  std::uint64_t address, std::uint64_t key, void* context) noexcept {
@@ -84,11 +86,11 @@ struct fi_ops_rma alias_rma_ops = [] {
   };
   ops.writemsg = [](struct fid_ep* fid, const struct fi_msg_rma* msg,
                     std::uint64_t flags) noexcept {
-    return rma_ops.writemsg(endpoint(fid), msg, flags);
+    return endpoint(fid)->rma->writemsg(endpoint(fid), msg, flags);
   };
   ops.inject = [](struct fid_ep* fid, const void* buffer, std::size_t size, fi_addr_t to,
                   std::uint64_t address, std::uint64_t key) noexcept {
-    return rma_ops.inject(endpoint(fid), buffer, size, to, address, key);
+    return endpoint(fid)->rma->inject(endpoint(fid), buffer, size, to, address, key);
   };
   ops.writedata = [](struct fid_ep* fid, const void* buffer, std::size_t size, void*,
                      std::uint64_t data, fi_addr_t to, std::uint64_t address, std::uint64_t key,
@@ -98,7 +100,7 @@ struct fi_ops_rma alias_rma_ops = [] {
   };
   ops.injectdata = [](struct fid_ep* fid, const void* buffer, std::size_t size, std::uint64_t data,
                       fi_addr_t to, std::uint64_t address, std::uint64_t key) noexcept {
-    return rma_ops.injectdata(endpoint(fid), buffer, size, data, to, address, key);
+    return endpoint(fid)->rma->injectdata(endpoint(fid), buffer, size, data, to, address, key);
   };
   return ops;
 }();
@@ -142,7 +144,7 @@ ssize_t writev(struct fid_ep* fid, const struct fi_ioc* ioc, void**, std::size_t
                enum fi_op op, void* context) noexcept {
   return with_message(fid, {ioc, pieces}, {ioc, pieces}, {to, address, key, datatype, op, context},
                       [&](const struct fi_msg_atomic& msg, std::uint64_t flags) {
-                        return atomic_ops.writemsg(endpoint(fid), &msg, flags);
+                        return endpoint(fid)->atomic->writemsg(endpoint(fid), &msg, flags);
                       });
 }
 
@@ -150,11 +152,12 @@ ssize_t readwritev(struct fid_ep* fid, const struct fi_ioc* ioc, void**, std::si
                    struct fi_ioc* results, void**, std::size_t result_pieces, fi_addr_t to,
                    std::uint64_t address, std::uint64_t key, enum fi_datatype datatype,
                    enum fi_op op, void* context) noexcept {
-  return with_message(
-      fid, {ioc, pieces}, {results, result_pieces}, {to, address, key, datatype, op, context},
-      [&](const struct fi_msg_atomic& msg, std::uint64_t flags) {
-        return atomic_ops.readwritemsg(endpoint(fid), &msg, results, nullptr, result_pieces, flags);
-      });
+  return with_message(fid, {ioc, pieces}, {results, result_pieces},
+                      {to, address, key, datatype, op, context},
+                      [&](const struct fi_msg_atomic& msg, std::uint64_t flags) {
+                        return endpoint(fid)->atomic->readwritemsg(endpoint(fid), &msg, results,
+                                                                   nullptr, result_pieces, flags);
+                      });
 }
 
 ssize_t compwritev(struct fid_ep* fid, const struct fi_ioc* ioc, void**, std::size_t pieces,
@@ -162,12 +165,13 @@ ssize_t compwritev(struct fid_ep* fid, const struct fi_ioc* ioc, void**, std::si
                    struct fi_ioc* results, void**, std::size_t result_pieces, fi_addr_t to,
                    std::uint64_t address, std::uint64_t key, enum fi_datatype datatype,
                    enum fi_op op, void* context) noexcept {
-  return with_message(
-      fid, {ioc, pieces}, {results, result_pieces}, {to, address, key, datatype, op, context},
-      [&](const struct fi_msg_atomic& msg, std::uint64_t flags) {
-        return atomic_ops.compwritemsg(endpoint(fid), &msg, compares, nullptr, compare_pieces,
-                                       results, nullptr, result_pieces, flags);
-      });
+  return with_message(fid, {ioc, pieces}, {results, result_pieces},
+                      {to, address, key, datatype, op, context},
+                      [&](const struct fi_msg_atomic& msg, std::uint64_t flags) {
+                        return endpoint(fid)->atomic->compwritemsg(endpoint(fid), &msg, compares,
+                                                                   nullptr, compare_pieces, results,
+                                                                   nullptr, result_pieces, flags);
+                      });
 }
 
 struct fi_ioc ioc_of(const void* at, std::size_t count) noexcept {
@@ -187,12 +191,13 @@ struct fi_ops_atomic alias_atomic_ops = [] {
   ops.writev = writev;
   ops.writemsg = [](struct fid_ep* fid, const struct fi_msg_atomic* msg,
                     std::uint64_t flags) noexcept {
-    return atomic_ops.writemsg(endpoint(fid), msg, flags);
+    return endpoint(fid)->atomic->writemsg(endpoint(fid), msg, flags);
   };
   ops.inject = [](struct fid_ep* fid, const void* buffer, std::size_t count, fi_addr_t to,
                   std::uint64_t address, std::uint64_t key, enum fi_datatype datatype,
                   enum fi_op op) noexcept {
-    return atomic_ops.inject(endpoint(fid), buffer, count, to, address, key, datatype, op);
+    return endpoint(fid)->atomic->inject(endpoint(fid), buffer, count, to, address, key, datatype,
+                                         op);
   };
   ops.readwrite = [](struct fid_ep* fid, const void* buffer, std::size_t count, void*, void* result,
                      void*, fi_addr_t to, std::uint64_t address, std::uint64_t key,
@@ -205,7 +210,8 @@ struct fi_ops_atomic alias_atomic_ops = [] {
   ops.readwritev = readwritev;
   ops.readwritemsg = [](struct fid_ep* fid, const struct fi_msg_atomic* msg, struct fi_ioc* results,
                         void**, std::size_t result_pieces, std::uint64_t flags) noexcept {
-    return atomic_ops.readwritemsg(endpoint(fid), msg, results, nullptr, result_pieces, flags);
+    return endpoint(fid)->atomic->readwritemsg(endpoint(fid), msg, results, nullptr, result_pieces,
+                                               flags);
   };
   ops.compwrite = [](struct fid_ep* fid, const void* buffer, std::size_t count, void*,
                      const void* compare, void*, void* result, void*, fi_addr_t to,
@@ -222,20 +228,21 @@ struct fi_ops_atomic alias_atomic_ops = [] {
                         const struct fi_ioc* compares, void**, std::size_t compare_pieces,
                         struct fi_ioc* results, void**, std::size_t result_pieces,
                         std::uint64_t flags) noexcept {
-    return atomic_ops.compwritemsg(endpoint(fid), msg, compares, nullptr, compare_pieces, results,
-                                   nullptr, result_pieces, flags);
+    return endpoint(fid)->atomic->compwritemsg(endpoint(fid), msg, compares, nullptr,
+                                               compare_pieces, results, nullptr, result_pieces,
+                                               flags);
   };
   ops.writevalid = [](struct fid_ep* fid, enum fi_datatype datatype, enum fi_op op,
                       std::size_t* count) noexcept {
-    return atomic_ops.writevalid(endpoint(fid), datatype, op, count);
+    return endpoint(fid)->atomic->writevalid(endpoint(fid), datatype, op, count);
   };
   ops.readwritevalid = [](struct fid_ep* fid, enum fi_datatype datatype, enum fi_op op,
                           std::size_t* count) noexcept {
-    return atomic_ops.readwritevalid(endpoint(fid), datatype, op, count);
+    return endpoint(fid)->atomic->readwritevalid(endpoint(fid), datatype, op, count);
   };
   ops.compwritevalid = [](struct fid_ep* fid, enum fi_datatype datatype, enum fi_op op,
                           std::size_t* count) noexcept {
-    return atomic_ops.compwritevalid(endpoint(fid), datatype, op, count);
+    return endpoint(fid)->atomic->compwritevalid(endpoint(fid), datatype, op, count);
   };
   return ops;
 }();

@@ -40,7 +40,7 @@ struct Ep : fid_ep {
   // Opens the core endpoint; from here on it has an address.
   int enable() noexcept;
   // It must not close yet. Inside the gate.
-  bool busy() const noexcept { return aliases > 0; }
+  bool busy() const noexcept { return aliases > 0 || regions > 0; }
   // Of a vector, or of its own; null: not bound yet.
   core::AddressBook* book() const noexcept;
 

@@ -362,7 +362,7 @@ TEST(SharedReceiveTest, what_is_refused) {
   EXPECT_EQ(fi_ep_bind(srx.get(), &cq->fid, FI_RECV), -FI_ENOSYS) << "endpoints are";
   EXPECT_EQ(fi_enable(srx.get()), 0);
   EXPECT_EQ(fi_send(srx.get(), nullptr, 0, nullptr, 0, nullptr), -FI_ENOSYS);
-  EXPECT_EQ(fi_recv(srx.get(), nullptr, 1, nullptr, kAny, nullptr), -FI_EINVAL);
+  EXPECT_EQ(fi_recv(srx.get(), nullptr, 1, nullptr, kAny, nullptr), 0) << "as no room at all";
   EXPECT_EQ(fi_cancel(&srx->fid, &face), -FI_ENOENT);
   struct fi_msg_tagged look {};
   look.addr = kAny;
