@@ -35,7 +35,7 @@ TEST(ProgressTest, there_is_no_thread_unless_it_is_asked_for) {
   hints->domain_attr->control_progress = FI_PROGRESS_AUTO;
   Loop other(hints.get());
   EXPECT_EQ(other.info->domain_attr->control_progress, FI_PROGRESS_AUTO);
-  const auto deadline = Clock::now() + kSoon;
+  const auto deadline = Clock::now() + kPatience;
   while (switches_of(kThread) == 0) ASSERT_LT(Clock::now(), deadline) << "there is none";
 }
 
@@ -156,7 +156,7 @@ struct ConditionTest : testing::TestWithParam<enum fi_threading> {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
       ASSERT_EQ(fi_tsend(other.ep.get(), nullptr, 0, nullptr, to, 1, nullptr), 0);
       struct fi_cq_tagged_entry entry;
-      const auto deadline = Clock::now() + kSoon;
+      const auto deadline = Clock::now() + kPatience;
       while (fi_cq_read(other.cq.get(), &entry, 1) != 1)
         ASSERT_LT(Clock::now(), deadline) << "it does not leave";
     });

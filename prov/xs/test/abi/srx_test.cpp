@@ -45,7 +45,7 @@ struct Shared : Loop {
   // Of the two.
   struct fi_cq_tagged_entry received() {
     struct fi_cq_tagged_entry entry {};
-    const auto deadline = Clock::now() + kSoon;
+    const auto deadline = Clock::now() + kPatience;
     while (fi_cq_read(own.get(), &entry, 1) != 1)
       if (Clock::now() > deadline) {
         ADD_FAILURE() << "nothing comes";
@@ -55,7 +55,7 @@ struct Shared : Loop {
   }
   struct fi_cq_err_entry failed() {
     struct fi_cq_err_entry error {};
-    const auto deadline = Clock::now() + kSoon;
+    const auto deadline = Clock::now() + kPatience;
     while (fi_cq_readerr(own.get(), &error, 0) != 1 && Clock::now() < deadline)
       fi_cq_read(own.get(), nullptr, 0);
     return error;
@@ -75,7 +75,7 @@ struct Shared : Loop {
     struct fi_msg_tagged look {};
     look.addr = kAny;
     look.tag = last_tag;
-    const auto deadline = Clock::now() + kSoon;
+    const auto deadline = Clock::now() + kPatience;
     for (;;) {
       ASSERT_LT(Clock::now(), deadline);
       ASSERT_EQ(fi_trecvmsg(srx.get(), &look, FI_PEEK | FI_COMPLETION), 0);

@@ -16,7 +16,7 @@
 namespace xs::abi::test {
 
 using Clock = std::chrono::steady_clock;
-inline constexpr std::chrono::seconds kSoon{20};  // what takes longer never happens
+inline constexpr std::chrono::seconds kPatience{20};  // what takes longer never happens
 
 // A simulated virtual machine that the next domain of this process is opened in.
 struct Machine {
@@ -113,7 +113,7 @@ struct MachinesTest : testing::Test {
     });
   }
   void until(const std::function<bool()>& done) {
-    const auto deadline = Clock::now() + kSoon;
+    const auto deadline = Clock::now() + kPatience;
     while (!done()) ASSERT_LT(Clock::now(), deadline) << "that never happens";
   }
   void talk_until(const std::function<bool()>& done) {
