@@ -209,6 +209,20 @@ TEST_F(SenderTest, bulk_ends_with_fin) {
   expect_outcome(0);
 }
 
+TEST_F(SenderTest, bulk_that_the_inner_provider_has_does_not_end) {
+  const std::uint64_t id = announce();
+  rig.inner.held = true;
+  rig.hear(peer.next(Kind::kCts, body_of(bulk_cts(id))));
+  const auto said = rig.said();
+  ASSERT_FALSE(said.empty());
+  ASSERT_TRUE(said[0].tagged);
+  rig.hear(peer.next(Kind::kFin, body_of(proto::Fin{id, 0})));
+  EXPECT_FALSE(rig.outcome());
+  rig.inner.endpoints[0]->ends(*said[0].operation, 0);
+  rig.settle();
+  expect_outcome(0);
+}
+
 TEST_F(SenderTest, streamed_payload_is_kept_until_acknowledged) {
   const std::uint64_t id = announce();
   proto::Cts cts = bulk_cts(id);
