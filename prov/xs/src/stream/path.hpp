@@ -120,7 +120,6 @@ struct Path {
   bool card_news = false;        // our card has changed: greet until the peer knows
   unsigned card_tries = 0;       // so often by now
   std::uint64_t cards = 0;       // how often ours has changed
-  std::uint64_t cards_told = 0;  // what that was when it was last told in a WELCOME
   std::uint64_t peer_cards = 0;  // the peer's number of the newest card of its that we know
 
   // Occasions for a ring

@@ -150,7 +150,6 @@ void Session::send_welcome(const proto::Address& to, std::uint64_t token,
   frame->prefix.token = token;
   frame->prefix.ack = next_;
   frame->prefix.seq = path_.peer_cards;
-  path_.cards_told = path_.cards;
   proto::encode(greeting(), frame->body());
   streams_.send_stray(lane, to, *frame);
 }
@@ -253,7 +252,8 @@ void Session::prove(util::Nanoseconds now) noexcept {
   heard(now);
   if (route_.lane == 0) take_route(1, home_);
   streams_.opened(*this);
-  if (open() && path_.cards_told != path_.cards) tell_card(now);
+  // It may have opened by our first answer, and takes no card of a later one.
+  if (open() && path_.cards != 0) tell_card(now);
 }
 
 void Session::take_route(std::uint32_t number, const proto::Address& answer) noexcept {

@@ -82,6 +82,17 @@ TEST_F(CardsTest, peer_that_has_read_our_answer_is_told_what_has_changed_since) 
   EXPECT_EQ(newest_told(), 1u);
 }
 
+// It opens by the first answer; of the second one it takes no card.
+TEST_F(CardsTest, peer_that_has_read_two_answers_is_told_what_has_changed_since_the_first) {
+  rig.hear(stranger.hello());
+  ASSERT_TRUE(stranger.read(rig.said()));
+  move(1);
+  rig.hear(stranger.hello());
+  EXPECT_EQ(newest_told(), 0u);
+  rig.hear(stranger.frame(Kind::kAck, 0));
+  EXPECT_EQ(newest_told(), 1u);
+}
+
 TEST_F(CardsTest, older_card_that_comes_late_is_not_believed) {
   Session& session = rig.meet(stranger);
   rig.hear(hello_of(2, 2));

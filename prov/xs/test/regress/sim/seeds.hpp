@@ -68,6 +68,8 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
      true, true, true},
     {201993, "a home that was replaced had no room for what was late, and never looked again", true,
      true, true, true},
+    {31212, "a card that changed between two answers to one greeting was never told", true, false,
+     true, true},
 };
 
 }  // namespace xs::sim
