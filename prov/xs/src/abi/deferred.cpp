@@ -46,7 +46,7 @@ core::Status begin(core::Endpoint& ep, const Op& op) noexcept {
 }  // namespace
 
 bool Deferred::start() noexcept {
-  return std::visit([this](auto& what) { return start(what); }, op);
+  return std::visit([this](auto& what) { return this->start(what); }, op);
 }
 
 bool Deferred::start(Change& change) noexcept {

@@ -41,7 +41,7 @@ TEST(ProgressTest, there_is_no_thread_unless_it_is_asked_for) {
 
 // Who looks at memory that a peer writes has nothing to order it by: ThreadSanitizer would be
 // right.
-[[gnu::no_sanitize("thread"), gnu::noinline]] char last_of(const std::vector<char>& bytes) {
+__attribute__((no_sanitize("thread"), noinline)) char last_of(const std::vector<char>& bytes) {
   return *static_cast<const volatile char*>(bytes.data() + bytes.size() - 1);
 }
 
