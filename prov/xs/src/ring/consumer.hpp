@@ -102,6 +102,24 @@ class BasicConsumer {
            Memory::load(word_of(at_), std::memory_order_relaxed) == 0;
   }
 
+  // Whether so many frames, all as large as the one that peek() found, seem to stand there. A
+  // guess: by the stamp of the one behind them, which pairs with nothing. Where it would be too far
+  // away, true.
+  bool seems_ahead(std::uint32_t frames) const noexcept {
+    const std::uint64_t cells = std::uint64_t{cells_of(size())} * frames;
+    if (cells > cell_count_ / 4) return true;
+    const auto to = at_ + static_cast<std::uint32_t>(cells);
+    const std::uint32_t cell = to < cell_count_ ? to : to - cell_count_;
+    const Stamp stamp = Stamp::from(Memory::glance(word_of(cell)));
+    return stamp.number == static_cast<std::uint32_t>(taken_ + 1 + frames) && stamp.tag == tag_;
+  }
+  // More frames are there, small ones: a line a few of them further on is asked for meanwhile. The
+  // next one's place is known by its size alone, so they would be fetched one after the other.
+  void expect_more() const noexcept {
+    constexpr std::uint32_t kAhead = 3;  // cells
+    if (at_ + kAhead < cell_count_) Memory::expect_load(cells_ + (at_ + kAhead) * kCellSize);
+  }
+
   // Enough was taken to tell the peer of it.
   bool publish_due() const noexcept { return owed_ >= due_; }
 

@@ -43,6 +43,13 @@ struct SharedMemory {
     __builtin_prefetch(word, 1);
 #endif
   }
+  // A word where bytes of a frame may just be written, or old ones stand: for guesses alone. That
+  // is a race with a plain store, by design, so ThreadSanitizer is not to look.
+  [[gnu::no_sanitize("thread")]] static std::uint64_t glance(const std::uint64_t* word) noexcept {
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+  }
+  // Will be loaded soon. Says nothing about memory, and may be of any address.
+  static void expect_load(const std::byte* at) noexcept { __builtin_prefetch(at); }
   // What was copied was loaded before whatever is loaded from now on.
   static void settle() noexcept { util::fence_after_copy(); }
 };

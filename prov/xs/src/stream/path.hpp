@@ -9,6 +9,7 @@
 
 #include "carrier/ring_carrier.hpp"
 #include "proto/frame.hpp"
+#include "stream/distance.hpp"
 #include "util/clock.hpp"
 
 namespace xs::stream {
@@ -107,6 +108,7 @@ struct Path {
   std::uint64_t behind = 0;
   bool answered = false;       // leaving: the peer has left, too
   unsigned batch = 1;          // frames taken at the next visit
+  Distance distance;           // of those visits from who writes
   bool begun = false;          // reading: a frame was taken from the peer's
   std::uint32_t expected = 0;  // reading: the low half of the number that follows the last one
   std::uint32_t largest = kNoLimit;  // bytes of a body that is made while a ring is in hand

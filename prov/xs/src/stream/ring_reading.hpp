@@ -53,6 +53,7 @@ template <class F>
     taken = take_usual_frame(consumer, hand_up);
     if (taken == Taken::kVanished) break;
     ++count;
+    consumer.expect_more();
     if (taken == Taken::kLie || !path_.reads) [[unlikely]]
       break;
     if (consumer.publish_due() && consumer.publish()) ring_bell();

@@ -8,6 +8,7 @@
 #include "stream/ring_writing.hpp"
 #include "stream/session.hpp"
 #include "stream/streams.hpp"
+#include "util/pause.hpp"
 
 namespace xs::stream {
 
@@ -210,6 +211,7 @@ void Session::first_in_ring(std::uint32_t number) noexcept {
 unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
   unsigned count = 0;
   auto& consumer = path_.ring->consumer();
+  if (path_.batch == 1 && path_.distance.streams()) keep_distance();
   for (;;) {
     count += streams_.upper_.usual_received(*this, path_.batch - count);
     if (!path_.reads) return count;  // the session has ended
@@ -232,8 +234,28 @@ unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
     if (!path_.reads) return count;
     if (consumer.publish_due() && consumer.publish()) ring_bell();
   }
-  if (count > 0) found_in_ring(now);
+  if (count > 0) {
+    path_.distance.took(count, tail_);
+    found_in_ring(now);
+  }
   return count;
+}
+
+// A peer that streams gets some frames ahead before the first of them is taken. What waits here is
+// a moment long, and comes to nothing for the last frames of a run.
+void Session::keep_distance() noexcept {
+  constexpr int kLooks = 64;
+  auto& consumer = path_.ring->consumer();
+  if (consumer.peek() != Peeked::kFrame) return;
+  const std::uint32_t wanted = path_.distance.wanted(tail_);
+  if (wanted == 0) return;
+  bool there = consumer.seems_ahead(wanted);
+  for (int looks = kLooks; !there && looks > 0; --looks) {
+    util::pause();
+    there = consumer.seems_ahead(wanted);
+  }
+  path_.distance.waited(!there);
+  if (there) path_.batch = kRingBatch;
 }
 
 void Session::found_in_ring(util::Nanoseconds now) noexcept {

@@ -42,6 +42,8 @@ struct Recorder {
     SharedMemory::copy(to, from, size);
   }
   static void expect_store(const std::uint64_t*) {}
+  static void expect_load(const std::byte*) {}
+  static std::uint64_t glance(const std::uint64_t*) { return 0; }
   static void settle() { add(Access::kSettle, std::memory_order_acquire, nullptr, nullptr, 0); }
 
  private:

@@ -195,5 +195,29 @@ TEST(Ring, PlausiblePayloadIsNoStamp) {
   }
 }
 
+TEST(Ring, ManyAreSeenByTheOneBehindThem) {
+  RingPair ring(kPage);
+  for (int lap = 0; lap < 40; ++lap) {  // also over the end
+    ASSERT_TRUE(ring.send(pattern(100, lap)));
+    ASSERT_EQ(ring.consumer.peek(), Peeked::kFrame);
+    for (int i = 1; i < 5; ++i) {
+      EXPECT_FALSE(ring.consumer.seems_ahead(4)) << lap << " " << i;
+      ASSERT_TRUE(ring.send(pattern(100, lap + i)));
+    }
+    EXPECT_TRUE(ring.consumer.seems_ahead(4)) << lap;
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(ring.take(), pattern(100, lap + i));
+    ring.publish();
+  }
+}
+
+TEST(Ring, WhatIsTooFarAwaySeemsToBeThere) {
+  RingPair ring(kPage);
+  ASSERT_TRUE(ring.send(pattern(100, 1)));
+  ASSERT_EQ(ring.consumer.peek(), Peeked::kFrame);
+  EXPECT_FALSE(ring.consumer.seems_ahead(7));
+  EXPECT_TRUE(ring.consumer.seems_ahead(8));
+  EXPECT_TRUE(ring.consumer.seems_ahead(0xffffffff));
+}
+
 }  // namespace
 }  // namespace xs::ring::test
