@@ -6,6 +6,8 @@
 
 guests_at_once=2 # one that is moved is there twice
 machine_limit=1500 # seconds: QEMU ends by then, whatever became of us
+start_limit=180 # seconds: the guests answer by then
+dom0_memory=640 # MiB
 
 hosts=(h1) # with h2, their guests' networks are one
 declare -A machines=()
@@ -33,9 +35,9 @@ start_machine() { # HOST
 	# would find it, and die of it. A processor for dom0 and for each guest, and one for nobody,
 	# so that nobody who polls keeps another one waiting.
 	timeout --kill-after=5 $machine_limit qemu-system-x86_64 \
-		-machine q35 -accel tcg,thread=multi -cpu max,-smap,-xsave,-avx,-avx2 -smp 4 -m $((1152 + guests_at_once * guest_memory)) \
+		-machine q35 -accel tcg,thread=multi -cpu max,-smap,-xsave,-avx,-avx2 -smp 4 -m $((dom0_memory + 512 + guests_at_once * guest_memory)) \
 		-display none -vga none -nodefaults -no-reboot -serial "file:$logs/xen-$1.console" \
-		-kernel "$bed/xen" -append "console=com1 com1=115200,8n1 dom0_mem=640M,max:640M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=info guest_loglvl=info noreboot" \
+		-kernel "$bed/xen" -append "console=com1 com1=115200,8n1 dom0_mem=${dom0_memory}M,max:${dom0_memory}M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=info guest_loglvl=info noreboot" \
 		-initrd "$bed/vmlinuz-dom0 console=hvc0 loglevel=5 host=$1,$bed/dom0.img" \
 		-fsdev "local,id=bed,path=$bed/share,security_model=none" -device virtio-9p-pci,fsdev=bed,mount_tag=bed \
 		"${network[@]}" >"$logs/qemu-$1.log" 2>&1 </dev/null &
@@ -94,25 +96,35 @@ in_guest() {
 	END
 }
 
-# create_guests TYPE (pvh or pv)
+# create_guests TYPE (pvh, pv or hvm). type=vif: an HVM guest gets no card that QEMU plays, beside Xen's.
 create_guests() {
 	local guest
 	for guest in u1 u2; do
 		cat >"$bed/share/$guest.cfg" <<-END
 			name = "$guest"
 			type = "$1"
-			kernel = "/bed/vmlinuz-guest"
-			ramdisk = "/bed/guest.img"
-			extra = "console=hvc0 loglevel=4 guest=$guest"
 			memory = $guest_memory
 			vcpus = 1
 			cpus = "${guest#u}"
-			vif = ["mac=00:16:3e:00:00:0${guest#u},bridge=bed0,script=vif-bed"]
+			vif = ["mac=00:16:3e:00:00:0${guest#u},bridge=bed0,script=vif-bed,type=vif"]
 			on_crash = "preserve"
 			on_reboot = "destroy"
+			$("start_of_$1" $guest)
 		END
-		# QEMU reports RDTSCP as RDTSC, for which Xen kills a PVH guest.
-		[ "$1" != pvh ] || echo 'tsc_mode = "native"' >>"$bed/share/$guest.cfg"
 	done
-	in_dom0 200 <<<"create u1 u2 && xl list" || { echo "the guests did not start: see $logs/*-guest-*.log"; return 1; }
+	in_dom0 $((start_limit + 20)) <<<"create $start_limit u1 u2 && xl list" || {
+		echo "the guests did not start: see $logs/*-guest-*.log"
+		return 1
+	}
 }
+kernel_arguments() { echo "console=hvc0 loglevel=4 guest=$1"; }
+start_of_pv() { # GUEST
+	cat <<-END
+		kernel = "/bed/vmlinuz-guest"
+		ramdisk = "/bed/guest.img"
+		extra = "$(kernel_arguments "$1")"
+	END
+}
+start_of_pvh() { start_of_pv "$1" && echo "$native_tsc"; }
+# QEMU reports RDTSCP as RDTSC, for which Xen kills a guest that isn't PV.
+native_tsc='tsc_mode = "native"'

@@ -105,6 +105,7 @@ make_dom0() { # XENSTORED
 	for tool in xs-xen-parties xs-xen-talk; do put "$root" "$build/$tool" "/usr/bin/$tool"; done
 	put "$root" "$build/.libs/libxs-fi.so" /usr/lib/xs/libxs-fi.so
 	put "$root" "$build/xsctl" /usr/sbin/xsctl
+	[ "$type" != hvm ] || put_device_model "$root"
 	if [ "$1" = oxenstored ]; then put "$root" /etc/xen/oxenstored.conf; fi
 	: >"$root/etc/xen/xl.conf" # its defaults
 	echo "xenstored=$1" >>"$root/etc/bed.env"

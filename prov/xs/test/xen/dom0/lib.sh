@@ -61,15 +61,14 @@ save_restore() {
 announced() { xsctl migrate "$1" "$(way_to "${2-}")" -- -s ''; }
 announced_save() { into_a_file xsctl save "$1" && xsctl restore /bed/saved && rm /bed/saved; }
 
-# create NAME...: and waits for their agents.
+# create SECONDS NAME...: and waits for their agents, until then.
 create() {
-	local name tries
+	local name late=$(($(date +%s) + $1))
+	shift
 	for name; do xl create -q "/bed/$name.cfg" || return 1; done
 	for name; do
-		tries=0
 		until echo true | in_guest "$name" 3 >/dev/null 2>&1; do
-			tries=$((tries + 1))
-			[ $tries -lt 90 ] || { echo "$name does not answer"; return 1; }
+			[ "$(date +%s)" -lt $late ] || { echo "$name does not answer"; return 1; }
 			sleep 1
 		done
 	done
