@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 //
-// hammer: MPI programs' hardest habits in one, with every payload checked. See options.cpp for its
-// usage.
+// The main program of xs-hammer and xs-windows: phases (phase_list.cpp) in which every payload is
+// checked. See options.cpp for its usage.
 #include <mpi.h>
 #include <unistd.h>
 
@@ -22,21 +22,6 @@ namespace hammer {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr std::array<PhaseEntry, 12> kPhases = {{
-    {"sizes", "every threshold size between all pairs, expected and unexpected", phase_sizes},
-    {"storm", "many non-blocking messages in all directions with barriers between", phase_storm},
-    {"wild", "MPI_ANY_SOURCE and MPI_ANY_TAG", phase_wild},
-    {"probe", "probe, iprobe, mprobe, improbe, mrecv, imrecv", phase_probe},
-    {"ssend", "synchronous sends finish only when matched", phase_ssend},
-    {"cancel", "cancelled receives, idle and racing with messages", phase_cancel},
-    {"reorder", "hundreds of large messages received in another order than sent", phase_reorder},
-    {"large", "up to 40 MiB, both directions at once", phase_large},
-    {"self", "messages to oneself", phase_self},
-    {"comms", "dups, splits and intercommunicators, all busy at once", phase_comms},
-    {"collectives", "blocking and overlapping collectives", phase_collectives},
-    {"threads", "several threads in MPI at once (needs --threads)", phase_threads},
-}};
 
 bool wanted(const Options& options, std::string_view name) {
   if (options.phases.empty()) {
@@ -99,7 +84,7 @@ bool run_phase(Run& run, const PhaseEntry& phase, std::uint64_t seed, const Opti
   }
   const Clock::time_point start = Clock::now();
   for (int round = 0; round < options.rounds; ++round) {
-    phase.body(run, payload::key_of(seed, &phase - kPhases.data(), round), round);
+    phase.body(run, payload::key_of(seed, &phase - all_phases().data(), round), round);
   }
   const Outcome outcome = gather_outcome(run.tally);
   if (run.rank == 0) {
@@ -133,10 +118,10 @@ bool run_all(Run& run, const Options& options) {
   bool good = true;
   do {
     if (run.rank == 0) {
-      std::printf("hammer: --seed %llu --rounds %d, %d ranks, %d threads\n",
+      std::printf("%s: --seed %llu --rounds %d, %d ranks, %d threads\n", program_name(),
                   static_cast<unsigned long long>(seed), options.rounds, run.ranks, run.threads);
     }
-    for (const PhaseEntry& phase : kPhases) {
+    for (const PhaseEntry& phase : all_phases()) {
       if (wanted(options, phase.name)) {
         good = run_phase(run, phase, seed, options) && good;
       }
@@ -147,8 +132,6 @@ bool run_all(Run& run, const Options& options) {
 }
 
 }  // namespace
-
-std::span<const PhaseEntry> all_phases() { return kPhases; }
 
 }  // namespace hammer
 
@@ -163,7 +146,8 @@ int main(int argc, char** argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &run.rank);
   MPI_Comm_size(MPI_COMM_WORLD, &run.ranks);
   if (provided < wanted) {
-    std::fprintf(stderr, "hammer: this MPI library offers no MPI_THREAD_MULTIPLE\n");
+    std::fprintf(stderr, "%s: this MPI library offers no MPI_THREAD_MULTIPLE\n",
+                 hammer::program_name());
     MPI_Abort(MPI_COMM_WORLD, 2);
   }
   watchdog.enter("first broadcast", run.rank);

@@ -13,7 +13,7 @@ namespace hammer {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: mpirun -n N hammer [options]\n"
+    "usage: mpirun -n N PROGRAM [options]\n"
     "  --phases a,b     only these phases\n"
     "  --rounds N       rounds of each phase (4; the variants of a phase repeat every 4 rounds)\n"
     "  --seconds S      repeat all phases with new seeds until S seconds are over\n"
@@ -27,8 +27,8 @@ constexpr const char* kUsage =
     "exit status: 0 all payloads right, 1 mismatch, 2 usage, 3 hang\n";
 
 [[noreturn]] void refuse(std::string_view why, std::string_view what) {
-  std::fprintf(stderr, "hammer: %.*s: %.*s\n%s", static_cast<int>(why.size()), why.data(),
-               static_cast<int>(what.size()), what.data(), kUsage);
+  std::fprintf(stderr, "%s: %.*s: %.*s\n%s", program_name(), static_cast<int>(why.size()),
+               why.data(), static_cast<int>(what.size()), what.data(), kUsage);
   std::exit(2);
 }
 

@@ -18,6 +18,9 @@ struct PhaseEntry {
   PhaseBody body;
 };
 
+/// What this program is, by its phase_list.cpp.
+const char* program_name();
+
 /// In the order in which they run; a name occurs once.
 std::span<const PhaseEntry> all_phases();
 
