@@ -18,6 +18,8 @@ using State = ConnectionState;
 namespace {
 constexpr unsigned kSilence = 10;                             // quiet intervals
 constexpr util::Nanoseconds kFlushLook = util::kMillisecond;  // while something has to leave
+// Several looks at every endpoint of the domain.
+constexpr util::Nanoseconds kLastWords = 10 * util::kMillisecond;
 }  // namespace
 
 ConnectData::ConnectData(util::Bytes bytes) noexcept : size_(bytes.size()) {
@@ -80,7 +82,7 @@ void Connection::close() noexcept {
 }
 
 void Connection::received_posted() noexcept {
-  if (state_ == State::kOver) endpoint().cancel_receives();
+  if (state_ == State::kOver && cancel_at_ == util::kNever) endpoint().cancel_receives();
 }
 
 // ---- Transitions ----
@@ -125,10 +127,13 @@ void Connection::fail(int error, util::Bytes data) noexcept {
   if (!closing_) observer_.failed(error, kept.bytes());
 }
 
+// Who reads several connections from one queue hears the last words of all of them before the
+// first error: a peer that closed this one may have said them to the others just before.
 void Connection::disconnect() noexcept {
   state_ = State::kOver;
   await_done(session_);
-  endpoint().cancel_receives();
+  cancel_at_ = now() + kLastWords;
+  streams().remind(cancel_at_);
   if (!closing_) observer_.disconnected();
 }
 
@@ -237,6 +242,11 @@ void Connection::ended(Session& session, int error) noexcept {
 void Connection::reminded(util::Nanoseconds now) noexcept {
   if (now >= deadline_) fail(ETIMEDOUT);
   if (deadline_ != util::kNever) streams().remind(deadline_);
+  if (now >= cancel_at_) {
+    cancel_at_ = util::kNever;
+    endpoint().cancel_receives();
+  }
+  if (cancel_at_ != util::kNever) streams().remind(cancel_at_);
   if (!lives() || !session_) return;
   if (state_ == State::kParting && !closing_ && !session_->goodbye_sent()) say_goodbye();
   keep_alive(now);

@@ -207,6 +207,8 @@ TEST_F(ConnectionTest, its_peer_parts) {
   rig.hear(server.next(Kind::kGoodbye));
   EXPECT_EQ(heard.take(), "disconnected");
   EXPECT_EQ(of_kind(rig.said(), Kind::kGoodbye).size(), 1u) << "answered";
+  EXPECT_FALSE(rig.outcome()) << "another connection may have last words on the same queue";
+  rig.pass(20 * util::kMillisecond);
   const auto cancelled = rig.outcome();
   ASSERT_TRUE(cancelled);
   EXPECT_EQ(cancelled->error, ECANCELED);
