@@ -67,7 +67,7 @@ struct Domain : fid_domain {
   Eq* eq = nullptr;
   std::unique_ptr<Waits> waits;            // null until a queue or counter is waitable
   std::unique_ptr<DeferredWork> deferred;  // null until something is
-  std::vector<Eq*> endpoint_eqs;           // one for each open endpoint that is bound to a queue
+  std::vector<Eq*> endpoint_eqs;           // one for each open endpoint but connections
   PathEvents path_events{*this};
   // Last, so they go first: they visit all of the above.
   std::unique_ptr<LifeCycle> life;

@@ -108,7 +108,7 @@ void part(Ep& ep) noexcept {
 
 void release_eq(Ep& ep) noexcept {
   auto& eqs = ep.domain.endpoint_eqs;
-  eqs.erase(std::find(eqs.begin(), eqs.end(), ep.eq));
+  if (!ep.connection) eqs.erase(std::find(eqs.begin(), eqs.end(), ep.eq));
   ep.eq->remove_user();
 }
 

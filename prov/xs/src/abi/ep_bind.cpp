@@ -79,10 +79,12 @@ int bind_av(Ep& ep, Av& av, std::uint64_t flags) noexcept {
   return 0;
 }
 
+// Who reads the queue of a connection expects the events of fi_cm(3), and gives room for nothing
+// larger: news of paths would be an error to him.
 int bind_eq(Ep& ep, Eq& eq) noexcept {
   if (ep.eq) return -FI_EINVAL;
   return control([&] {
-    ep.domain.endpoint_eqs.push_back(&eq);
+    if (!ep.connection) ep.domain.endpoint_eqs.push_back(&eq);
     ep.eq = &eq;
     eq.add_user();
     return 0;

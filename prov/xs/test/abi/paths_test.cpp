@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "face/machines.hpp"
+#include "face/meeting.hpp"
 
 namespace xs::abi::test {
 namespace {
@@ -122,6 +123,29 @@ TEST_F(PathsTest, bad_questions_have_answers) {
   EXPECT_EQ(a.ops->peer(a.second.get(), to_b, &peer, sizeof peer), -FI_EOPBADSTATE);
   EXPECT_EQ(a.ops->locality(a.domain.get(), nullptr, 0), -FI_EINVAL);
   EXPECT_EQ(a.ops->locality(nullptr, nullptr, 0), -FI_EINVAL);
+}
+
+// Whose reader knows the events of fi_cm(3), and has room for nothing larger.
+TEST(PathsOfConnectionsTest, a_queue_of_connections_has_no_other_events) {
+  const Machine machine("A");
+  Meeting meeting;
+  meeting.connect();
+  void* table = nullptr;
+  ASSERT_EQ(fi_open_ops(&meeting.domain->fid, FI_XS_DOMAIN_OPS, 0, &table, nullptr), 0);
+  machine.move_to("B");
+  struct fi_xs_locality home {};
+  const auto deadline = Clock::now() + kPatience;
+  while (home.generation != 2) {
+    ASSERT_LT(Clock::now(), deadline);
+    static_cast<const struct fi_xs_ops_domain*>(table)->locality(meeting.domain.get(), &home,
+                                                                 sizeof home);
+    EXPECT_FALSE(meeting.try_next(1));
+  }
+  std::array<char, 8> in{};
+  ASSERT_EQ(fi_recv(meeting.server.get(), in.data(), in.size(), nullptr, 0, &in), 0);
+  ASSERT_EQ(fi_inject(meeting.client.get(), "x", 1, 0), 0);
+  EXPECT_EQ(meeting.completion().len, 1u);
+  EXPECT_FALSE(meeting.try_next(100));
 }
 
 }  // namespace
