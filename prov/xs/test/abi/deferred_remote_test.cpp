@@ -289,6 +289,28 @@ TEST(DeferredRemoteTest, work_of_every_kind) {
   EXPECT_EQ(side.try_next(entry), 0);
 }
 
+// What fi_rdm_deferred_wq does, at the target.
+TEST(DeferredRemoteTest, begins_when_a_peer_has_written) {
+  Remote side;
+  ASSERT_EQ(fi_mr_bind(side.mr.get(), &side.trigger->fid, FI_REMOTE_WRITE), 0);
+  std::array<char, 8> back{};
+  const struct iovec in { back.data(), 8 };
+  struct fi_op_rma read {
+    side.ep.get(), side.message(in, nullptr), 0
+  };
+  struct fi_deferred_work work {};
+  work.op_type = FI_OP_READ;
+  work.op.rma = &read;
+  work.triggering_cntr = side.trigger.get();
+  work.completion_cntr = side.done.get();
+  work.threshold = 1;
+  ASSERT_EQ(fi_control(&side.domain->fid, FI_QUEUE_WORK, &work), 0);
+  EXPECT_EQ(fi_cntr_read(side.done.get()), 0u);
+  ASSERT_EQ(fi_write(side.ep.get(), "written", 8, nullptr, side.self, 0, kKey, nullptr), 0);
+  EXPECT_EQ(fi_cntr_wait(side.done.get(), 1, 5000), 0);
+  EXPECT_EQ(std::string_view(back.data()), "written");
+}
+
 TEST(DeferredRemoteTest, work_that_fails_counts_as_an_error) {
   Remote side;
   const struct iovec out { side.memory.data(), 8 };
