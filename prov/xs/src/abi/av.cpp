@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "abi/av.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "abi/errno.hpp"
 #include "abi/ops.hpp"
 #include "abi/resolve.hpp"
+#include "util/log.hpp"
 
 namespace xs::abi {
 
@@ -18,6 +21,7 @@ namespace {
 
 using core::Address;
 
+constexpr std::size_t kMapped = 1024;  // numbers at map_addr, if no more are asked for
 constexpr std::uint64_t kInsertFlags = FI_MORE | FI_SYNC_ERR;
 
 // Where one insertion's results go.
@@ -82,10 +86,7 @@ int insert_all(Av& av, std::span<const std::optional<Address>> addresses, fi_add
       results.bad(i, FI_EINVAL);
     } else {
       core::PeerAddress number = FI_ADDR_NOTAVAIL;
-      const int rc = control([&] {
-        number = av.book.insert(*addresses[i]);
-        return 0;
-      });
+      const int rc = control([&] { return -av.book.enter(*addresses[i], number); });
       rc ? results.bad(i, -rc) : results.good(i, number);
     }
   }
@@ -137,6 +138,7 @@ int remove(struct fid_av* fid, fi_addr_t* numbers, std::size_t count,
   if (flags) return -FI_EBADFLAGS;
   if (!numbers && count > 0) return -FI_EINVAL;
   const Guard guard(av.domain.gate);
+  if (!av.book.writable()) return -FI_EACCES;
   int rc = 0;
   for (std::size_t i = 0; i < count; ++i)
     if (!av.book.remove(numbers[i])) rc = -FI_EINVAL;
@@ -216,12 +218,29 @@ struct fi_ops_av av_ops = [] {
   return ops;
 }();
 
-// Vectors shared between processes by name, and scalable endpoints, are not offered.
+// Scalable endpoints are not offered.
 int check(const struct fi_av_attr& attr) noexcept {
   if (raw(attr.type) > FI_AV_TABLE) return -FI_EINVAL;
-  if (attr.name || attr.map_addr) return -FI_ENOSYS;
   if (attr.rx_ctx_bits > 0) return -FI_EINVAL;
-  return attr.flags & ~(FI_EVENT | FI_SYMMETRIC) ? -FI_EBADFLAGS : 0;
+  const std::uint64_t known = FI_EVENT | FI_SYMMETRIC | (attr.name ? FI_READ : 0);
+  return attr.flags & ~known ? -FI_EBADFLAGS : 0;
+}
+
+int share(Av& av, struct fi_av_attr& attr) {
+  using core::SharedAddresses;
+  const auto access =
+      attr.flags & FI_READ ? SharedAddresses::Access::kRead : SharedAddresses::Access::kWrite;
+  auto list = SharedAddresses::open(attr.name, av.domain.core.inner().source().family, access);
+  if (!list) {
+    util::log(util::Level::kWarn, "address vector %s: %s", attr.name, list.error().what);
+    return to_errno(list.error());
+  }
+  av.book.share(std::move(*list));
+  if (attr.map_addr) return 0;
+  av.numbers.resize(std::max(attr.count, kMapped));
+  std::iota(av.numbers.begin(), av.numbers.end(), fi_addr_t{0});
+  attr.map_addr = av.numbers.data();
+  return 0;
 }
 
 }  // namespace
@@ -232,12 +251,14 @@ int open_av(struct fid_domain* fid, struct fi_av_attr* attr, struct fid_av** out
   if (const int rc = check(*attr)) return rc;
   return control([&] {
     auto& domain = object_of<Domain>(fid);
-    auto* av = new Av(domain, (attr->flags & FI_EVENT) != 0);
+    auto av = std::make_unique<Av>(domain, (attr->flags & FI_EVENT) != 0);
     av->fid = {.fclass = FI_CLASS_AV, .context = context, .ops = &fid_ops};
     av->ops = &av_ops;
+    if (attr->name)
+      if (const int rc = share(*av, *attr)) return rc;
     const Guard guard(domain.gate);
     ++domain.children;
-    *out = av;
+    *out = av.release();
     return 0;
   });
 }

@@ -4,6 +4,7 @@
 #include <rdma/fi_domain.h>
 
 #include <cstddef>
+#include <vector>
 
 #include "abi/domain.hpp"
 #include "core/address_book.hpp"
@@ -20,6 +21,8 @@ struct Av : fid_av {
   Domain& domain;
   core::AddressBook book;
   const bool events;  // FI_EVENT: insertions report to eq
+  // Of a shared one: what map_addr tells, the number of each insertion.
+  std::vector<fi_addr_t> numbers;
   Eq* eq = nullptr;
   std::size_t users = 0;  // bindings of endpoints
 };

@@ -28,13 +28,13 @@ inline constexpr std::uint64_t kPrimaryCaps =
     FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | FI_TRIGGER | FI_FENCE | kRemoteCaps;
 inline constexpr std::uint64_t kSecondaryCaps =
     FI_MULTI_RECV | FI_SOURCE | FI_LOCAL_COMM | FI_REMOTE_COMM;
-inline constexpr std::uint64_t kCaps = kPrimaryCaps | kSecondaryCaps;
+inline constexpr std::uint64_t kCaps = kPrimaryCaps | kSecondaryCaps | FI_SHARED_AV;
 inline constexpr std::uint64_t kSendCaps =
     FI_MSG | FI_TAGGED | FI_SEND | FI_TRIGGER | FI_FENCE | kRemote | kRemoteInitiator;
 inline constexpr std::uint64_t kReceiveCaps = FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV |
                                               FI_SOURCE | FI_MULTI_RECV | FI_TRIGGER | kRemote |
                                               kRemoteTarget | FI_RMA_EVENT;
-inline constexpr std::uint64_t kDomainCaps = FI_LOCAL_COMM | FI_REMOTE_COMM;
+inline constexpr std::uint64_t kDomainCaps = FI_LOCAL_COMM | FI_REMOTE_COMM | FI_SHARED_AV;
 
 // docs/rma.md section 4.
 inline constexpr std::uint64_t kMessageOrder =
@@ -69,7 +69,7 @@ constexpr bool is_offered_type(std::uint32_t type) noexcept {
   return type == FI_EP_RDM || type == FI_EP_DGRAM || type == FI_EP_MSG;
 }
 // What makes no sense with one peer.
-inline constexpr std::uint64_t kConnectionlessCaps = FI_SOURCE | FI_DIRECTED_RECV;
+inline constexpr std::uint64_t kConnectionlessCaps = FI_SOURCE | FI_DIRECTED_RECV | FI_SHARED_AV;
 // Modes that stay set where they are hinted. Room before a message is none that xs needs
 // (msg_prefix_size is 0), but who insists on giving it gets what he asks.
 inline constexpr std::uint64_t kModes = FI_MSG_PREFIX;

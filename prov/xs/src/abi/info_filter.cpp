@@ -96,7 +96,7 @@ bool asks_order_after_reads(const struct fi_info& hints) noexcept {
 bool acceptable(const struct fi_info& hints) noexcept {
   if (!within(hints.caps, kCaps)) return refuse("capabilities that xs lacks");
   if (is_connection(hints) && (hints.caps & kConnectionlessCaps))
-    return refuse("sources, or receives from one, with a connection");
+    return refuse("sources, receives from one, or address vectors, with a connection");
   if (!is_socket_format(hints.addr_format)) return refuse("another address format");
   if (!is_socket_address(hints.src_addr, hints.src_addrlen) ||
       !is_socket_address(hints.dest_addr, hints.dest_addrlen))

@@ -2,6 +2,7 @@
 #include "core/address_book.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "core/endpoint.hpp"
 
@@ -30,11 +31,33 @@ PeerAddress AddressBook::insert(const proto::Address& address) {
   return number;
 }
 
+// Who reads a list may still ask for what it has.
+int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
+  if (!shared_) {
+    number = insert(address);
+    return 0;
+  }
+  if (!shared_->writable()) {
+    number = find(address).value_or(kAnyPeer);
+    return number == kAnyPeer ? EACCES : 0;
+  }
+  const SharedAddresses::Change change(*shared_);
+  if (!change) return ETIMEDOUT;
+  refresh();
+  if (const auto found = numbers_.find(address); found != numbers_.end()) {
+    number = found->second;
+    return shared_->use(number, true);
+  }
+  if (const int error = shared_->append(address)) return error;
+  refresh();
+  number = find(address).value_or(kAnyPeer);
+  return number == kAnyPeer ? ENOMEM : 0;
+}
+
 bool AddressBook::remove(PeerAddress number) noexcept {
-  if (!lookup(number)) return false;
-  Entry& entry = entries_[number];
-  if (--entry.uses > 0) return true;
-  numbers_.erase(entry.address);
+  if (shared_) return remove_shared(number);
+  if (!has(number)) return false;
+  if (--entries_[number].uses > 0) return true;
   try {
     if (free_head_ > 1024 && free_head_ * 2 > free_.size()) {
       free_.erase(free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(free_head_));
@@ -44,17 +67,58 @@ bool AddressBook::remove(PeerAddress number) noexcept {
   } catch (const std::bad_alloc&) {
     // The number is not used again; nothing else is lost.
   }
-  for (Endpoint* endpoint : endpoints_) endpoint->address_removed(number);
+  forget(number);
   return true;
 }
 
-const proto::Address* AddressBook::lookup(PeerAddress number) const noexcept {
-  if (number >= entries_.size() || entries_[number].uses == 0) return nullptr;
-  return &entries_[number].address;
+bool AddressBook::remove_shared(PeerAddress number) noexcept {
+  if (!shared_->writable()) return false;
+  const SharedAddresses::Change change(*shared_);
+  if (!change) return false;
+  const bool removed = shared_->use(number, false) == 0;
+  refresh();
+  return removed;
 }
 
-std::optional<PeerAddress> AddressBook::find(const proto::Address& address) const noexcept {
-  const auto found = numbers_.find(address);
+// Nothing is used at that number any more.
+void AddressBook::forget(PeerAddress number) noexcept {
+  const auto found = numbers_.find(entries_[number].address);
+  if (found != numbers_.end() && found->second == number) numbers_.erase(found);
+  entries_[number].uses = 0;
+  for (Endpoint* endpoint : endpoints_) endpoint->address_removed(number);
+}
+
+// What others did with a list. Without memory it is as if we had not looked.
+void AddressBook::refresh() noexcept try {
+  shared_->read([this](PeerAddress number, const SharedAddresses::Item& item) {
+    learn(number, item.address);
+  });
+} catch (const std::bad_alloc&) {
+}
+
+void AddressBook::learn(PeerAddress number, const std::optional<proto::Address>& address) {
+  if (entries_.size() <= number) entries_.resize(number + 1);
+  if (!address) {
+    if (has(number)) forget(number);
+    return;
+  }
+  if (has(number)) return;
+  numbers_.emplace(*address, number);
+  entries_[number] = {*address, 1};
+  for (Endpoint* endpoint : endpoints_) endpoint->address_inserted(number, *address);
+}
+
+const proto::Address* AddressBook::lookup(PeerAddress number) noexcept {
+  if (!has(number) && shared_) refresh();
+  return has(number) ? &entries_[number].address : nullptr;
+}
+
+std::optional<PeerAddress> AddressBook::find(const proto::Address& address) noexcept {
+  auto found = numbers_.find(address);
+  if (found == numbers_.end() && shared_) {
+    refresh();
+    found = numbers_.find(address);
+  }
   if (found == numbers_.end()) return std::nullopt;
   return found->second;
 }

@@ -2,10 +2,12 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "core/shared_addresses.hpp"
 #include "core/types.hpp"
 #include "proto/address.hpp"
 
@@ -16,15 +18,26 @@ class Endpoint;
 // Address vector: numbers (fi_addr_t) for addresses. The same address inserted twice gives the same
 // number and is counted; numbers of removed addresses are used again only after every other free
 // number (the oldest first). Thread rule: the domain's.
+//
+// One that is shared by name (docs/vectors.md) mirrors the list that it shares: it learns of what
+// other processes did when it looks for what it does not have, and when it changes the list.
+// Numbers of a list are never used again.
 class AddressBook {
  public:
-  // Throws bad_alloc.
+  // Before anything is inserted.
+  void share(std::unique_ptr<SharedAddresses> list) noexcept { shared_ = std::move(list); }
+  bool writable() const noexcept { return !shared_ || shared_->writable(); }
+
+  // Of a book that is not shared. Throws bad_alloc.
   PeerAddress insert(const proto::Address& address);
-  // False if there is no such number.
+  // Of any. 0, or an errno value: EACCES if it is shared to be read, others of SharedAddresses.
+  // Throws bad_alloc.
+  int enter(const proto::Address& address, PeerAddress& number);
+  // False if there is no such number, or it can't be removed.
   bool remove(PeerAddress number) noexcept;
   // nullptr if there is no such number.
-  const proto::Address* lookup(PeerAddress number) const noexcept;
-  std::optional<PeerAddress> find(const proto::Address& address) const noexcept;
+  const proto::Address* lookup(PeerAddress number) noexcept;
+  std::optional<PeerAddress> find(const proto::Address& address) noexcept;
 
   // Endpoints that use this book: they learn of insertions and removals.
   void attach(Endpoint& endpoint);
@@ -36,6 +49,15 @@ class AddressBook {
     proto::Address address;
     std::size_t uses = 0;
   };
+  void refresh() noexcept;
+  void learn(PeerAddress number, const std::optional<proto::Address>& address);
+  bool has(PeerAddress number) const noexcept {
+    return number < entries_.size() && entries_[number].uses > 0;
+  }
+  void forget(PeerAddress number) noexcept;
+  bool remove_shared(PeerAddress number) noexcept;
+
+  std::unique_ptr<SharedAddresses> shared_;  // null: this process' alone
   std::vector<Entry> entries_;
   std::vector<PeerAddress> free_;  // used as a queue through free_head_
   std::size_t free_head_ = 0;

@@ -89,6 +89,14 @@ TEST(InfoTest, grants_directed_receive_only_where_asked) {
   EXPECT_FALSE(info->caps & FI_DIRECTED_RECV);
 }
 
+TEST(InfoTest, grants_shared_address_vectors_where_asked) {
+  InfoPtr hints = make_hints(), info;
+  hints->caps = FI_MSG | FI_SHARED_AV;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_TRUE(info->caps & FI_SHARED_AV);
+  EXPECT_TRUE(info->domain_attr->caps & FI_SHARED_AV);
+}
+
 TEST(InfoTest, grants_one_direction_alone) {
   InfoPtr hints = make_hints(), info;
   hints->caps = FI_MSG | FI_SEND;
@@ -99,7 +107,7 @@ TEST(InfoTest, grants_one_direction_alone) {
 
 TEST(InfoTest, refuses_capabilities_that_are_not_there) {
   for (const std::uint64_t cap : {FI_MULTICAST, FI_NAMED_RX_CTX, FI_HMEM, FI_COLLECTIVE,
-                                  FI_VARIABLE_MSG, FI_SHARED_AV, FI_PEER, FI_SOURCE_ERR}) {
+                                  FI_VARIABLE_MSG, FI_PEER, FI_SOURCE_ERR}) {
     InfoPtr hints = make_hints();
     hints->caps = FI_MSG | cap;
     EXPECT_EQ(ask(hints.get()), -FI_ENODATA) << fi_tostr(&cap, FI_TYPE_CAPS);
@@ -337,7 +345,7 @@ TEST_F(BeyondTest, domain) {
   expect_refused([](auto& i) { ++i.domain_attr->cntr_cnt; });
   expect_refused([](auto& i) { ++i.domain_attr->cq_cnt; });
   expect_refused([](auto& i) { ++i.domain_attr->max_ep_stx_ctx; });
-  expect_refused([](auto& i) { i.domain_attr->caps |= FI_SHARED_AV; });
+  expect_refused([](auto& i) { i.domain_attr->caps |= FI_COLLECTIVE; });
 }
 
 TEST_F(BeyondTest, addresses) {

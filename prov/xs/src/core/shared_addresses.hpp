@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/types.hpp"
+#include "proto/address.hpp"
+#include "util/result.hpp"
+
+namespace xs::core {
+
+// The list of addresses that processes of one user share by a name: a file in shared memory
+// (docs/vectors.md). It only grows; who has read it as far as that needs nothing but what follows.
+// It is read and written by calls, never mapped: whatever becomes of the file, nobody faults.
+class SharedAddresses {
+ public:
+  enum class Access : std::uint8_t { kWrite, kRead };
+
+  // kWrite makes it if nobody has it open. Errors: EINVAL for a name that can't be one, or another
+  // family; ENOENT for kRead if nobody has it open; EACCES if the file is not this user's alone;
+  // EIO for one that is no list; ETIMEDOUT if another process holds it; others are the system's.
+  static util::Result<std::unique_ptr<SharedAddresses>> open(std::string_view name,
+                                                             std::uint16_t family,
+                                                             Access access) noexcept;
+  // The last one that has it open removes it.
+  ~SharedAddresses();
+  SharedAddresses(const SharedAddresses&) = delete;
+  SharedAddresses& operator=(const SharedAddresses&) = delete;
+
+  bool writable() const noexcept { return access_ == Access::kWrite; }
+
+  // While one of these holds, nobody else changes the list.
+  class Change {
+   public:
+    explicit Change(SharedAddresses& list) noexcept : list_(list), held_(list.lock()) {}
+    ~Change() {
+      if (held_) list_.unlock();
+    }
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
+    explicit operator bool() const noexcept { return held_; }
+
+   private:
+    SharedAddresses& list_;
+    bool held_;
+  };
+
+  // Inside a Change, 0 or an errno value. append: at the number that follows the last one that was
+  // read. use: one insertion more, or one less; ENOENT: there is nothing at that number.
+  int append(const proto::Address& address) noexcept;
+  int use(PeerAddress number, bool more) noexcept;
+
+  struct Item {
+    std::optional<proto::Address> address;  // nullopt: not used, or not believed
+  };
+  // Calls f(number, Item) for all that has come since the last time, and for everything if anything
+  // was removed meanwhile. f may throw bad_alloc: then it is told again.
+  template <class F>
+  void read(F&& f) {
+    Head head;
+    if (!read_head(head)) return;
+    const bool again = head.removals != removals_;
+    for (std::uint64_t at = again ? 0 : known_; at < head.count; ++at) {
+      Item item;
+      if (!read_item(at, item)) return;
+      f(PeerAddress{at}, item);
+      if (at >= known_) known_ = at + 1;
+    }
+    removals_ = head.removals;
+  }
+
+  static constexpr std::uint64_t kMost = 1u << 20;  // addresses that there ever were
+
+ private:
+  // As they stand in the file.
+  struct Head {
+    std::uint64_t magic;
+    std::uint32_t version;
+    std::uint32_t family;
+    std::uint64_t count;     // of records that are whole
+    std::uint64_t removals;  // how often one has ceased to be used
+  };
+  struct Record;
+
+  SharedAddresses(std::string file, std::uint16_t family, Access access) noexcept
+      : file_(std::move(file)), family_(family), access_(access) {}
+
+  util::Result<bool> try_open() noexcept;
+  util::Result<bool> join() noexcept;
+  int make_new() noexcept;
+  bool lock() noexcept;
+  void unlock() noexcept;
+  bool read_head(Head& head) const noexcept;
+  bool read_item(std::uint64_t at, Item& item) const noexcept;
+  void close() noexcept;
+
+  std::string file_;  // as shm_open knows it
+  std::uint16_t family_;
+  Access access_;
+  int fd_ = -1;
+  std::uint64_t known_ = 0;  // records that were read
+  std::uint64_t removals_ = 0;
+};
+
+}  // namespace xs::core
