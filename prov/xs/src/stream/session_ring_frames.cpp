@@ -216,6 +216,8 @@ unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
     count += streams_.upper_.usual_received(*this, path_.batch - count);
     if (!path_.reads) return count;  // the session has ended
     if (count == path_.batch) {
+      // Who always finds as many may never find nothing, and its user may look elsewhere now.
+      if (count == kRingBatch && consumer.publish()) ring_bell();
       path_.batch = std::min(2 * path_.batch, kRingBatch);
       break;
     }

@@ -34,6 +34,18 @@ TEST_F(AnswererTest, joins_at_a_frame_in_the_ring) {
   EXPECT_EQ(peer.taken_by_them(), 1u);
 }
 
+// Whose user needs no more for now, and goes away.
+TEST_F(AnswererTest, says_what_it_took_where_each_look_found_a_batch) {
+  join();
+  unsigned all = 0;
+  for (unsigned batch : {1u, 2u, 4u, 8u, 16u, 16u}) {
+    for (unsigned i = 0; i < batch; ++i) ASSERT_TRUE(put_letter());
+    rig.streams->progress();
+    all += batch;
+  }
+  EXPECT_EQ(peer.taken_by_them(), all);
+}
+
 TEST_F(AnswererTest, says_the_same_to_the_same_offer) {
   const proto::Offer first = peer.offer(link, 1);
   rig.hear(peer.say(first));
