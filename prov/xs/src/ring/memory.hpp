@@ -45,7 +45,8 @@ struct SharedMemory {
   }
   // A word where bytes of a frame may just be written, or old ones stand: for guesses alone. That
   // is a race with a plain store, by design, so ThreadSanitizer is not to look.
-  [[gnu::no_sanitize("thread")]] static std::uint64_t glance(const std::uint64_t* word) noexcept {
+  __attribute__((no_sanitize("thread"))) static std::uint64_t glance(
+      const std::uint64_t* word) noexcept {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
   }
   // Will be loaded soon. Says nothing about memory, and may be of any address.
