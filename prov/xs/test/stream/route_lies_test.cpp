@@ -114,5 +114,35 @@ TEST_F(RouteLiesTest, ping_of_another_life_moves_nothing) {
   goes_on();
 }
 
+// Rule 8: who answers at the peer's home would know whether it lives on; who has the port of one of
+// its lanes now would not.
+struct StrangersResetTest : RouteLiesTest {
+  Frame reset(std::uint32_t route) const {
+    Stranger other = stranger;
+    other.life = {0x5151, 0x5252};
+    return other.reset(proto::ResetReason::kUnknown, route);
+  }
+};
+
+TEST_F(StrangersResetTest, who_has_a_lanes_port_now_ends_nothing) {
+  rig.hear(hello(stranger.token(), 2, elsewhere));
+  ASSERT_EQ(goes_to(), elsewhere);
+  rig.hear(reset(session->our_route()));
+  EXPECT_EQ(goes_to(), stranger.home);
+  goes_on();
+}
+
+TEST_F(StrangersResetTest, an_answer_to_an_older_question_ends_nothing) {
+  rig.hear(reset(session->our_route() - 1));
+  EXPECT_EQ(goes_to(), stranger.home);
+  goes_on();
+}
+
+TEST_F(StrangersResetTest, who_has_its_home_now_ends_the_session) {
+  goes_to();  // something was sent to the one before
+  rig.hear(reset(session->our_route()));
+  EXPECT_EQ(rig.upper.ended, std::vector<int>{ECONNRESET});
+}
+
 }  // namespace
 }  // namespace xs::stream::test

@@ -63,8 +63,9 @@ Frame Stranger::ping(std::uint64_t number) const {
                body_of(proto::Ping{.sender = life, .home = home, .lane = 1, .answer = home}));
 }
 
-Frame Stranger::reset(proto::ResetReason reason) const {
-  return encode({.kind = Kind::kReset, .token = far_token()}, body_of(proto::Reset{life, reason}));
+Frame Stranger::reset(proto::ResetReason reason, std::uint32_t route) const {
+  return encode({.kind = Kind::kReset, .token = far_token()},
+                body_of(proto::Reset{life, reason, route}));
 }
 
 Frame Stranger::refuse(proto::RefuseReason reason) const {

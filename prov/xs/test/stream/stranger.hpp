@@ -42,7 +42,7 @@ struct Stranger {
     return frame(proto::Kind::kAck, 0);
   }
   Frame ping(std::uint64_t number) const;
-  Frame reset(proto::ResetReason reason) const;
+  Frame reset(proto::ResetReason reason, std::uint32_t route = 0) const;
   Frame refuse(proto::RefuseReason reason) const;
 
   proto::Address home;
