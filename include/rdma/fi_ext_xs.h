@@ -21,8 +21,9 @@ extern "C" {
  * An event: this process' virtual machine, or a peer's, has moved, and paths
  * follow. It is written to the queue bound to the domain or, if there is none,
  * to those bound to its endpoints (but not to those of connections), as a
- * struct fi_eq_entry: fid and context are the domain's, data is the generation of this process (fi_xs_locality). One
- * that has not been read yet stands for all later ones.
+ * struct fi_eq_entry: fid and context are the domain's, data is the generation
+ * of this process (fi_xs_locality). One that has not been read yet stands for
+ * all later ones.
  */
 #define FI_XS_PATHS_REFRESHED (1U | (1U << 31))
 
