@@ -102,13 +102,13 @@ class BasicConsumer {
            Memory::load(word_of(at_), std::memory_order_relaxed) == 0;
   }
 
-  // Whether so many frames, all as large as the one that peek() found, seem to stand there. A
-  // guess: by the stamp of the one behind them, which pairs with nothing. Where it would be too far
-  // away, true.
+  // Frames as large as the one that peek() found that seems_ahead() can be asked for: a quarter of
+  // the ring, so that its writer has room for them.
+  std::uint32_t foreseen() const noexcept { return due_ / cells_of(size()); }
+  // Whether so many of them seem to stand there. A guess: by the stamp of the one behind them,
+  // which pairs with nothing. frames <= foreseen().
   bool seems_ahead(std::uint32_t frames) const noexcept {
-    const std::uint64_t cells = std::uint64_t{cells_of(size())} * frames;
-    if (cells > cell_count_ / 4) return true;
-    const auto to = at_ + static_cast<std::uint32_t>(cells);
+    const std::uint32_t to = at_ + cells_of(size()) * frames;
     const std::uint32_t cell = to < cell_count_ ? to : to - cell_count_;
     const Stamp stamp = Stamp::from(Memory::glance(word_of(cell)));
     return stamp.number == static_cast<std::uint32_t>(taken_ + 1 + frames) && stamp.tag == tag_;

@@ -219,7 +219,6 @@ class Session {
   void mapped_received(const proto::Mapped& mapped, util::Nanoseconds now) noexcept;
   void left_received(const proto::Left& left, std::uint64_t ack, util::Nanoseconds now) noexcept;
   unsigned visit_ring(util::Nanoseconds now) noexcept;
-  void keep_distance() noexcept;
   // Whether visit_ring() would find nothing and have nothing to do. Only while a ring is read.
   bool ring_idle() const noexcept { return path_.batch == 1 && path_.ring->consumer().idle(); }
   bool arm_ring() noexcept;

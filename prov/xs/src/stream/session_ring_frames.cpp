@@ -27,6 +27,23 @@ static_assert(kSmall >= kRingHeadSize + proto::kConnectHeadSize + proto::kConnec
 constexpr std::size_t kHead =
     kRingHeadSize + std::max(proto::kEnvelopeSize, proto::kPayloadHeadSize);
 
+// A peer that streams gets some frames ahead before the first of them is taken, if they are small:
+// the copy of a large one is distance enough. What waits here is a moment long, and in vain for the
+// last frames of a run. `ours`: as Distance has it.
+void keep_distance(Path& path, std::uint64_t ours) noexcept {
+  constexpr int kLooks = 64;
+  const auto& consumer = path.ring->consumer();
+  const std::uint32_t wanted = path.distance.wanted(ours);
+  if (wanted == 0 || wanted > consumer.foreseen()) return;
+  bool there = consumer.seems_ahead(wanted);
+  for (int looks = kLooks; !there && looks > 0; --looks) {
+    util::pause();
+    there = consumer.seems_ahead(wanted);
+  }
+  path.distance.waited(!there);
+  if (there) path.batch = kRingBatch;
+}
+
 }  // namespace
 
 // ---- Writing ----
@@ -211,7 +228,8 @@ void Session::first_in_ring(std::uint32_t number) noexcept {
 unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
   unsigned count = 0;
   auto& consumer = path_.ring->consumer();
-  if (path_.batch == 1 && path_.distance.streams()) keep_distance();
+  if (path_.batch == 1 && path_.distance.streams() && consumer.peek() == Peeked::kFrame)
+    keep_distance(path_, tail_);
   for (;;) {
     count += streams_.upper_.usual_received(*this, path_.batch - count);
     if (!path_.reads) return count;  // the session has ended
@@ -241,23 +259,6 @@ unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
     found_in_ring(now);
   }
   return count;
-}
-
-// A peer that streams gets some frames ahead before the first of them is taken. What waits here is
-// a moment long, and comes to nothing for the last frames of a run.
-void Session::keep_distance() noexcept {
-  constexpr int kLooks = 64;
-  auto& consumer = path_.ring->consumer();
-  if (consumer.peek() != Peeked::kFrame) return;
-  const std::uint32_t wanted = path_.distance.wanted(tail_);
-  if (wanted == 0) return;
-  bool there = consumer.seems_ahead(wanted);
-  for (int looks = kLooks; !there && looks > 0; --looks) {
-    util::pause();
-    there = consumer.seems_ahead(wanted);
-  }
-  path_.distance.waited(!there);
-  if (there) path_.batch = kRingBatch;
 }
 
 void Session::found_in_ring(util::Nanoseconds now) noexcept {

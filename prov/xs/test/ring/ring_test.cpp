@@ -210,13 +210,15 @@ TEST(Ring, ManyAreSeenByTheOneBehindThem) {
   }
 }
 
-TEST(Ring, WhatIsTooFarAwaySeemsToBeThere) {
+TEST(Ring, AQuarterOfItIsForeseen) {
   RingPair ring(kPage);
-  ASSERT_TRUE(ring.send(pattern(100, 1)));
-  ASSERT_EQ(ring.consumer.peek(), Peeked::kFrame);
-  EXPECT_FALSE(ring.consumer.seems_ahead(7));
-  EXPECT_TRUE(ring.consumer.seems_ahead(8));
-  EXPECT_TRUE(ring.consumer.seems_ahead(0xffffffff));
+  for (const auto& [size, frames] : {std::pair{8u, 15u}, {100u, 7u}, {1000u, 0u}}) {
+    ASSERT_TRUE(ring.send(pattern(size, 1)));
+    ASSERT_EQ(ring.consumer.peek(), Peeked::kFrame);
+    EXPECT_EQ(ring.consumer.foreseen(), frames) << size;
+    EXPECT_FALSE(ring.consumer.seems_ahead(frames) && frames > 0) << size;
+    EXPECT_EQ(ring.take(), pattern(size, 1));
+  }
 }
 
 }  // namespace
