@@ -78,23 +78,17 @@ TEST(InfoTest, grants_capabilities_as_hinted) {
   EXPECT_EQ(info->rx_attr->caps, FI_TAGGED | FI_RECV | FI_MULTI_RECV | FI_SOURCE);
 }
 
-TEST(InfoTest, grants_directed_receive_only_where_asked) {
-  InfoPtr hints = make_hints(), info;
-  hints->caps = FI_MSG | FI_DIRECTED_RECV;
-  ASSERT_EQ(ask(hints.get(), &info), 0);
-  EXPECT_TRUE(info->caps & FI_DIRECTED_RECV);
-  EXPECT_TRUE(info->rx_attr->caps & FI_DIRECTED_RECV);
-  hints->caps = FI_MSG;
-  ASSERT_EQ(ask(hints.get(), &info), 0);
-  EXPECT_FALSE(info->caps & FI_DIRECTED_RECV);
-}
-
-TEST(InfoTest, grants_shared_address_vectors_where_asked) {
-  InfoPtr hints = make_hints(), info;
-  hints->caps = FI_MSG | FI_SHARED_AV;
-  ASSERT_EQ(ask(hints.get(), &info), 0);
-  EXPECT_TRUE(info->caps & FI_SHARED_AV);
-  EXPECT_TRUE(info->domain_attr->caps & FI_SHARED_AV);
+TEST(InfoTest, grants_some_only_where_asked) {
+  for (const std::uint64_t cap : {FI_DIRECTED_RECV, FI_SHARED_AV}) {
+    InfoPtr hints = make_hints(), info;
+    hints->caps = FI_MSG | cap;
+    ASSERT_EQ(ask(hints.get(), &info), 0);
+    EXPECT_TRUE(info->caps & cap);
+    EXPECT_TRUE((cap == FI_SHARED_AV ? info->domain_attr->caps : info->rx_attr->caps) & cap);
+    hints->caps = FI_MSG;
+    ASSERT_EQ(ask(hints.get(), &info), 0);
+    EXPECT_FALSE(info->caps & cap);
+  }
 }
 
 TEST(InfoTest, grants_one_direction_alone) {
