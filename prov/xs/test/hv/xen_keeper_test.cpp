@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,15 +70,18 @@ class Keeper : public testing::Test {
 
 }  // namespace
 
-TEST_F(Keeper, HoldsItAfterUsAndNothingElse) {
-  ASSERT_TRUE(keep_for_ever(writer_.get()));
+TEST_F(Keeper, HoldsBothAfterUsAndNothingElse) {
+  const UniqueFd other(eventfd(0, EFD_CLOEXEC));
+  ASSERT_TRUE(keep_for_ever({writer_.get(), other.get()}));
   const std::string pipe = fs::read_symlink("/proc/self/fd/" + std::to_string(writer_.get()));
   writer_.reset();
   EXPECT_FALSE(ended(reader_.get(), 50));
   const pid_t keeper = holder_of(reader_.get());
   ASSERT_NE(keeper, 0);
   EXPECT_EQ(open_in(keeper),
-            (std::set<std::string>{"0 /dev/null", "1 /dev/null", "2 /dev/null", "3 " + pipe}));
+            (std::set<std::string>{
+                "0 /dev/null", "1 /dev/null", "2 /dev/null", "3 " + pipe,
+                "4 " + fs::read_symlink("/proc/self/fd/" + std::to_string(other.get())).string()}));
   EXPECT_EQ(getsid(keeper) == getsid(0), false) << "none of the job's signals reaches it";
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "nobody whom the application could wait for";
   EXPECT_EQ(errno, ECHILD);
@@ -89,7 +93,7 @@ TEST_F(Keeper, MayBeOneOfTheNumbersThatItNeedsItself) {
   const UniqueFd saved(dup(STDIN_FILENO));
   ASSERT_EQ(dup2(writer_.get(), STDIN_FILENO), STDIN_FILENO);
   writer_.reset();
-  EXPECT_TRUE(keep_for_ever(STDIN_FILENO));
+  EXPECT_TRUE(keep_for_ever({STDIN_FILENO, STDIN_FILENO}));
   saved ? void(dup2(saved.get(), STDIN_FILENO)) : void(close(STDIN_FILENO));
   EXPECT_FALSE(ended(reader_.get(), 50));
   kill(holder_of(reader_.get()), SIGKILL);
@@ -98,8 +102,11 @@ TEST_F(Keeper, MayBeOneOfTheNumbersThatItNeedsItself) {
 
 TEST_F(Keeper, SaysThatNobodyKeepsIt) {
   errno = 0;
-  EXPECT_FALSE(keep_for_ever(-1));
+  EXPECT_FALSE(keep_for_ever({-1, STDIN_FILENO}));
   EXPECT_EQ(errno, EBADF);
+  EXPECT_FALSE(keep_for_ever({STDIN_FILENO, -1}));
+  EXPECT_EQ(errno, EBADF);
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
 }
 
 }  // namespace xs::hv

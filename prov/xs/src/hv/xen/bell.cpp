@@ -24,7 +24,7 @@ int XenBell::make(const NoteToUs& note, const Place& place, const std::shared_pt
   port_ = *port;
   auto alarm = calls->map_alarm(place.domain, *note.life, port_);
   if (!alarm) return alarm.error().code;
-  alarm_ = TheirGrant(calls, *alarm, 1);
+  alarm_ = Alarm(calls, *alarm);
   stands_ = !place.offers;
   return 0;
 }
@@ -33,7 +33,7 @@ int XenBell::make(const NoteToUs& note, const Place& place, const std::shared_pt
 void XenBell::close(EventChannels& channels) noexcept {
   refused_ = true;
   stands_ = false;
-  alarm_ = TheirGrant();
+  alarm_ = Alarm();
   if (has_port()) channels.close(std::exchange(port_, 0));
 }
 

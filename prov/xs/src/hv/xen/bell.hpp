@@ -44,7 +44,7 @@ class XenBell {
   bool stands_ = false;
   bool refused_ = false;
   // The peer's life page once more: when it is unmapped, be it by our death, the kernel rings.
-  TheirGrant alarm_;
+  Alarm alarm_;
 };
 
 }  // namespace xs::hv

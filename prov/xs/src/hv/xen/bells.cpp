@@ -106,7 +106,7 @@ void Xen::move_bells() noexcept {
 void Xen::abandon_bells() noexcept {
   for (XenLink* link : links_) link->bell().abandon();
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, channels_->descriptor(), nullptr);
-  const bool kept = channels_->abandon();
+  const bool kept = channels_->abandon(calls_->alarms());
   channels_.reset();
   util::log(
       Level::kWarn,

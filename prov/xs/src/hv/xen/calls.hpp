@@ -33,6 +33,10 @@ class XenCalls {
   // ends.
   virtual util::Result<const std::byte*> map_alarm(std::uint32_t domain, std::uint32_t reference,
                                                    std::uint32_t port) noexcept = 0;
+  virtual void unmap_alarm(const std::byte* page) noexcept = 0;
+  // The descriptor of all alarms: none rings before it is closed for the last time, or its page
+  // unmapped in order.
+  virtual int alarms() const noexcept = 0;
 
   // The store. A path that begins without a slash is below our own domain's.
   // How much of the value stands in `to`.

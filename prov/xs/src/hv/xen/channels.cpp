@@ -73,7 +73,7 @@ class Channels final : public EventChannels {
   Result<std::uint32_t> next() noexcept override;
   void unmask(std::uint32_t port) noexcept override { table_.unmask(handle_, port); }
   int descriptor() const noexcept override { return table_.fd(handle_); }
-  bool abandon() noexcept override;
+  bool abandon(int alarms) noexcept override;
 
  private:
   static Result<std::uint32_t> made(xenevtchn_port_or_error_t port) noexcept {
@@ -86,8 +86,8 @@ class Channels final : public EventChannels {
 };
 
 // Closing is no more than close(), and not the last.
-bool Channels::abandon() noexcept {
-  const bool kept = keep_for_ever(descriptor());
+bool Channels::abandon(int alarms) noexcept {
+  const bool kept = keep_for_ever({descriptor(), alarms});
   if (kept) table_.close(handle_);
   handle_ = nullptr;
   return kept;

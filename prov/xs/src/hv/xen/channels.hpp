@@ -29,9 +29,10 @@ class EventChannels {
   virtual void unmask(std::uint32_t port) noexcept = 0;
   // Readable when next() has one.
   virtual int descriptor() const noexcept = 0;
-  // This VM has moved while ports stood, which are not to be touched, nor closed (docs/hv.md): somebody
-  // else keeps them from now on. False: nobody does (errno), so this process will hang when it ends.
-  virtual bool abandon() noexcept = 0;
+  // This VM has moved while ports stood, which are not to be touched, nor closed (docs/hv.md), nor
+  // rung by the alarms of that descriptor: somebody else keeps both from now on. False: nobody does
+  // (errno), so this process will hang when it ends.
+  virtual bool abandon(int alarms) noexcept = 0;
 };
 
 // By Xen's library. What is missing here, and how to cure it.

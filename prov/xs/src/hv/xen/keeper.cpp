@@ -14,17 +14,22 @@ namespace xs::hv {
 
 namespace {
 
-constexpr int kKept = 3;  // what it is there, beside three of /dev/null
+constexpr int kKept = 3;  // what the first one is there, beside three of /dev/null
 
-// Nothing of ours goes with it: an output that stayed open would keep whoever reads ours.
+using Copies = std::array<UniqueFd, 2>;
+
+// Nothing of ours goes with them: an output that stayed open would keep whoever reads ours.
 class Actions {
  public:
-  explicit Actions(int descriptor) noexcept : error_(posix_spawn_file_actions_init(&actions_)) {
+  explicit Actions(const Copies& copies) noexcept
+      : error_(posix_spawn_file_actions_init(&actions_)) {
     made_ = error_ == 0;
-    note(posix_spawn_file_actions_adddup2(&actions_, descriptor, kKept));
+    int at = kKept;
+    for (const UniqueFd& copy : copies)
+      note(posix_spawn_file_actions_adddup2(&actions_, copy.get(), at++));
     for (int fd = 0; fd < kKept; ++fd)
       note(posix_spawn_file_actions_addopen(&actions_, fd, "/dev/null", O_RDWR, 0));
-    note(posix_spawn_file_actions_addclosefrom_np(&actions_, kKept + 1));
+    note(posix_spawn_file_actions_addclosefrom_np(&actions_, at));
   }
   ~Actions() {
     if (made_) posix_spawn_file_actions_destroy(&actions_);
@@ -68,14 +73,17 @@ int start(const Actions& actions, pid_t& pid) noexcept {
 
 }  // namespace
 
-bool keep_for_ever(int descriptor) noexcept {
-  // A copy above those that the child opens, in case ours is one of them.
-  const UniqueFd copy(fcntl(descriptor, F_DUPFD_CLOEXEC, kKept + 1));
-  if (!copy) return false;
+bool keep_for_ever(const std::array<int, 2>& descriptors) noexcept {
+  // Copies above those that the child opens, in case ours is one of them.
+  Copies copies;
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    copies[i] = UniqueFd(fcntl(descriptors[i], F_DUPFD_CLOEXEC, kKept + copies.size()));
+    if (!copies[i]) return false;
+  }
   int error = 0;
   pid_t pid = 0;
   {
-    const Actions actions(copy.get());
+    const Actions actions(copies);
     error = actions.error();
     if (error == 0) error = start(actions, pid);
   }

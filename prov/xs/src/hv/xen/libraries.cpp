@@ -20,7 +20,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <optional>
 
+#include "hv/xen/alarms.hpp"
 #include "hv/xen/home.hpp"
 #include "util/log.hpp"
 
@@ -69,7 +71,6 @@ struct Table {
   decltype(&::xengnttab_open) gnttab_open;
   decltype(&::xengnttab_close) gnttab_close;
   decltype(&::xengnttab_map_domain_grant_refs) gnttab_map;
-  decltype(&::xengnttab_map_grant_ref_notify) gnttab_map_notify;
   decltype(&::xengnttab_unmap) gnttab_unmap;
   decltype(&::xs_open) store_open;
   decltype(&::xs_close) store_close;
@@ -100,7 +101,6 @@ bool load_grants(Table& table) noexcept {
          find(library, "xengnttab_open", table.gnttab_open) &&
          find(library, "xengnttab_close", table.gnttab_close) &&
          find(library, "xengnttab_map_domain_grant_refs", table.gnttab_map) &&
-         find(library, "xengnttab_map_grant_ref_notify", table.gnttab_map_notify) &&
          find(library, "xengnttab_unmap", table.gnttab_unmap);
 }
 
@@ -155,6 +155,8 @@ class Libraries final : public XenCalls {
   void unmap(const std::byte* begin, std::size_t pages) noexcept override;
   Result<const std::byte*> map_alarm(std::uint32_t domain, std::uint32_t reference,
                                      std::uint32_t port) noexcept override;
+  void unmap_alarm(const std::byte* page) noexcept override { alarms_->clear(page); }
+  int alarms() const noexcept override { return alarms_->descriptor(); }
   Result<std::size_t> read(const char* path, std::span<char> to) noexcept override;
   Result<std::size_t> list(const char* path, std::span<char> to) noexcept override;
   int write(const char* path, std::string_view value) noexcept override;
@@ -171,6 +173,7 @@ class Libraries final : public XenCalls {
  private:
   const Table& table_;
   xengnttab_handle* gnttab_ = nullptr;
+  std::optional<Alarms> alarms_;
   xengntshr_handle* gntshr_ = nullptr;
   struct xs_handle* store_ = nullptr;
   // A connection of its own: one watch too many and libxenstore closes it.
@@ -185,7 +188,8 @@ Result<bool> Libraries::begin() noexcept {
   // When this process ends, what was opened last is released first (read): life pages are cleared
   // before alarms ring.
   gnttab_ = table_.gnttab_open(&logger, 0);
-  if (!gnttab_)
+  if (auto opened = Alarms::open()) alarms_ = std::move(*opened);
+  if (!gnttab_ || !alarms_)
     return failed("no rights on /dev/xen/gntdev (let this user read and write it)",
                   "no /dev/xen/gntdev (modprobe xen-gntdev)");
   gntshr_ = table_.gntshr_open(&logger, 0);
@@ -262,11 +266,9 @@ Result<const std::byte*> Libraries::map(std::uint32_t domain,
 
 Result<const std::byte*> Libraries::map_alarm(std::uint32_t domain, std::uint32_t reference,
                                               std::uint32_t port) noexcept {
-  void* const begin = table_.gnttab_map_notify(gnttab_, domain, reference, PROT_READ,
-                                               static_cast<std::uint32_t>(-1), port);
-  if (!begin) return Error{errno, "no alarm can be set"};
-  keep_from_children(begin, 1);
-  return static_cast<const std::byte*>(begin);
+  auto page = alarms_->set(domain, reference, port);
+  if (page) keep_from_children(*page, 1);
+  return page;
 }
 
 void Libraries::unmap(const std::byte* begin, std::size_t pages) noexcept {

@@ -66,8 +66,6 @@ class TheirGrant {
     std::swap(pages_, other.pages_);
     return *this;
   }
-  // It stays mapped.
-  void abandon() noexcept { begin_ = nullptr; }
   explicit operator bool() const noexcept { return begin_ != nullptr; }
   const std::byte* begin() const noexcept { return begin_; }
 
@@ -75,6 +73,29 @@ class TheirGrant {
   std::shared_ptr<XenCalls> calls_;
   const std::byte* begin_ = nullptr;
   std::size_t pages_ = 0;
+};
+
+// Rings when it is taken away.
+class Alarm {
+ public:
+  Alarm() noexcept = default;
+  Alarm(std::shared_ptr<XenCalls> calls, const std::byte* page) noexcept
+      : calls_(std::move(calls)), page_(page) {}
+  ~Alarm() {
+    if (page_) calls_->unmap_alarm(page_);
+  }
+  Alarm(Alarm&& other) noexcept { *this = std::move(other); }
+  Alarm& operator=(Alarm&& other) noexcept {
+    std::swap(calls_, other.calls_);
+    std::swap(page_, other.page_);
+    return *this;
+  }
+  // It stays.
+  void abandon() noexcept { page_ = nullptr; }
+
+ private:
+  std::shared_ptr<XenCalls> calls_;
+  const std::byte* page_ = nullptr;
 };
 
 // How many are granted for a share of so many: its lists' come on top.

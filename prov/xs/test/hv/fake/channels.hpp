@@ -20,9 +20,10 @@ class FakePorts {
  public:
   std::size_t most = 1023;  // of one domain
   int refuses = 0;          // errno of whoever opens the device
-  // What would have crashed a guest's kernel: ports of before a move that are closed, alarms that
-  // are set on them, new ports beside them.
+  // What would have crashed a guest's kernel: ports of before a move that are closed, alarms
+  // that are set on them or ring them at the end of a process, new ports beside them.
   unsigned crashes = 0;
+  std::set<int> kept;  // descriptors of alarms that somebody holds for ever
 
   std::size_t count() const { return ports_.size(); }
   std::size_t count(std::uint32_t domain) const;
@@ -69,8 +70,9 @@ class FakeChannels final : public hv::EventChannels {
   util::Result<std::uint32_t> next() noexcept override;
   void unmask(std::uint32_t port) noexcept override;
   int descriptor() const noexcept override { return readable_.get(); }
-  bool abandon() noexcept override {
+  bool abandon(int alarms) noexcept override {
     dead_.clear();
+    ports_.kept.insert(alarms);
     return true;
   }
 

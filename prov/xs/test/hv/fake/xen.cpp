@@ -151,11 +151,17 @@ void FakeXen::scribble_all(std::uint32_t domain, std::byte byte, bool lives) {
 }
 
 FakeXenCalls::FakeXenCalls(FakeXen& xen, std::uint32_t domain)
-    : xen_(xen), domain_(domain), bell_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    : xen_(xen),
+      domain_(domain),
+      bell_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      alarm_device_(eventfd(0, EFD_CLOEXEC)) {
   xen_.connections_.push_back(this);
 }
 
-FakeXenCalls::~FakeXenCalls() { std::erase(xen_.connections_, this); }
+FakeXenCalls::~FakeXenCalls() {
+  std::erase(xen_.connections_, this);
+  if (!alarms_.empty() && !xen_.ports.kept.contains(alarms())) ++xen_.ports.crashes;
+}
 
 void FakeXenCalls::kill() {
   clear_lives();
@@ -253,15 +259,20 @@ Result<std::unique_ptr<hv::EventChannels>> FakeXenCalls::open_channels() noexcep
 
 void FakeXenCalls::unmap(const std::byte* begin, std::size_t pages) noexcept {
   if (mapped_.at(begin) != pages) std::abort();
-  if (const auto alarm = alarms_.find(begin); alarm != alarms_.end()) {
-    if (channels_)
-      channels_->ring_and_let_go(alarm->second);
-    else
-      ++xen_.ports.crashes;
-    alarms_.erase(alarm);
-  }
+  if (alarms_.contains(begin)) std::abort();
   mapped_.erase(begin);
   munmap(const_cast<std::byte*>(begin), pages * kPageSize);
+}
+
+void FakeXenCalls::unmap_alarm(const std::byte* page) noexcept {
+  // The kernel of a killed process has rung it already.
+  if (const auto alarm = alarms_.extract(page)) {
+    if (channels_)
+      channels_->ring_and_let_go(alarm.mapped());
+    else
+      ++xen_.ports.crashes;
+  }
+  unmap(page, 1);
 }
 
 std::string FakeXenCalls::whole(const std::string& path) const {

@@ -120,6 +120,8 @@ class FakeXenCalls final : public hv::XenCalls {
   void unmap(const std::byte* begin, std::size_t pages) noexcept override;
   util::Result<const std::byte*> map_alarm(std::uint32_t domain, std::uint32_t reference,
                                            std::uint32_t port) noexcept override;
+  void unmap_alarm(const std::byte* page) noexcept override;
+  int alarms() const noexcept override { return alarm_device_.get(); }
   util::Result<std::size_t> read(const char* path, std::span<char> to) noexcept override;
   util::Result<std::size_t> list(const char* path, std::span<char> to) noexcept override;
   int write(const char* path, std::string_view value) noexcept override;
@@ -154,7 +156,7 @@ class FakeXenCalls final : public hv::XenCalls {
 
   FakeXen& xen_;
   std::uint32_t domain_;
-  hv::UniqueFd bell_;
+  hv::UniqueFd bell_, alarm_device_;
   bool broken_ = false;  // by one watch too many
   bool killed_ = false;
   std::set<std::string> watched_;  // as they were named
