@@ -237,7 +237,7 @@ int share(Av& av, struct fi_av_attr& attr) {
   }
   av.book.share(std::move(*list));
   if (attr.map_addr) return 0;
-  av.numbers.resize(std::max(attr.count, kMapped));
+  av.numbers.resize(std::clamp<std::size_t>(attr.count, kMapped, SharedAddresses::kMost));
   std::iota(av.numbers.begin(), av.numbers.end(), fi_addr_t{0});
   attr.map_addr = av.numbers.data();
   return 0;

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
+#include "core/shared_addresses.hpp"
 #include "face/face.hpp"
 
 namespace xs::abi::test {
@@ -83,6 +85,18 @@ TEST_F(AvTest, shared_by_name) {
   EXPECT_EQ(fi_av_remove(reader.get(), &number, 1, 0), -FI_EACCES);
   EXPECT_EQ(fi_av_remove(writer.get(), &number, 1, 0), 0);
   EXPECT_EQ(fi_av_remove(writer.get(), &number, 1, 0), -FI_EINVAL);
+}
+
+TEST_F(AvTest, more_numbers_than_there_can_be_are_not_made) {
+  const std::string name = shared_name();
+  struct fi_av_attr attr {
+    .type = FI_AV_TABLE, .count = SIZE_MAX, .name = name.c_str()
+  };
+  struct fid_av* fid = nullptr;
+  ASSERT_EQ(fi_av_open(face_.domain.get(), &attr, &fid, nullptr), 0);
+  const FidPtr<struct fid_av> av(fid);
+  EXPECT_EQ(static_cast<fi_addr_t*>(attr.map_addr)[core::SharedAddresses::kMost - 1],
+            core::SharedAddresses::kMost - 1);
 }
 
 TEST_F(AvTest, an_endpoint_reaches_what_another_process_may_have_inserted) {
