@@ -73,9 +73,11 @@ std::string file_of(std::string_view name) {
   return name.empty() || file.size() > NAME_MAX ? std::string() : file;
 }
 
-// Nobody else may have written it, or may yet.
+// Nobody else may have written it, or may yet; nor is it another file of this user's that somebody
+// has given the name.
 bool is_ours_alone(const struct stat& is) noexcept {
-  return S_ISREG(is.st_mode) && is.st_uid == geteuid() && (is.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+  return S_ISREG(is.st_mode) && is.st_uid == geteuid() && (is.st_mode & (S_IRWXG | S_IRWXO)) == 0 &&
+         is.st_nlink <= 1;
 }
 
 }  // namespace

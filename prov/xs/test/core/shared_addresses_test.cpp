@@ -10,11 +10,13 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <vector>
 
 #include "core/address_book.hpp"
+#include "core/peers.hpp"
 
 namespace xs::core {
 namespace {
@@ -179,6 +181,14 @@ TEST_F(SharedAddressesTest, files_of_others_are_not_touched) {
   refused(EACCES);
   ASSERT_EQ(mkfifo(path().c_str(), 0600), 0);
   refused(EACCES);
+  // One of this user, which somebody has given a second name.
+  const std::string first = path() + ".first";
+  std::ofstream(first) << "precious";
+  ASSERT_EQ(chmod(first.c_str(), 0600), 0);
+  ASSERT_EQ(link(first.c_str(), path().c_str()), 0);
+  refused(EACCES);
+  EXPECT_EQ(std::filesystem::file_size(first), 8u);
+  EXPECT_EQ(unlink(first.c_str()), 0);
   ASSERT_EQ(symlink("/dev/null", path().c_str()), 0);
   refused(ELOOP);
   if (geteuid() != 0) return;
