@@ -43,15 +43,18 @@ int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
   }
   const SharedAddresses::Change change(*shared_);
   if (!change) return ETIMEDOUT;
-  refresh();
+  catch_up();
   if (const auto found = numbers_.find(address); found != numbers_.end()) {
     number = found->second;
-    return shared_->use(number, true);
+    if (const int error = shared_->use(number); error != ENOENT) return error;
+    forget(number);  // who removed it died before it was counted
   }
   if (const int error = shared_->append(address)) return error;
-  refresh();
-  number = find(address).value_or(kAnyPeer);
-  return number == kAnyPeer ? ENOMEM : 0;
+  catch_up();
+  const auto found = numbers_.find(address);
+  if (found == numbers_.end()) return EIO;
+  number = found->second;
+  return 0;
 }
 
 bool AddressBook::remove(PeerAddress number) noexcept {
@@ -75,9 +78,11 @@ bool AddressBook::remove_shared(PeerAddress number) noexcept {
   if (!shared_->writable()) return false;
   const SharedAddresses::Change change(*shared_);
   if (!change) return false;
-  const bool removed = shared_->use(number, false) == 0;
   refresh();
-  return removed;
+  bool last = false;
+  const int error = shared_->drop(number, last);
+  if ((last || error == ENOENT) && has(number)) forget(number);
+  return error == 0;
 }
 
 // Nothing is used at that number any more.
@@ -88,12 +93,15 @@ void AddressBook::forget(PeerAddress number) noexcept {
   for (Endpoint* endpoint : endpoints_) endpoint->address_removed(number);
 }
 
-// What others did with a list. Without memory it is as if we had not looked.
-void AddressBook::refresh() noexcept try {
+// What others did with a list.
+void AddressBook::catch_up() {
   shared_->read([this](PeerAddress number, const SharedAddresses::Item& item) {
     learn(number, item.address);
   });
-} catch (const std::bad_alloc&) {
+}
+
+// Without memory it is as if we had not looked.
+void AddressBook::refresh() noexcept try { catch_up(); } catch (const std::bad_alloc&) {
 }
 
 void AddressBook::learn(PeerAddress number, const std::optional<proto::Address>& address) {
@@ -103,7 +111,7 @@ void AddressBook::learn(PeerAddress number, const std::optional<proto::Address>&
     return;
   }
   if (has(number)) return;
-  numbers_.emplace(*address, number);
+  numbers_.insert_or_assign(*address, number);  // one that had it before is removed, known or not
   entries_[number] = {*address, 1};
   for (Endpoint* endpoint : endpoints_) endpoint->address_inserted(number, *address);
 }

@@ -49,6 +49,7 @@ class AddressBook {
     proto::Address address;
     std::size_t uses = 0;
   };
+  void catch_up();
   void refresh() noexcept;
   void learn(PeerAddress number, const std::optional<proto::Address>& address);
   bool has(PeerAddress number) const noexcept {

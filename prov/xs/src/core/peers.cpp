@@ -23,9 +23,10 @@ void Peers::forget(const proto::Address& home) noexcept {
 }
 
 Peer* Peers::resolve(PeerAddress number) noexcept try {
-  const proto::Address* home = book_ ? book_->lookup(number) : nullptr;
-  if (!home) return nullptr;
-  Peer* peer = at(*home);
+  const proto::Address* found = book_ ? book_->lookup(number) : nullptr;
+  if (!found) return nullptr;
+  const proto::Address home = *found;  // the book may grow when it is asked again
+  Peer* peer = at(home);
   if (!peer) return nullptr;
   if (by_number_.size() <= number) by_number_.resize(number + 1);
   peer->number = peer->last_number = number;

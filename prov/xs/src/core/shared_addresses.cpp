@@ -193,34 +193,54 @@ bool SharedAddresses::read_item(std::uint64_t at, Item& item) const noexcept {
   return true;
 }
 
-// The record first: who dies before it is counted has done nothing.
-int SharedAddresses::append(const proto::Address& address) noexcept {
-  static_assert(sizeof(Head) <= kHeadRoom && sizeof(Record) == 40);
-  Head head;
-  if (!read_head(head)) return EIO;
-  if (head.count != known_) return EAGAIN;
-  if (head.count == kMost) return ENOSPC;
-  Record record{{}, 1};
-  address.encode(record.address.data());
-  if (const int error =
-          write_all(fd_, &record, sizeof record, kHeadRoom + head.count * sizeof record))
-    return error;
-  ++head.count;
+int SharedAddresses::write_head(const Head& head) noexcept {
   return write_all(fd_, &head, sizeof head, 0);
 }
 
-int SharedAddresses::use(PeerAddress number, bool more) noexcept {
+int SharedAddresses::write_record(PeerAddress number, const Record& record) noexcept {
+  static_assert(sizeof(Head) <= kHeadRoom && sizeof(Record) == 40);
+  return write_all(fd_, &record, sizeof record, kHeadRoom + number * sizeof record);
+}
+
+int SharedAddresses::read_used(PeerAddress number, Head& head, Record& record) const noexcept {
+  if (!read_head(head)) return EIO;
+  if (number >= head.count) return ENOENT;
+  if (!read_all(fd_, &record, sizeof record, kHeadRoom + number * sizeof record)) return EIO;
+  return record.uses > 0 ? 0 : ENOENT;
+}
+
+// The record first: who dies before it is counted has done nothing.
+int SharedAddresses::append(const proto::Address& address) noexcept {
+  Head head;
+  if (!read_head(head) || head.count != known_) return EIO;
+  if (head.count == kMost) return ENOSPC;
+  Record record{{}, 1};
+  address.encode(record.address.data());
+  if (const int error = write_record(head.count, record)) return error;
+  ++head.count;
+  return write_head(head);
+}
+
+int SharedAddresses::use(PeerAddress number) noexcept {
   Head head;
   Record record;
-  const std::uint64_t at = kHeadRoom + number * sizeof record;
-  if (!read_head(head)) return EIO;
-  if (number >= head.count || !read_all(fd_, &record, sizeof record, at) || record.uses == 0)
-    return ENOENT;
-  more ? ++record.uses : --record.uses;
-  if (const int error = write_all(fd_, &record, sizeof record, at)) return error;
-  if (record.uses > 0) return 0;
+  if (const int error = read_used(number, head, record)) return error;
+  ++record.uses;
+  return write_record(number, record);
+}
+
+// Who dies before it is counted leaves others with a number of nothing, which they can use no more.
+int SharedAddresses::drop(PeerAddress number, bool& last) noexcept {
+  Head head;
+  Record record;
+  if (const int error = read_used(number, head, record)) return error;
+  --record.uses;
+  if (const int error = write_record(number, record)) return error;
+  last = record.uses == 0;
+  if (!last) return 0;
+  if (head.removals == removals_) ++removals_;  // ours is nothing new to us
   ++head.removals;
-  return write_all(fd_, &head, sizeof head, 0);
+  return write_head(head);
 }
 
 }  // namespace xs::core

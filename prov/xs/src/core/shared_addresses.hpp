@@ -49,10 +49,12 @@ class SharedAddresses {
     bool held_;
   };
 
-  // Inside a Change, 0 or an errno value. append: at the number that follows the last one that was
-  // read. use: one insertion more, or one less; ENOENT: there is nothing at that number.
+  // Inside a Change, when all was read; 0 or an errno value. EIO: it is no list, or another one
+  // than was read. append: at the number that follows the last one. use: one insertion more. drop:
+  // one less; last: nothing is at that number any more. ENOENT: nothing was.
   int append(const proto::Address& address) noexcept;
-  int use(PeerAddress number, bool more) noexcept;
+  int use(PeerAddress number) noexcept;
+  int drop(PeerAddress number, bool& last) noexcept;
 
   struct Item {
     std::optional<proto::Address> address;  // nullopt: not used, or not believed
@@ -95,6 +97,9 @@ class SharedAddresses {
   bool lock() noexcept;
   void unlock() noexcept;
   bool read_head(Head& head) const noexcept;
+  int write_head(const Head& head) noexcept;
+  int read_used(PeerAddress number, Head& head, Record& record) const noexcept;
+  int write_record(PeerAddress number, const Record& record) noexcept;
   bool read_item(std::uint64_t at, Item& item) const noexcept;
   void close() noexcept;
 

@@ -227,7 +227,10 @@ TEST_F(SharedAddressesTest, impossible_numbers_and_addresses_are_passed_over) {
   scribble(16, &count, sizeof count);
   EXPECT_EQ(other.lookup(2), nullptr);
   EXPECT_EQ(other.lookup(999), nullptr);
-  EXPECT_LT(other.put(9), 0);
+  EXPECT_EQ(other.put(9), -EIO);
+  count = 1;  // fewer than there were
+  scribble(16, &count, sizeof count);
+  EXPECT_EQ(book.put(9), -EIO);
   count = ~0ull;
   scribble(16, &count, sizeof count);
   EXPECT_EQ(other.lookup(~0ull - 1), nullptr);
@@ -243,6 +246,63 @@ TEST_F(SharedAddressesTest, a_record_that_was_never_counted_is_none) {
   EXPECT_EQ(book.lookup(0), nullptr);
   EXPECT_EQ(book.put(8), 0);
   EXPECT_EQ(*other.lookup(0), address(8));
+}
+
+// Who removes takes the use away first, and says so then.
+TEST_F(SharedAddressesTest, who_dies_while_it_removes_leaves_an_address_that_can_be_inserted) {
+  Book book, other;
+  EXPECT_EQ(book.put(7), 0);
+  EXPECT_EQ(book.put(8), 1);
+  EXPECT_EQ(other.find(address(7)), 0u);
+  const std::uint64_t no_use = 0;
+  scribble(64 + 32, &no_use, sizeof no_use);
+  EXPECT_EQ(book.put(7), 2);
+  EXPECT_EQ(book.lookup(0), nullptr);
+  ASSERT_NE(other.lookup(2), nullptr);
+  EXPECT_EQ(*other.lookup(2), address(7));
+  EXPECT_TRUE(book.remove(1));
+  EXPECT_EQ(other.lookup(3), nullptr);
+  EXPECT_EQ(other.lookup(0), nullptr);
+  EXPECT_EQ(other.find(address(7)), 2u);
+}
+
+// A number's address may move in memory when others have inserted.
+TEST_F(SharedAddressesTest, an_address_that_stands_there_twice_is_one_peer) {
+  for (const PeerAddress removed : {0u, 1u}) {
+    Book book, other;
+    EXPECT_EQ(book.put(7), 0);
+    EXPECT_EQ(book.put(8), 1);
+    std::array<std::byte, 32> again{};
+    address(7).encode(again.data());
+    scribble(64 + 40, again.data(), again.size());
+    EXPECT_EQ(*other.lookup(1), address(7));
+    EXPECT_TRUE(other.remove(removed));
+    for (std::uint16_t port = 1000; port < 1100; ++port) EXPECT_GE(book.put(port), 0);
+    Peers peers(&other);
+    Peer* const peer = peers.of(1 - removed);
+    ASSERT_NE(peer, nullptr);
+    EXPECT_EQ(peers.at(address(7)), peer);
+  }
+}
+
+std::uint64_t reads() {
+  std::ifstream io("/proc/self/io");
+  std::string word;
+  std::uint64_t count = 0;
+  while (io >> word && word != "syscr:") {
+  }
+  io >> count;
+  return count;
+}
+
+TEST_F(SharedAddressesTest, who_removes_reads_nothing_again) {
+  constexpr std::uint16_t kMany = 500;
+  Book book;
+  for (std::uint16_t port = 1; port <= kMany; ++port) EXPECT_EQ(book.put(port), port - 1);
+  const std::uint64_t before = reads();
+  if (before == 0) GTEST_SKIP() << "nobody counts system calls";
+  for (PeerAddress number = 0; number < kMany; ++number) EXPECT_TRUE(book.remove(number));
+  EXPECT_LT(reads() - before, 10u * kMany);
 }
 
 // Whoever comes and goes, and whoever of them removes the file.
