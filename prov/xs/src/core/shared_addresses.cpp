@@ -24,7 +24,6 @@ constexpr std::uint64_t kMagic = 0x5342564153585321;  // "!SXSAVBS"
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kHeadRoom = 64;  // bytes before the first record
 constexpr int kOpenTries = 100;          // each lost to another process that removed the file
-constexpr int kLockTries = 10000;        // of a millisecond: a change takes microseconds
 
 // What is locked: bytes that mean nothing else. The kernel lets go of what a dead process had.
 constexpr off_t kChanging = 0;  // by who changes the list, or finds out whether he is alone
@@ -87,12 +86,12 @@ struct SharedAddresses::Record {
   std::uint64_t uses;                                  // insertions that were not removed
 };
 
-util::Result<std::unique_ptr<SharedAddresses>> SharedAddresses::open(std::string_view name,
-                                                                     std::uint16_t family,
-                                                                     Access access) noexcept try {
+util::Result<std::unique_ptr<SharedAddresses>> SharedAddresses::open(
+    std::string_view name, std::uint16_t family, Access access, unsigned patience) noexcept try {
   std::string file = file_of(name);
   if (file.empty()) return util::Error{EINVAL, "no name for a shared address vector"};
-  std::unique_ptr<SharedAddresses> list(new SharedAddresses(std::move(file), family, access));
+  std::unique_ptr<SharedAddresses> list(
+      new SharedAddresses(std::move(file), family, access, patience));
   for (int tries = 0; tries < kOpenTries; ++tries) {
     auto opened = list->try_open();
     if (!opened) {
@@ -167,13 +166,18 @@ void SharedAddresses::close() noexcept {
   fd_ = -1;
 }
 
-// Who holds it may have been stopped: not for ever.
+// Who holds it may have been stopped: not for ever, and once, since our domain stands still
+// meanwhile, and many addresses may be about to be inserted.
 bool SharedAddresses::lock() noexcept {
-  for (int tries = 0; !set_lock(fd_, kChanging, F_WRLCK); ++tries) {
-    if (tries == kLockTries) return false;
+  for (unsigned tries = 0; !set_lock(fd_, kChanging, F_WRLCK); ++tries) {
+    if (lost_patience_ || tries == patience_) {
+      lost_patience_ = true;
+      return false;
+    }
     constexpr struct timespec kPause { 0, 1'000'000 };
     nanosleep(&kPause, nullptr);
   }
+  lost_patience_ = false;
   return true;
 }
 

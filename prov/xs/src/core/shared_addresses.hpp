@@ -23,15 +23,18 @@ class SharedAddresses {
   // kWrite makes it if nobody has it open. Errors: EINVAL for a name that can't be one, or another
   // family; ENOENT for kRead if nobody has it open; EACCES if the file is not this user's alone;
   // EIO for one that is no list; ETIMEDOUT if another process holds it; others are the system's.
-  static util::Result<std::unique_ptr<SharedAddresses>> open(std::string_view name,
-                                                             std::uint16_t family,
-                                                             Access access) noexcept;
+  static util::Result<std::unique_ptr<SharedAddresses>> open(
+      std::string_view name, std::uint16_t family, Access access,
+      unsigned patience = kPatience) noexcept;
   // The last one that has it open removes it.
   ~SharedAddresses();
   SharedAddresses(const SharedAddresses&) = delete;
   SharedAddresses& operator=(const SharedAddresses&) = delete;
 
   bool writable() const noexcept { return access_ == Access::kWrite; }
+
+  // How long another process may hold the list, in milliseconds: a change takes microseconds.
+  static constexpr unsigned kPatience = 10000;
 
   // While one of these holds, nobody else changes the list.
   class Change {
@@ -88,8 +91,8 @@ class SharedAddresses {
   };
   struct Record;
 
-  SharedAddresses(std::string file, std::uint16_t family, Access access) noexcept
-      : file_(std::move(file)), family_(family), access_(access) {}
+  SharedAddresses(std::string file, std::uint16_t family, Access access, unsigned patience) noexcept
+      : file_(std::move(file)), family_(family), access_(access), patience_(patience) {}
 
   util::Result<bool> try_open() noexcept;
   util::Result<bool> join() noexcept;
@@ -106,6 +109,8 @@ class SharedAddresses {
   std::string file_;  // as shm_open knows it
   std::uint16_t family_;
   Access access_;
+  unsigned patience_;           // milliseconds
+  bool lost_patience_ = false;  // in who still holds it, perhaps
   int fd_ = -1;
   std::uint64_t known_ = 0;  // records that were read
   std::uint64_t removals_ = 0;

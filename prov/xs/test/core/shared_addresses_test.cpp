@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,8 +44,8 @@ int error_of(Access access, std::string_view of = name(), std::uint16_t family =
 }
 
 struct Book : AddressBook {
-  explicit Book(Access access = Access::kWrite) {
-    auto list = SharedAddresses::open(name(), 4, access);
+  explicit Book(Access access = Access::kWrite, unsigned patience = SharedAddresses::kPatience) {
+    auto list = SharedAddresses::open(name(), 4, access, patience);
     if (list) share(std::move(*list));
     opened = static_cast<bool>(list);
   }
@@ -303,6 +304,31 @@ TEST_F(SharedAddressesTest, who_removes_reads_nothing_again) {
   if (before == 0) GTEST_SKIP() << "nobody counts system calls";
   for (PeerAddress number = 0; number < kMany; ++number) EXPECT_TRUE(book.remove(number));
   EXPECT_LT(reads() - before, 10u * kMany);
+}
+
+int sleeps() {
+  struct rusage use {};
+  getrusage(RUSAGE_SELF, &use);
+  return static_cast<int>(use.ru_nvcsw);
+}
+
+// Meanwhile the domain stands still.
+TEST_F(SharedAddressesTest, who_was_stopped_within_a_change_is_waited_for_once) {
+  constexpr int kPatience = 50;
+  Book book(Access::kWrite, kPatience);
+  EXPECT_EQ(book.put(7), 0);
+  const int stopped = open(path().c_str(), O_RDWR);
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_len = 1;
+  ASSERT_EQ(fcntl(stopped, F_OFD_SETLK, &lock), 0);
+  const int before = sleeps();
+  for (std::uint16_t port = 8; port < 18; ++port) EXPECT_EQ(book.put(port), -ETIMEDOUT);
+  EXPECT_FALSE(book.remove(0));
+  EXPECT_GE(sleeps() - before, kPatience);
+  EXPECT_LT(sleeps() - before, 2 * kPatience);
+  close(stopped);
+  EXPECT_EQ(book.put(8), 1);
 }
 
 // Whoever comes and goes, and whoever of them removes the file.
