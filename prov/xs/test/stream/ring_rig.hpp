@@ -140,6 +140,16 @@ class RingTest : public testing::Test {
   using Numbers = std::vector<std::uint64_t>;
 };
 
+// A ring is in hand, both ways.
+class JoinedRingTest : public RingTest {
+ protected:
+  JoinedRingTest() { join(); }
+  void commit_and_forget(int count) {
+    for (int i = 0; i < count; ++i) ASSERT_TRUE(commit());
+    EXPECT_TRUE(numbers_said().empty()) << "nothing sequenced goes over the fabric";
+  }
+};
+
 class ProposerTest : public RingTest {
  protected:
   ProposerTest() : RingTest(Role::kProposer) {}
