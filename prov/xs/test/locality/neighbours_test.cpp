@@ -1,98 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Who is met, and who is told of it, over the simulated hypervisor.
-#include "locality/neighbours.hpp"
-
-#include <gtest/gtest.h>
+#include "locality/neighbours_rig.hpp"
 
 #include <poll.h>
 
-#include <cerrno>
-#include <functional>
-
-#include "sim/fake/hv.hpp"
-
-namespace xs::locality {
+namespace xs::locality::test {
 namespace {
-
-using sim::FakeHv;
-using sim::FakeHypervisor;
-
-struct Time final : util::Clock {
-  util::Nanoseconds now() noexcept override { return time; }
-  util::Nanoseconds time = util::kSecond;
-};
-
-// An endpoint that writes down what it is told.
-struct Ear final : Listener {
-  void neighbour_open(const Process& process, hv::Link& link) noexcept override {
-    ++opened;
-    last = process;
-    newest = &link;
-  }
-  void neighbour_shares(const Process&) noexcept override { ++shares; }
-  void neighbour_lost(const Process& process, hv::Loss why) noexcept override {
-    ++lost;
-    lost_by_move += why == hv::Loss::kMoved;
-    lost_by_pause += why == hv::Loss::kPaused;
-    last = process;
-  }
-  void neighbour_parted(const Process&) noexcept override {
-    ++parted;
-    if (meets_again) meets_again();
-  }
-  void budget_changed() noexcept override { ++budgets; }
-  void we_moved() noexcept override { ++moves; }
-  void we_paused() noexcept override { ++pauses; }
-  bool peers_know_card() const noexcept override { return know_card; }
-  bool knows(const Process&) noexcept override { return talks; }
-  unsigned opened = 0, shares = 0, lost = 0, lost_by_move = 0, moves = 0, budgets = 0;
-  unsigned lost_by_pause = 0, pauses = 0;
-  unsigned parted = 0;
-  std::function<void()> meets_again;
-  bool know_card = true, talks = true;
-  Process last;
-  hv::Link* newest = nullptr;
-};
-
-struct Domain {
-  Domain(FakeHypervisor& machine, sim::ProcessId process, unsigned host) {
-    auto backend = std::make_unique<FakeHv>(machine, process, host);
-    hv = backend.get();
-    neighbours.emplace(std::move(backend));
-    neighbours->add(ear);
-  }
-  Process name() const { return hv->card().process; }
-  // What a greeting would carry.
-  CardBytes card() const { return neighbours->card(); }
-
-  FakeHv* hv;
-  Ear ear;
-  std::optional<Neighbours> neighbours;
-};
-
-struct NeighboursTest : testing::Test {
-  void TearDown() override {
-    for (Domain* each : {&one, &two, &far}) each->neighbours.reset();
-    EXPECT_EQ(machine.standing(), FakeHypervisor::Standing{});
-  }
-  void pass(util::Nanoseconds time = 2 * util::kSecond) {
-    clock.time += time;
-    for (int i = 0; i < 4; ++i)
-      for (Domain* each : {&one, &two, &far})
-        if (each->neighbours) each->neighbours->look();
-  }
-  void introduce() {
-    one.neighbours->meet(two.card());
-    two.neighbours->meet(one.card());
-    pass();
-    ASSERT_EQ(one.ear.opened, 1u);
-    ASSERT_EQ(two.ear.opened, 1u);
-  }
-
-  Time clock;
-  FakeHypervisor machine{clock, {}, 1, nullptr};
-  Domain one{machine, 1, 0}, two{machine, 2, 0}, far{machine, 3, 1};
-};
 
 TEST_F(NeighboursTest, card_names_its_process) {
   EXPECT_EQ(process_of(one.card()), one.name());
@@ -292,100 +205,6 @@ TEST_F(NeighboursTest, card_of_another_host_ends_it_too) {
   EXPECT_EQ(one.ear.lost, 1u);
 }
 
-// ---- A pause ----
-
-TEST_F(NeighboursTest, pause_loses_who_is_in_another_vm) {
-  introduce();
-  const CardBytes before = one.card();
-  one.hv->announce(true);
-  pass();
-  pass();
-  EXPECT_EQ(one.ear.pauses, 1u);
-  EXPECT_EQ(one.ear.moves, 0u);
-  EXPECT_EQ(one.ear.lost_by_pause, 1u);
-  EXPECT_EQ(two.ear.lost, 1u);
-  EXPECT_TRUE(one.neighbours->paused());
-  EXPECT_FALSE(one.neighbours->restless());
-  EXPECT_TRUE(is_paused(one.card()));
-  EXPECT_TRUE(same_life(one.card(), before));
-  EXPECT_EQ(machine.standing().links, 0u);
-  EXPECT_EQ(one.neighbours->meet(two.card()), nullptr);
-  EXPECT_EQ(two.neighbours->meet(one.card()), nullptr);
-  EXPECT_EQ(machine.standing().links, 0u);
-  one.hv->announce(false);
-  pass();
-  EXPECT_EQ(one.ear.pauses, 2u);
-  one.neighbours->meet(two.card());
-  two.neighbours->meet(one.card());
-  pass();
-  EXPECT_EQ(two.ear.opened, 2u);
-}
-
-TEST_F(NeighboursTest, what_is_still_mapped_is_restless) {
-  introduce();
-  auto share = std::move(*two.ear.newest->share(1));
-  pass();
-  auto mapping = std::move(*one.ear.newest->map(share->offer()));
-  one.hv->announce(true);
-  pass();
-  EXPECT_TRUE(one.neighbours->restless());
-  mapping.reset();
-  EXPECT_FALSE(one.neighbours->restless());
-}
-
-// A link of before a pause may look open for a while: the card tells that it is not.
-TEST_F(NeighboursTest, card_of_after_a_pause_ends_the_older_acquaintance) {
-  introduce();
-  one.hv->announce(true);
-  one.neighbours->look();
-  one.hv->announce(false);
-  one.neighbours->look();
-  EXPECT_EQ(two.neighbours->meet(one.card()), nullptr);
-  EXPECT_EQ(two.ear.lost, 1u);
-  one.neighbours->meet(two.card());
-  pass();
-  EXPECT_EQ(two.ear.opened, 2u);
-  EXPECT_EQ(two.ear.lost, 1u) << "once, whatever is heard of the older one";
-}
-
-// Endpoints of one domain hear of a peer's card one after the other.
-TEST_F(NeighboursTest, older_card_does_not_end_the_newer_acquaintance) {
-  const CardBytes first = one.card();
-  one.hv->announce(true);
-  pass();
-  const CardBytes paused = one.card();
-  one.hv->announce(false);
-  pass();
-  introduce();
-  EXPECT_EQ(two.neighbours->meet(first), two.ear.newest);
-  EXPECT_EQ(two.neighbours->meet(paused), two.ear.newest);
-  one.hv->move(0, sim::Sight::kFrozen, sim::Sight::kFrozen);
-  pass();
-  one.neighbours->meet(two.card());
-  two.neighbours->meet(one.card());
-  pass();
-  ASSERT_EQ(two.ear.opened, 2u);
-  EXPECT_EQ(two.neighbours->meet(first), nullptr) << "of an earlier life";
-  EXPECT_EQ(two.ear.lost, 1u);
-  EXPECT_EQ(two.neighbours->meet(one.card()), two.ear.newest);
-}
-
-TEST_F(NeighboursTest, pause_leaves_who_is_in_the_same_vm) {
-  one.hv->set_vm(5);
-  two.hv->set_vm(5);
-  introduce();
-  for (const bool pause : {true, false}) {
-    one.hv->announce(pause);
-    pass();
-    EXPECT_EQ(two.neighbours->meet(one.card()), two.ear.newest);
-    two.hv->announce(pause);
-    pass();
-    EXPECT_EQ(one.neighbours->meet(two.card()), one.ear.newest);
-  }
-  EXPECT_EQ(one.ear.lost + two.ear.lost, 0u);
-  EXPECT_EQ(one.ear.opened, 1u);
-}
-
 // Each look is a system call: it is due by turns, or when time has passed.
 TEST_F(NeighboursTest, looks_now_and_then) {
   introduce();
@@ -448,4 +267,4 @@ TEST_F(NeighboursTest, descriptor_is_readable_when_there_is_something) {
 }
 
 }  // namespace
-}  // namespace xs::locality
+}  // namespace xs::locality::test
