@@ -26,6 +26,8 @@ struct Deferred {
     bool adds;
   };
 
+  // Copies those lists of its operation that are the application's.
+  void keep_pieces() noexcept;
   bool is_ready() const noexcept;
   // False: not now, but nothing has happened.
   bool start() noexcept;
