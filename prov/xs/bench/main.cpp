@@ -2,6 +2,7 @@
 // xs-bench: the driver, and the workers that it starts from the same program.
 #include <rdma/fabric.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -96,6 +97,7 @@ void write_results(const Options& options, const std::string& heading, const Sam
   write_tables(tables, samples, comparisons);
   if (options.beginnings > 0) write_beginnings(tables, beginnings);
   write_ratios(ratios, comparisons);
+  write_csv_heading(csv);
   write_csv(csv, samples);
   write_tables(std::cout, samples, comparisons);
   if (options.beginnings > 0) write_beginnings(std::cout, beginnings);
@@ -128,7 +130,8 @@ int drive(const std::vector<std::string>& arguments) {
   const Casting casting(*options, listener.place(), cpus);
   auto pairs = Lineup(*options, casting, listener, std::cerr).gather();
   const auto beginnings = measure_beginnings(*options, pairs, std::cerr);
-  Tournament tournament(*options, std::move(pairs), std::cerr);
+  const std::chrono::duration<double> limit(options->limit);
+  Tournament tournament(*options, kMessages, std::move(pairs), limit, std::cerr);
   write_results(*options, heading, tournament.play(), beginnings);
   return EXIT_SUCCESS;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,10 +14,11 @@ enum class Metric : std::uint32_t {
   kFirst,    ///< round trips of a pair that has never talked; not of the rounds
 };
 
-constexpr std::array<Metric, 2> kMetrics = {Metric::kLatency, Metric::kStream};
+/// Of those that rounds have.
+constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kFirst);
 
-/// Message sizes, in bytes.
-constexpr std::array<std::size_t, 8> kSizes = {0, 8, 64, 1024, 4096, 65536, 1048576, 4194304};
+/// Whether a turn is a window of operations, whose rate counts; else it is one that is waited for.
+constexpr bool is_window(Metric metric) { return metric == Metric::kStream; }
 
 /// Messages in flight while streaming, and the memory that they may take at most.
 constexpr std::size_t kWindowMessages = 64;
@@ -35,12 +35,13 @@ struct Task {
   std::uint64_t bytes = 0;
   std::uint64_t warmup = 0;
   std::uint64_t turns = 0;
-  std::uint64_t window = 1;  ///< messages in one window of a stream
+  std::uint64_t window = 1;  ///< operations in a turn that is a window
 };
 
-/// Half round trips or messages in one turn: what the time of a turn is divided by.
+/// Half round trips or operations in one turn: what the time of a turn is divided by.
 constexpr std::uint64_t units_per_turn(const Task& task) {
-  return task.metric == Metric::kLatency ? 2 : task.window;
+  if (is_window(task.metric)) return task.window;
+  return task.metric == Metric::kLatency ? 2 : 1;
 }
 
 }  // namespace xs::bench

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "common/workload.hpp"
+#include "common/suite.hpp"
 
 namespace xs::bench {
 
@@ -23,11 +23,11 @@ struct Options {
   unsigned beginnings = 0;  ///< fresh pairs, for the first message
   std::string out = ".";    ///< directory for the results
   unsigned rounds = 40;
-  std::size_t largest = kSizes.back();       ///< bytes of the largest message
-  std::size_t window_memory = kWindowBytes;  ///< bytes of a window of a stream
-  double budget = 0.010;                     ///< seconds per measurement
-  double deadline = 2.0;                     ///< seconds after which a measurement is given up
-  double limit = 600;                        ///< seconds after which no further measurement begins
+  std::size_t largest = kMessageSizes.back();  ///< bytes of the largest message
+  std::size_t window_memory = kWindowBytes;    ///< bytes of a window of a stream
+  double budget = 0.010;                       ///< seconds per measurement
+  double deadline = 2.0;                       ///< seconds after which a measurement is given up
+  double limit = 600;  ///< seconds after which no further measurement begins
   bool has_peer(const std::string& name) const;
 };
 

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "common/failure.hpp"
+#include "report/naming.hpp"
 
 namespace xs::bench {
 namespace {
@@ -22,33 +23,35 @@ std::vector<Entry> entries_of(const std::vector<Pair>& pairs) {
 
 }  // namespace
 
-Tournament::Tournament(const Options& options, std::vector<Pair> pairs, std::ostream& notes)
+Tournament::Tournament(const Options& options, const Suite& suite, std::vector<Pair> pairs,
+                       std::chrono::duration<double> limit, std::ostream& notes)
     : options_(options),
+      suite_(suite),
       pairs_(std::move(pairs)),
       notes_(notes),
-      samples_(entries_of(pairs_), options.rounds),
-      paces_(pairs_.size()),
+      samples_(suite, entries_of(pairs_), options.rounds),
+      paces_(pairs_.size(), Grid<Pace>(suite)),
       restarts_(pairs_.size()),
-      end_(Clock::now() + std::chrono::seconds(std::llround(options.limit))) {
+      end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(limit)) {
   // There is no such thing as a copy of nothing.
   for (std::size_t pair = 0; pair < pairs_.size(); ++pair)
     if (pairs_[pair].entry().role == Role::kFloor) pace(pair, Metric::kStream, 0).given_up = true;
 }
 
 Tournament::Pace& Tournament::pace(std::size_t pair, Metric metric, std::size_t size) {
-  return paces_[pair][static_cast<std::size_t>(metric)][size];
+  return paces_[pair].at(metric, size);
 }
 
 // Nobody is always first, and everybody has either neighbour before it equally often.
 template <class Action>
 void Tournament::for_each_cell(std::size_t round, Action action) {
   const std::size_t count = pairs_.size();
-  for (std::size_t size = 0; size < kSizes.size(); ++size)
-    for (const Metric metric : kMetrics)
+  for (std::size_t size = 0; size < suite_.sizes.size(); ++size)
+    for (const Metric metric : suite_.metrics)
       for (std::size_t i = 0; i < count; ++i) {
         const std::size_t turned = (round / 2 + i) % count;
         const std::size_t pair = round % 2 == 0 ? turned : count - 1 - turned;
-        if (kSizes[size] <= options_.largest && !time_is_up() && pairs_[pair].running() &&
+        if (suite_.sizes[size] <= options_.largest && !time_is_up() && pairs_[pair].running() &&
             !pace(pair, metric, size).given_up)
           action(pair, metric, size);
       }
@@ -106,8 +109,9 @@ void Tournament::measure(std::size_t pair, Metric metric, std::size_t size, std:
 }
 
 Task Tournament::task_of(Metric metric, std::size_t size, std::uint64_t turns) const {
-  return {metric, kSizes[size], std::max<std::uint64_t>(1, turns / 10), turns,
-          window_of(kSizes[size], options_.window_memory)};
+  const std::size_t bytes = suite_.sizes[size];
+  return {metric, bytes, std::max<std::uint64_t>(1, turns / 10), turns,
+          window_of(bytes, options_.window_memory)};
 }
 
 // A pair that got stuck is started anew; its next warm-up connects it.
@@ -124,10 +128,10 @@ void Tournament::give_up(std::size_t pair, Metric metric, std::size_t size,
                          const Outcome& outcome) {
   const bool slow = outcome.kind == Outcome::Kind::kTooSlow;
   const std::string remark = slow ? "too slow" : "failed";
-  notes_ << pairs_[pair].entry().name << ", " << kSizes[size] << " bytes, "
-         << (metric == Metric::kLatency ? "latency" : "stream") << ": " << remark
-         << (slow ? "" : ": " + outcome.reason) << std::endl;
-  const std::size_t end = slow ? kSizes.size() : size + 1;
+  notes_ << pairs_[pair].entry().name << ", " << naming_of(metric).plural << " of "
+         << suite_.sizes[size] << " bytes: " << remark << (slow ? "" : ": " + outcome.reason)
+         << std::endl;
+  const std::size_t end = slow ? suite_.sizes.size() : size + 1;
   for (std::size_t i = size; i < end; ++i) {
     pace(pair, metric, i).given_up = true;
     samples_.cell(pair, metric, i).remark = remark;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <iosfwd>
 #include <limits>
@@ -17,7 +16,9 @@ namespace xs::bench {
 /// other, so that all of them meet the same moods of the machine.
 class Tournament {
  public:
-  Tournament(const Options& options, std::vector<Pair> pairs, std::ostream& notes);
+  /// After `limit` no further measurement begins.
+  Tournament(const Options& options, const Suite& suite, std::vector<Pair> pairs,
+             std::chrono::duration<double> limit, std::ostream& notes);
 
   Samples play();
 
@@ -46,10 +47,11 @@ class Tournament {
   using Clock = std::chrono::steady_clock;
 
   const Options& options_;
+  const Suite& suite_;
   std::vector<Pair> pairs_;
   std::ostream& notes_;
   Samples samples_;
-  std::vector<std::array<std::array<Pace, kSizes.size()>, kMetrics.size()>> paces_;
+  std::vector<Grid<Pace>> paces_;
   std::vector<unsigned> restarts_;
   Clock::time_point end_;
 };

@@ -3,6 +3,8 @@
 
 #include <cctype>
 
+#include "report/naming.hpp"
+
 namespace xs::bench {
 namespace {
 
@@ -39,22 +41,24 @@ bool comparable(const Entry& subject, const Entry& other) {
 Comparison compare_two(const Samples& samples, std::size_t subject, std::size_t other) {
   const Entry& left = samples.entries()[subject];
   const Entry& right = samples.entries()[other];
-  Comparison result;
-  result.label = left.name + " over " + right.name + (right.role == Role::kInner ? " (inner)" : "");
-  result.key = key_of(left.name) + "_over_" + denominator_key(right);
-  result.against = right;
-  for (std::size_t size = 0; size < kSizes.size(); ++size) {
-    const auto seconds = [&](std::size_t entry, Metric metric) -> const Series& {
-      return samples.cell(entry, metric, size).seconds;
-    };
-    result.ratios[0][size] = summarize(
-        ratios_by_round(seconds(subject, Metric::kLatency), seconds(other, Metric::kLatency)));
-    // A small copy is not a message, so the floor of rates is left out.
-    if (right.role == Role::kFloor && kSizes[size] < kBandwidthFrom) continue;
-    // Less time per message is more rate: the other way round.
-    result.ratios[1][size] = summarize(
-        ratios_by_round(seconds(other, Metric::kStream), seconds(subject, Metric::kStream)));
-  }
+  const Suite& suite = samples.suite();
+  Comparison result = {
+      .label = left.name + " over " + right.name + (right.role == Role::kInner ? " (inner)" : ""),
+      .key = key_of(left.name) + "_over_" + denominator_key(right),
+      .against = right,
+      .suite = &suite,
+      .ratios = Grid<Summary>(suite)};
+  for (const Metric metric : suite.metrics)
+    for (std::size_t size = 0; size < suite.sizes.size(); ++size) {
+      // A small copy is not a message, so the floor of rates is left out.
+      if (right.role == Role::kFloor && is_window(metric) && suite.sizes[size] < kBandwidthFrom)
+        continue;
+      const Series& ours = samples.cell(subject, metric, size).seconds;
+      const Series& theirs = samples.cell(other, metric, size).seconds;
+      // Less time per operation is more rate: the other way round.
+      result.ratios.at(metric, size) = summarize(is_window(metric) ? ratios_by_round(theirs, ours)
+                                                                   : ratios_by_round(ours, theirs));
+    }
   return result;
 }
 
@@ -71,10 +75,12 @@ std::vector<Comparison> compare(const Samples& samples) {
 }
 
 std::string ratio_name(const Comparison& comparison, Metric metric, std::size_t size) {
-  const char* kind = metric == Metric::kLatency       ? "latency_ratio"
-                     : kSizes[size] >= kBandwidthFrom ? "bandwidth_ratio"
-                                                      : "rate_ratio";
-  return std::string(kind) + "." + comparison.key + "." + std::to_string(kSizes[size]);
+  const std::size_t bytes = comparison.suite->sizes[size];
+  const char* kind = !is_window(metric)        ? "latency_ratio"
+                     : bytes >= kBandwidthFrom ? "bandwidth_ratio"
+                                               : "rate_ratio";
+  return naming_of(metric).prefix + std::string(kind) + "." + comparison.key + "." +
+         std::to_string(bytes);
 }
 
 }  // namespace xs::bench

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 
-#include <array>
 #include <string>
 #include <vector>
 
@@ -14,13 +13,10 @@ struct Comparison {
   std::string label;  ///< "xs over shm"
   std::string key;    ///< "xs_over_shm"
   Entry against;
-  /// Medians of per-round ratios by metric and size. Latency: below 1 the
-  /// subject is faster. Stream: ratio of rates, above 1 the subject is faster.
-  std::array<std::array<Summary, kSizes.size()>, kMetrics.size()> ratios;
-
-  const Summary& ratio(Metric metric, std::size_t size) const {
-    return ratios.at(static_cast<std::size_t>(metric)).at(size);
-  }
+  const Suite* suite = nullptr;
+  /// Medians of per-round ratios. Of times: below 1 the subject is faster. Of
+  /// windows: ratio of rates, above 1 the subject is faster.
+  Grid<Summary> ratios;
 };
 
 /// Every subject over everything that it may be compared with.

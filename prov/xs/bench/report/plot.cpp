@@ -55,8 +55,8 @@ class Axis {
     double low = 0.5;
     double high = 2;
     for (const Comparison& comparison : comparisons)
-      for (std::size_t size = 0; size < kSizes.size(); ++size) {
-        const Summary& ratio = comparison.ratio(metric, size);
+      for (std::size_t size = 0; size < kMessageSizes.size(); ++size) {
+        const Summary& ratio = comparison.ratios.at(metric, size);
         if (ratio.count == 0) continue;
         low = std::min(low, ratio.lower_quartile);
         high = std::max(high, ratio.upper_quartile);
@@ -86,7 +86,7 @@ class Axis {
 };
 
 double x_of(double left, std::size_t size) {
-  return left + kPanelWidth * (static_cast<double>(size) + 0.5) / kSizes.size();
+  return left + kPanelWidth * (static_cast<double>(size) + 0.5) / kMessageSizes.size();
 }
 
 void write_line(std::ostream& out, double x1, double y1, double x2, double y2,
@@ -116,8 +116,9 @@ void write_frame(std::ostream& out, double left, const Axis& axis, const std::st
     std::snprintf(label, sizeof label, "%g", tick);
     write_text(out, left - 6, axis.y(tick) + 4, "text-anchor='end'", label);
   }
-  for (std::size_t size = 0; size < kSizes.size(); ++size)
-    write_text(out, x_of(left, size), bottom + 18, "text-anchor='middle'", size_text(kSizes[size]));
+  for (std::size_t size = 0; size < kMessageSizes.size(); ++size)
+    write_text(out, x_of(left, size), bottom + 18, "text-anchor='middle'",
+               size_text(kMessageSizes[size]));
   write_text(out, middle, bottom + 40, "text-anchor='middle'", "message size, bytes");
   write_text(out, 0, 0,
              "text-anchor='middle' transform='translate(" + std::to_string(left - 48) + "," +
@@ -129,8 +130,8 @@ void write_curve(std::ostream& out, double left, const Axis& axis, const Compari
                  Metric metric, const Style& style) {
   const std::string stroke = "stroke='" + std::string(style.colour) + "'";
   std::string points;
-  for (std::size_t size = 0; size < kSizes.size(); ++size) {
-    const Summary& ratio = comparison.ratio(metric, size);
+  for (std::size_t size = 0; size < kMessageSizes.size(); ++size) {
+    const Summary& ratio = comparison.ratios.at(metric, size);
     if (ratio.count == 0) continue;
     const double x = x_of(left, size);
     const double y = axis.y(ratio.median);

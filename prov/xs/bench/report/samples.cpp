@@ -3,22 +3,18 @@
 
 namespace xs::bench {
 
-Samples::Samples(std::vector<Entry> entries, std::size_t rounds)
-    : entries_(std::move(entries)), cells_(entries_.size()) {
-  for (Cells& cells : cells_)
-    for (auto& of_metric : cells)
-      for (Cell& cell : of_metric) {
-        cell.seconds.resize(rounds);
-        cell.unsteadiness.resize(rounds);
-      }
-}
+Samples::Samples(const Suite& suite, std::vector<Entry> entries, std::size_t rounds)
+    : suite_(&suite),
+      entries_(std::move(entries)),
+      cells_(entries_.size(),
+             Grid<Cell>(suite, {.seconds = Series(rounds), .unsteadiness = Series(rounds)})) {}
 
 Cell& Samples::cell(std::size_t entry, Metric metric, std::size_t size) {
-  return cells_.at(entry).at(static_cast<std::size_t>(metric)).at(size);
+  return cells_.at(entry).at(metric, size);
 }
 
 const Cell& Samples::cell(std::size_t entry, Metric metric, std::size_t size) const {
-  return cells_.at(entry).at(static_cast<std::size_t>(metric)).at(size);
+  return cells_.at(entry).at(metric, size);
 }
 
 }  // namespace xs::bench

@@ -16,7 +16,8 @@ void write_tables(std::ostream& out, const Samples& samples,
 /// One `name value` line per ratio that was measured.
 void write_ratios(std::ostream& out, const std::vector<Comparison>& comparisons);
 
-/// Every single measurement, with a heading line: for other tools.
+/// Every single measurement, for other tools: one line each, and what they begin with.
+void write_csv_heading(std::ostream& out);
 void write_csv(std::ostream& out, const Samples& samples);
 
 /// 4096 -> "4Ki"

@@ -15,9 +15,9 @@ constexpr std::size_t k1Mi = 6;  // index of 1 MiB
 
 // Two rounds in which the entries take the given seconds, at 8 bytes and at 1 MiB.
 Samples samples_of(const std::vector<Entry>& entries, const std::vector<double>& seconds) {
-  Samples samples(entries, 2);
+  Samples samples(kMessages, entries, 2);
   for (std::size_t entry = 0; entry < entries.size(); ++entry)
-    for (const Metric metric : kMetrics)
+    for (const Metric metric : kMessageMetrics)
       for (const std::size_t size : {k8, k1Mi})
         samples.cell(entry, metric, size).seconds = {seconds[entry], 10 * seconds[entry]};
   return samples;
