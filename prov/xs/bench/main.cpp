@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -27,6 +28,7 @@
 #include "report/text.hpp"
 #include "worker/fabric_side.hpp"
 #include "worker/floor_side.hpp"
+#include "worker/remote_side.hpp"
 #include "worker/side.hpp"
 
 namespace xs::bench {
@@ -53,7 +55,16 @@ class PrivateDirectory {
   std::string path_;
 };
 
-/// worker CONTROL CPUS SIDE floor | worker CONTROL CPUS SIDE fabric|asleep PROVIDER
+std::unique_ptr<Side> make_side(unsigned number, const std::vector<std::string>& what) {
+  if (what.at(0) == "floor") return make_floor_side(number);
+  const bool asleep = what.at(0) == "asleep";
+  const Suite* const suite = suite_named(what.at(1));
+  if (suite == nullptr) throw Failure("unknown suite " + what.at(1));
+  if (suite == &kMessages) return make_fabric_side(number, what.at(2), asleep);
+  return make_remote_side(number, *suite, what.at(2), asleep);
+}
+
+/// worker CONTROL CPUS SIDE floor | worker CONTROL CPUS SIDE awake|asleep SUITE PROVIDER
 int work(const std::vector<std::string>& arguments) {
   die_with_parent();
   const Channel channel = Channel::connect_to(arguments.at(0));
@@ -62,12 +73,10 @@ int work(const std::vector<std::string>& arguments) {
     CpuPair cpus{};
     if (std::sscanf(arguments.at(1).c_str(), "%d,%d", &cpus[0], &cpus[1]) == 2)
       pin_to(cpus[number]);
-    const auto side = arguments.at(3) == "floor"
-                          ? make_floor_side(number)
-                          : make_fabric_side(number, arguments.at(4), arguments.at(3) == "asleep");
+    const auto side = make_side(number, {arguments.begin() + 3, arguments.end()});
     serve(channel, number, *side);
   } catch (const std::exception& failure) {
-    report_failure(channel, number, failure.what());
+    report_failure(channel, number, failure);
     return EXIT_FAILURE;
   }
   return EXIT_SUCCESS;
@@ -85,31 +94,48 @@ std::string conditions(const Options& options) {
   return text.str();
 }
 
-void write_results(const Options& options, const std::string& heading, const Samples& samples,
-                   const std::vector<Beginning>& beginnings) {
-  const std::vector<Comparison> comparisons = compare(samples);
+/// What one suite of a run has given.
+struct Result {
+  Samples samples;
+  std::vector<Comparison> comparisons;
+};
+
+void write_all_tables(std::ostream& out, const std::string& heading,
+                      const std::vector<Result>& results,
+                      const std::vector<Beginning>& beginnings) {
+  out << heading;
+  for (const Result& result : results) write_tables(out, result.samples, result.comparisons);
+  if (!beginnings.empty()) write_beginnings(out, beginnings);
+}
+
+void write_all_ratios(std::ostream& out, const std::vector<Result>& results) {
+  for (const Result& result : results) write_ratios(out, result.comparisons);
+}
+
+void write_results(const Options& options, const std::string& heading,
+                   const std::vector<Result>& results, const std::vector<Beginning>& beginnings) {
   const std::filesystem::path out = options.out;
   std::ofstream tables(out / "tables.txt");
   std::ofstream ratios(out / "ratios.txt");
   std::ofstream csv(out / "samples.csv");
-  tables << heading;
-  std::cout << heading;
-  write_tables(tables, samples, comparisons);
-  if (options.beginnings > 0) write_beginnings(tables, beginnings);
-  write_ratios(ratios, comparisons);
+  write_all_tables(tables, heading, results, beginnings);
+  write_all_ratios(ratios, results);
   write_csv_heading(csv);
-  write_csv(csv, samples);
-  write_tables(std::cout, samples, comparisons);
-  if (options.beginnings > 0) write_beginnings(std::cout, beginnings);
+  for (const Result& result : results) write_csv(csv, result.samples);
+  write_all_tables(std::cout, heading, results, beginnings);
   std::cout << '\n';
-  write_ratios(std::cout, comparisons);
+  write_all_ratios(std::cout, results);
   std::string files = "tables.txt ratios.txt samples.csv";
-  if (!comparisons.empty()) {
-    std::ofstream plot(out / "ratios.svg");
-    write_plot(plot, comparisons);
-    files += " ratios.svg";
-  } else {
-    std::cout << "no ratios: " << options.subject << " was not measured\n";
+  for (const Result& result : results) {
+    const Suite& suite = result.samples.suite();
+    if (result.comparisons.empty()) {
+      std::cout << "no ratios of " << suite.name << ": " << options.subject
+                << " was not measured\n";
+    } else if (&suite == &kMessages) {
+      std::ofstream plot(out / "ratios.svg");
+      write_plot(plot, result.comparisons);
+      files += " ratios.svg";
+    }
   }
   std::cout << "\nin " << options.out << ": " << files << '\n';
 }
@@ -127,12 +153,21 @@ int drive(const std::vector<std::string>& arguments) {
   const auto cpus = options->far.empty() ? choose_cores() : std::nullopt;
   if (!cpus && options->far.empty())
     std::cerr << "only one core: both sides share it, figures mean little" << std::endl;
-  const Casting casting(*options, listener.place(), cpus);
-  auto pairs = Lineup(*options, casting, listener, std::cerr).gather();
-  const auto beginnings = measure_beginnings(*options, pairs, std::cerr);
-  const std::chrono::duration<double> limit(options->limit);
-  Tournament tournament(*options, kMessages, std::move(pairs), limit, std::cerr);
-  write_results(*options, heading, tournament.play(), beginnings);
+  std::vector<Result> results;
+  std::vector<Beginning> beginnings;
+  std::chrono::duration<double> limit(options->limit);
+  for (const Suite* const suite : options->suites) {
+    std::cerr << suite->name << std::endl;
+    const Casting casting(*options, *suite, listener.place(), cpus);
+    auto pairs = Lineup(*options, *suite, casting, listener, std::cerr).gather();
+    if (suite == &kMessages && options->beginnings > 0)
+      beginnings = measure_beginnings(*options, pairs, std::cerr);
+    const auto begin = std::chrono::steady_clock::now();
+    const Samples samples = Tournament(*options, *suite, std::move(pairs), limit, std::cerr).play();
+    limit -= std::chrono::steady_clock::now() - begin;
+    results.push_back({samples, compare(samples)});
+  }
+  write_results(*options, heading, results, beginnings);
   return EXIT_SUCCESS;
 }
 

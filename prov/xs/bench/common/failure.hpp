@@ -13,6 +13,12 @@ class Failure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A provider that is there doesn't offer what a suite needs.
+class Declined : public Failure {
+ public:
+  using Failure::Failure;
+};
+
 /// Throws a Failure "<what>: <text of the errno value>".
 [[noreturn]] inline void fail(const std::string& what, int error) {
   throw Failure(what + ": " + std::generic_category().message(error));

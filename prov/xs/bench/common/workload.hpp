@@ -9,18 +9,29 @@ namespace xs::bench {
 
 /// What one measurement repeats, called a turn below.
 enum class Metric : std::uint32_t {
-  kLatency,  ///< one round trip of one message each way
-  kStream,   ///< one window of messages one way, then an empty message back
-  kFirst,    ///< round trips of a pair that has never talked; not of the rounds
+  kLatency,       ///< one round trip of one message each way
+  kStream,        ///< one window of messages one way, then an empty message back
+  kWrite,         ///< one write, until it is known to stand in the peer's memory
+  kWriteDefault,  ///< one write, until its completion, whatever the provider means by it
+  kRead,          ///< one read
+  kWrites,        ///< one window of writes, until the last is known to stand there
+  kReads,         ///< one window of reads
+  kFetchAdd,      ///< one atomic addition that returns what was there
+  kCompareSwap,   ///< one atomic comparison and exchange
+  kAdds,          ///< one window of atomic additions, until the last is known to be done
+  kFirst,         ///< round trips of a pair that has never talked; not of the rounds
 };
 
 /// Of those that rounds have.
 constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kFirst);
 
 /// Whether a turn is a window of operations, whose rate counts; else it is one that is waited for.
-constexpr bool is_window(Metric metric) { return metric == Metric::kStream; }
+constexpr bool is_window(Metric metric) {
+  return metric == Metric::kStream || metric == Metric::kWrites || metric == Metric::kReads ||
+         metric == Metric::kAdds;
+}
 
-/// Messages in flight while streaming, and the memory that they may take at most.
+/// Messages, or other operations, in flight in a window, and the memory that they may take at most.
 constexpr std::size_t kWindowMessages = 64;
 constexpr std::size_t kWindowBytes = 16 * 1024 * 1024;
 

@@ -24,8 +24,9 @@ std::string name_of(const std::string& provider, Group group) {
 
 }  // namespace
 
-Casting::Casting(const Options& options, std::string control_path, std::optional<CpuPair> cpus)
-    : options_(options), control_path_(std::move(control_path)) {
+Casting::Casting(const Options& options, const Suite& suite, std::string control_path,
+                 std::optional<CpuPair> cpus)
+    : options_(options), suite_(suite), control_path_(std::move(control_path)) {
   if (cpus) cpus_ = std::to_string((*cpus)[0]) + "," + std::to_string((*cpus)[1]);
 }
 
@@ -71,7 +72,8 @@ Contestant Casting::floor() const {
 Contestant Casting::provider(Group group, Role role, const std::string& name) const {
   Contestant result = {{name_of(name, group), group, role}, {}};
   for (const char* side : {"0", "1"}) {
-    Command command = worker({side, group == Group::kAsleep ? "asleep" : "fabric", name});
+    Command command = worker(
+        {side, group == Group::kAsleep ? "asleep" : "awake", std::string(suite_.name), name});
     if (group == Group::kSecond)
       command.variables.emplace_back("LD_LIBRARY_PATH", options_.second_libfabric + "/lib");
     if (role == Role::kSubject) find_subject(command);

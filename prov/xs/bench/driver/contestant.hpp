@@ -20,10 +20,11 @@ struct Contestant {
   std::vector<Command> commands;
 };
 
-/// Makes the commands of all kinds of contestants.
+/// Makes the commands of all kinds of contestants for one suite.
 class Casting {
  public:
-  Casting(const Options& options, std::string control_path, std::optional<CpuPair> cpus);
+  Casting(const Options& options, const Suite& suite, std::string control_path,
+          std::optional<CpuPair> cpus);
 
   Contestant floor() const;
   /// A provider of the libfabric that belongs to `group`.
@@ -40,6 +41,7 @@ class Casting {
   void find_subject(Command& command) const;
 
   const Options& options_;
+  const Suite& suite_;
   std::string control_path_;
   std::string cpus_;  // "A,B", or empty where pinning makes no sense
 };

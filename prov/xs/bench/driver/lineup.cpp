@@ -14,53 +14,50 @@ const std::vector<std::string> kInnerOrder = {"tcp", "net", "tcp;ofi_rxm", "sock
 
 }  // namespace
 
-Lineup::Lineup(const Options& options, const Casting& casting, const Listener& listener,
-               std::ostream& notes)
-    : options_(options), casting_(casting), listener_(listener), notes_(notes) {}
+Lineup::Lineup(const Options& options, const Suite& suite, const Casting& casting,
+               const Listener& listener, std::ostream& notes)
+    : options_(options), suite_(suite), casting_(casting), listener_(listener), notes_(notes) {}
 
 std::vector<Pair> Lineup::gather() {
   gather_providers(Group::kFabric);
   if (!options_.second_libfabric.empty()) gather_providers(Group::kSecond);
   if (options_.asleep) gather_sleepers();
-  // Of one machine.
-  if (!options_.far.empty()) return std::move(pairs_);
+  // Of one machine, and messages alone.
+  if (!options_.far.empty() || &suite_ != &kMessages) return std::move(pairs_);
   if (options_.has_peer("mpi")) gather_mpi();
   add(casting_.floor());
   return std::move(pairs_);
 }
 
-std::optional<Pair> Lineup::start(Contestant contestant) const {
+Lineup::Entrance Lineup::add(Contestant contestant) {
   Pair pair(std::move(contestant), listener_, options_.out + "/workers.log");
   try {
     pair.start();
-    return pair;
+    pairs_.push_back(std::move(pair));
+    return Entrance::kIn;
   } catch (const Failure& failure) {
     notes_ << "skip " << pair.entry().name << ": " << failure.what() << std::endl;
-    return std::nullopt;
+    const bool declined = dynamic_cast<const Declined*>(&failure) != nullptr;
+    return declined ? Entrance::kDeclined : Entrance::kMissing;
   }
 }
 
-bool Lineup::add(Contestant contestant) {
-  auto pair = start(std::move(contestant));
-  if (pair) pairs_.push_back(std::move(*pair));
-  return pair.has_value();
-}
-
 void Lineup::gather_providers(Group group) {
-  const bool has_subject = add(casting_.provider(group, Role::kSubject, options_.subject));
+  const Entrance subject = add(casting_.provider(group, Role::kSubject, options_.subject));
   const auto order = options_.inner.empty() ? kInnerOrder : std::vector{options_.inner};
   std::vector<std::string> tried;
   for (const std::string& name : order) {
     tried.push_back(name);
-    if (!add(casting_.provider(group, Role::kInner, name))) continue;
-    if (group == Group::kFabric) inner_ = name;
-    break;
+    const Entrance entrance = add(casting_.provider(group, Role::kInner, name));
+    if (entrance == Entrance::kIn && group == Group::kFabric) inner_ = name;
+    // One that declines is what the subject builds on, nevertheless.
+    if (entrance != Entrance::kMissing) break;
   }
   for (const std::string& name : options_.peers) {
     if (name == "mpi" || std::find(tried.begin(), tried.end(), name) != tried.end()) continue;
     add(casting_.provider(group, Role::kPeer, name));
   }
-  if (group == Group::kFabric) subject_is_there_ = has_subject;
+  if (group == Group::kFabric) subject_is_there_ = subject == Entrance::kIn;
 }
 
 void Lineup::gather_sleepers() {

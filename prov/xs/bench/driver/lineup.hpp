@@ -11,12 +11,12 @@
 
 namespace xs::bench {
 
-/// Starts everything that the options ask for and that this machine has.
+/// Starts everything that the options ask for, that this machine has and the suite is for.
 /// Each contestant that is missing gets one line on `notes` with the reason.
 class Lineup {
  public:
-  Lineup(const Options& options, const Casting& casting, const Listener& listener,
-         std::ostream& notes);
+  Lineup(const Options& options, const Suite& suite, const Casting& casting,
+         const Listener& listener, std::ostream& notes);
 
   /// Subject, inner, peers of each group, then the floor.
   std::vector<Pair> gather();
@@ -25,15 +25,16 @@ class Lineup {
   void gather_providers(Group group);
   void gather_sleepers();
   void gather_mpi();
-  std::optional<Pair> start(Contestant contestant) const;
-  bool add(Contestant contestant);
+  enum class Entrance { kIn, kDeclined, kMissing };
+  Entrance add(Contestant contestant);
 
   const Options& options_;
+  const Suite& suite_;
   const Casting& casting_;
   const Listener& listener_;
   std::ostream& notes_;
   std::vector<Pair> pairs_;
-  std::string inner_;  // of the libfabric at hand
+  std::string inner_;  // of the libfabric at hand, if it takes part
   bool subject_is_there_ = false;
 };
 

@@ -28,11 +28,23 @@ double positive(const std::string& option, const std::string& text) {
   return value;
 }
 
+std::vector<const Suite*> suites_of(const std::string& list) {
+  std::vector<const Suite*> suites;
+  for (const std::string& name : split(list)) {
+    const Suite* const suite = suite_named(name);
+    if (suite == nullptr) throw Failure("--operations knows no " + name);
+    suites.push_back(suite);
+  }
+  if (suites.empty()) throw Failure("--operations takes at least one");
+  return suites;
+}
+
 using Setter = std::function<void(Options&, const std::string&)>;
 
 const std::map<std::string, Setter>& setters() {
   static const std::map<std::string, Setter> table = {
       {"--subject", [](Options& o, const std::string& v) { o.subject = v; }},
+      {"--operations", [](Options& o, const std::string& v) { o.suites = suites_of(v); }},
       {"--peers", [](Options& o, const std::string& v) { o.peers = split(v); }},
       {"--inner", [](Options& o, const std::string& v) { o.inner = v; }},
       {"--plugin-dir", [](Options& o, const std::string& v) { o.plugin_dir = v; }},
@@ -72,6 +84,7 @@ const std::map<std::string, Setter>& setters() {
 const char* const kUsage =
     "  --quick                    15 rounds of 3 ms, at most 60 s\n"
     "  --peers LIST               some of shm,sm2,net,tcp,tcp;ofi_rxm,sockets,mpi (default: all)\n"
+    "  --operations LIST          some of messages,rma,atomics (default: all)\n"
     "  --inner NAME               build xs on this provider (sets FI_XS_FALLBACK)\n"
     "  --plugin-dir DIR           where libxs-fi.so is\n"
     "  --second-libfabric PREFIX  measure the providers of this libfabric as well\n"

@@ -12,6 +12,7 @@ namespace xs::bench {
 /// The command line of the driver.
 struct Options {
   std::string subject = "xs";  ///< the provider in question
+  std::vector<const Suite*> suites = {kSuites.begin(), kSuites.end()};
   std::vector<std::string> peers = {"shm", "sm2", "net", "tcp", "tcp;ofi_rxm", "sockets", "mpi"};
   std::string inner;             ///< what the subject must build on; empty: the first that is there
   std::string plugin_dir;        ///< where libxs-fi.so is; empty: where libfabric looks

@@ -58,6 +58,7 @@ void Pair::greet(Channel channel, std::array<std::string, 2>& addresses) {
   if (!channel.readable(kStartPatience)) throw Failure("it is stuck while it opens its endpoint");
   const auto hello = channel.receive();
   if (!hello) throw Failure("it ended while it opened its endpoint; see " + log_);
+  if (hello->verb == Verb::kDeclined) throw Declined(hello->text);
   if (hello->verb != Verb::kHello) throw Failure(hello->text);
   addresses.at(hello->side) = hello->text;
   channels_.at(hello->side) = std::move(channel);

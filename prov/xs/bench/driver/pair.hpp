@@ -33,7 +33,8 @@ class Pair {
   const Entry& entry() const { return contestant_.entry; }
   Entry& entry() { return contestant_.entry; }
 
-  /// Starts both workers and makes them known to each other; throws Failure with the reason.
+  /// Starts both workers and makes them known to each other; throws Failure with the reason, which
+  /// is Declined if the provider is there.
   void start();
 
   /// Afterwards the pair runs only if the outcome is kDone.

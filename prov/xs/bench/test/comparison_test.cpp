@@ -10,18 +10,20 @@
 namespace xs::bench {
 namespace {
 
-constexpr std::size_t k8 = 1;    // index of 8 bytes
-constexpr std::size_t k1Mi = 6;  // index of 1 MiB
-
 // Two rounds in which the entries take the given seconds, at 8 bytes and at 1 MiB.
-Samples samples_of(const std::vector<Entry>& entries, const std::vector<double>& seconds) {
-  Samples samples(kMessages, entries, 2);
+Samples samples_of(const std::vector<Entry>& entries, const std::vector<double>& seconds,
+                   const Suite& suite = kMessages) {
+  Samples samples(suite, entries, 2);
   for (std::size_t entry = 0; entry < entries.size(); ++entry)
-    for (const Metric metric : kMessageMetrics)
-      for (const std::size_t size : {k8, k1Mi})
-        samples.cell(entry, metric, size).seconds = {seconds[entry], 10 * seconds[entry]};
+    for (const Metric metric : suite.metrics)
+      for (std::size_t size = 0; size < suite.sizes.size(); ++size)
+        if (suite.sizes[size] == 8 || suite.sizes[size] == 1048576)
+          samples.cell(entry, metric, size).seconds = {seconds[entry], 10 * seconds[entry]};
   return samples;
 }
+
+const std::vector<Entry> kTwo = {{"xs", Group::kFabric, Role::kSubject},
+                                 {"shm", Group::kFabric, Role::kPeer}};
 
 std::string ratio_lines(const Samples& samples) {
   std::ostringstream out;
@@ -46,6 +48,27 @@ TEST(Comparison, FloorHasNoMessageRate) {
             "latency_ratio.xs_over_floor.8 4.00\n"
             "latency_ratio.xs_over_floor.1048576 4.00\n"
             "bandwidth_ratio.xs_over_floor.1048576 0.250\n");
+}
+
+TEST(Comparison, WindowsOfRemoteMemoryGoByRate) {
+  EXPECT_EQ(ratio_lines(samples_of(kTwo, {2, 1}, kRma)),
+            "write_latency_ratio.xs_over_shm.8 2.00\n"
+            "write_latency_ratio.xs_over_shm.1048576 2.00\n"
+            "write_default_latency_ratio.xs_over_shm.8 2.00\n"
+            "write_default_latency_ratio.xs_over_shm.1048576 2.00\n"
+            "read_latency_ratio.xs_over_shm.8 2.00\n"
+            "read_latency_ratio.xs_over_shm.1048576 2.00\n"
+            "write_rate_ratio.xs_over_shm.8 0.500\n"
+            "write_bandwidth_ratio.xs_over_shm.1048576 0.500\n"
+            "read_rate_ratio.xs_over_shm.8 0.500\n"
+            "read_bandwidth_ratio.xs_over_shm.1048576 0.500\n");
+}
+
+TEST(Comparison, AtomicsHaveOneSize) {
+  EXPECT_EQ(ratio_lines(samples_of(kTwo, {2, 1}, kAtomics)),
+            "fetch_add_latency_ratio.xs_over_shm.8 2.00\n"
+            "compare_swap_latency_ratio.xs_over_shm.8 2.00\n"
+            "add_rate_ratio.xs_over_shm.8 0.500\n");
 }
 
 TEST(Comparison, StaysWithinItsGroup) {

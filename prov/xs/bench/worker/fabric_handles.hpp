@@ -29,6 +29,7 @@ using Fabric = std::unique_ptr<struct fid_fabric, FidClose>;
 using Domain = std::unique_ptr<struct fid_domain, FidClose>;
 using AddressVector = std::unique_ptr<struct fid_av, FidClose>;
 using CompletionQueue = std::unique_ptr<struct fid_cq, FidClose>;
+using MemoryRegion = std::unique_ptr<struct fid_mr, FidClose>;
 using Endpoint = std::unique_ptr<struct fid_ep, FidClose>;
 
 }  // namespace xs::bench

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "worker/fabric_link.hpp"
 
-#include <rdma/fi_errno.h>
 #include <rdma/fi_tagged.h>
 
 #include <array>
@@ -14,22 +13,18 @@ namespace {
 
 constexpr int kLongestSleep = 500;  // ms: the driver wakes nobody
 
-void check(const char* call, int status) {
-  if (status != 0) throw Failure(std::string(call) + ": " + fi_strerror(-status));
-}
-
 // As Open MPI's MTL asks for it, so that both see the same code of a provider.
-Info hints_for(const std::string& provider) {
+Info hints_for(const std::string& provider, const Demand& demand) {
   Info hints(fi_allocinfo());
   if (!hints) throw Failure("fi_allocinfo: out of memory");
-  hints->caps = FI_TAGGED | FI_DIRECTED_RECV;
+  hints->caps = demand.caps;
   hints->mode = FI_CONTEXT | FI_CONTEXT2;
   hints->ep_attr->type = FI_EP_RDM;
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
   hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
   hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
   hints->domain_attr->resource_mgmt = FI_RM_ENABLED;
-  hints->domain_attr->mr_mode = 0;
+  hints->domain_attr->mr_mode = demand.mr_mode;
   hints->tx_attr->msg_order = FI_ORDER_SAS;
   hints->rx_attr->msg_order = FI_ORDER_SAS;
   hints->tx_attr->op_flags = FI_COMPLETION;
@@ -39,20 +34,31 @@ Info hints_for(const std::string& provider) {
 }
 
 // "tcp" also finds "tcp;ofi_rxm": only the exact name will do.
-Info find_provider(const std::string& provider) {
-  const Info hints = hints_for(provider);
+Info look_for(const std::string& provider, const Demand& demand) {
+  const Info hints = hints_for(provider, demand);
   struct fi_info* list = nullptr;
-  check("fi_getinfo", fi_getinfo(FI_VERSION(1, 17), nullptr, nullptr, 0, hints.get(), &list));
+  const int status = fi_getinfo(FI_VERSION(1, 17), nullptr, nullptr, 0, hints.get(), &list);
+  if (status != -FI_ENODATA) check("fi_getinfo", status);
   const Info owner(list);
   for (const struct fi_info* info = list; info != nullptr; info = info->next)
     if (std::string_view(info->fabric_attr->prov_name) == provider) return Info(fi_dupinfo(info));
+  return nullptr;
+}
+
+Info find_provider(const std::string& provider, const Demand& demand) {
+  if (Info info = look_for(provider, demand)) return info;
+  if (look_for(provider, {})) throw Declined(std::string("it offers no ") + demand.name);
   throw Failure("this libfabric has no reliable tagged endpoint of that name");
 }
 
 }  // namespace
 
-FabricLink::FabricLink(const std::string& name, bool asleep)
-    : info_(find_provider(name)),
+void check(const char* call, int status) {
+  if (status != 0) throw Failure(std::string(call) + ": " + fi_strerror(-status));
+}
+
+FabricLink::FabricLink(const std::string& name, bool asleep, const Demand& demand)
+    : info_(find_provider(name, demand)),
       asleep_(asleep),
       send_contexts_(kDepth),
       receive_contexts_(kDepth) {
@@ -104,17 +110,10 @@ void FabricLink::connect(const std::string& peer) {
   if (inserted != 1) throw Failure("fi_av_insert: the peer's address was refused");
 }
 
-template <class Post>
-void FabricLink::retry(const char* call, Post post) {
-  ssize_t status = 0;
-  while ((status = post()) == -FI_EAGAIN) progress();
-  check(call, static_cast<int>(status));
-}
-
 void FabricLink::post_send(const void* buffer, std::size_t bytes, std::uint64_t tag) {
-  void* context = &send_contexts_[sends_posted_++ % kDepth];
-  retry("fi_tsend",
-        [&] { return fi_tsend(ep_.get(), buffer, bytes, nullptr, peer_, tag, context); });
+  post("fi_tsend", [&](void* context) {
+    return fi_tsend(ep_.get(), buffer, bytes, nullptr, peer_, tag, context);
+  });
 }
 
 void FabricLink::post_receive(void* buffer, std::size_t bytes, std::uint64_t tag) {

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 
+#include <rdma/fi_errno.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "common/failure.hpp"
 #include "common/workload.hpp"
 #include "worker/fabric_handles.hpp"
 
 namespace xs::bench {
+
+/// What an endpoint must be able to do.
+struct Demand {
+  const char* name = "tagged messages";
+  std::uint64_t caps = FI_TAGGED | FI_DIRECTED_RECV;  ///< FI_TAGGED among them
+  int mr_mode = 0;                                    ///< what we know of registering memory
+};
+
+/// Throws Failure if the status of this call isn't 0.
+void check(const char* call, int status);
 
 /// A reliable endpoint of one provider that exchanges tagged messages with one
 /// peer, through the public calls of libfabric only. Progress is manual: only
@@ -17,7 +30,8 @@ class FabricLink {
  public:
   /// Opens the RDM endpoint of exactly the provider `name`, such as "tcp;ofi_rxm".
   /// If it is `asleep` it waits in the kernel for whatever comes, else it spins.
-  FabricLink(const std::string& name, bool asleep);
+  /// Throws Declined if that provider has messages but not what else is demanded.
+  FabricLink(const std::string& name, bool asleep, const Demand& demand = {});
 
   /// Provider specific bytes, as fi_getname gives them.
   std::string address();
@@ -28,6 +42,13 @@ class FabricLink {
   void post_send(const void* buffer, std::size_t bytes, std::uint64_t tag);
   void post_receive(void* buffer, std::size_t bytes, std::uint64_t tag);
 
+  /// Any other operation: `post(context)` makes the call of this name. It counts as a send.
+  template <class Post>
+  void post(const char* call, Post post) {
+    void* context = &send_contexts_[sends_posted_++ % kDepth];
+    retry(call, [&] { return post(context); });
+  }
+
   /// Waits until that many operations are done since the last reset_counts().
   void wait_sent(std::uint64_t count);
   void wait_received(std::uint64_t count);
@@ -36,13 +57,28 @@ class FabricLink {
   /// Counts from 0 again; nothing may be open.
   void reset_counts();
 
+  struct fi_info& info() const {
+    return *info_;
+  }
+  struct fid_domain* domain() const {
+    return domain_.get();
+  }
+  struct fid_ep* endpoint() const {
+    return ep_.get();
+  }
+  fi_addr_t peer() const { return peer_; }
+
   static constexpr std::size_t kDepth = kWindowMessages + 4;
 
  private:
   void open_endpoint();
   [[noreturn]] void throw_completion_error();
-  template <class Post>
-  void retry(const char* call, Post post);
+  template <class Call>
+  void retry(const char* name, Call call) {
+    ssize_t status = 0;
+    while ((status = call()) == -FI_EAGAIN) progress();
+    check(name, static_cast<int>(status));
+  }
 
   // Declared in the order of opening, so that they close in the reverse one.
   Info info_;

@@ -34,8 +34,11 @@ void serve(const Channel& channel, unsigned side_number, Side& side) {
 
 void die_with_parent() { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
-void report_failure(const Channel& channel, unsigned side_number, const std::string& reason) {
-  channel.send({.verb = Verb::kFailed, .side = side_number, .text = reason});
+void report_failure(const Channel& channel, unsigned side_number, const std::exception& reason) {
+  const bool declined = dynamic_cast<const Declined*>(&reason) != nullptr;
+  channel.send({.verb = declined ? Verb::kDeclined : Verb::kFailed,
+                .side = side_number,
+                .text = reason.what()});
 }
 
 }  // namespace xs::bench

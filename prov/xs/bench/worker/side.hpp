@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 
+#include <exception>
 #include <string>
 
 #include "common/channel.hpp"
@@ -33,7 +34,7 @@ void serve(const Channel& channel, unsigned side_number, Side& side);
 /// Ends this process when the one that started it dies.
 void die_with_parent();
 
-/// Tells the driver why this worker is about to exit.
-void report_failure(const Channel& channel, unsigned side_number, const std::string& reason);
+/// Tells the driver why this worker is about to exit: kFailed, or kDeclined if it never ran.
+void report_failure(const Channel& channel, unsigned side_number, const std::exception& reason);
 
 }  // namespace xs::bench

@@ -318,7 +318,7 @@ case_netpipe() {
 # right or wrong.
 bench() {
 	in_guest u1 $((bench_limit + 120)) "$with_xs
-		xs-bench --far 'rsh u2' --near $(address_of u1) --peers '' --asleep --beginnings 3 \
+		xs-bench --far 'rsh u2' --near $(address_of u1) --operations messages --peers '' --asleep --beginnings 3 \
 			--rounds 30 --budget 20 --deadline 10 --largest 1048576 --window 4194304 --limit $bench_limit --out /tmp/bench 2>&1
 		status=\$?
 		cat /tmp/bench/workers.log
