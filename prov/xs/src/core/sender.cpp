@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "core/frame_out.hpp"
 #include "core/receiver.hpp"
 #include "core/rma_initiator.hpp"
 #include "core/rma_target.hpp"
@@ -251,14 +252,8 @@ bool Sender::start_rendezvous(SendRequest& send) noexcept {
 
 void Sender::reply(Peer& peer, Kind kind, std::span<const std::byte> body) noexcept try {
   if (!usable(peer) || peer.session->goodbye_sent()) return;
-  if (peer.replies.empty()) {
-    if (stream::FrameBuffer* frame = peer.session->claim(kind, body.size())) {
-      std::memcpy(frame->body(), body.data(), body.size());
-      peer.session->commit(*frame, 0, 0);
-      reply_given(peer, kind);
-      return;
-    }
-  }
+  if (peer.replies.empty() && put_out(*peer.session, {kind, 0, body, {}, 0, 0}))
+    return reply_given(peer, kind);
   Reply reply{.kind = kind, .body = {}, .size = static_cast<std::uint8_t>(body.size())};
   std::memcpy(reply.body.data(), body.data(), body.size());
   peer.replies.push_back(reply);
@@ -272,10 +267,8 @@ void Sender::reply(Peer& peer, Kind kind, std::span<const std::byte> body) noexc
 bool Sender::flush_replies(Peer& peer) noexcept {
   while (!peer.replies.empty()) {
     const Reply& reply = peer.replies.front();
-    stream::FrameBuffer* frame = peer.session->claim(reply.kind, reply.size);
-    if (!frame) return false;
-    std::memcpy(frame->body(), reply.body.data(), reply.size);
-    peer.session->commit(*frame, 0, 0);
+    const util::Bytes body = util::Bytes(reply.body).first(reply.size);
+    if (!put_out(*peer.session, {reply.kind, 0, body, {}, 0, 0})) return false;
     reply_given(peer, reply.kind);
     peer.replies.pop_front();
   }
