@@ -121,7 +121,8 @@ judge_moves() {
 judge_kernels() {
 	local guest status=0
 	for guest in u1 u2; do
-		in_guest $guest 20 dmesg >"$logs/kernel-$guest.part" || { status=1; echo "FAIL the kernel of $guest can't be asked"; }
+		in_guest $guest 60 'dmesg -s 8388608' >"$logs/kernel-$guest.part" && grep -q 'Linux version' "$logs/kernel-$guest.part" ||
+			{ status=1; echo "FAIL the kernel of $guest doesn't say all since it began"; }
 	done
 	! grep -hE 'kernel BUG|BUG: |Oops|general protection|soft lockup|Kernel panic|evtchn_(put|get|unbind)' \
 		"$logs"/kernel-u[12].part "$bed"/share/*/consoles/guest-* && return $status
