@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "util/bytes.hpp"
+#include "util/copy_past_caches.hpp"
 #include "util/fence.hpp"
 
 namespace xs::ring {
@@ -26,6 +27,10 @@ struct SharedMemory {
   [[gnu::always_inline]] static void put(std::byte* to, const std::byte* from,
                                          std::size_t size) noexcept {
     util::copy(to, from, size);
+  }
+  // The same for many bytes that need not stand in a cache: WriteChoice.
+  static void put_past_caches(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+    util::copy_past_caches(to, from, size);
   }
   // Bytes of a frame, out of the peer's region.
   [[gnu::always_inline]] static void copy(std::byte* to, const std::byte* from,

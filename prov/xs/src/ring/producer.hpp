@@ -12,6 +12,7 @@
 #include "ring/doorbell.hpp"
 #include "ring/memory.hpp"
 #include "ring/region.hpp"
+#include "ring/write_choice.hpp"
 
 namespace xs::ring {
 
@@ -72,7 +73,7 @@ class BasicProducer {
     const std::size_t at = at_ * kCellSize + kStampSize + offset;
     // By itself, so that a size known to the compiler stays one.
     if (at + bytes.size() <= ring_bytes()) [[likely]]
-      return Memory::put(cells_ + at, bytes.data(), bytes.size());
+      return put_whole(cells_ + at, bytes);
     put_around(at, bytes);
   }
 
@@ -107,7 +108,7 @@ class BasicProducer {
       return Quick::kNo;
     std::uint64_t* const here = word_of(at_);
     std::byte* const to = reinterpret_cast<std::byte*>(here + 1);
-    if (!rest.empty()) Memory::put(to + kWords, rest.data(), rest.size());
+    if (!rest.empty()) put_whole(to + kWords, rest);
     put_all_words(to, words...);
     const bool rings = publish(here, end, written, size);
     look_ahead();
@@ -172,12 +173,26 @@ class BasicProducer {
     util::store(bytes.data(), word);
     Memory::put(to, bytes.data(), bytes.size());
   }
+  // What Memory::put would have called memcpy for is looked at: no more to do for a small one.
+  [[gnu::always_inline]] void put_whole(std::byte* to, util::Bytes bytes) noexcept {
+    if (!__builtin_constant_p(bytes.size()) && bytes.size() > util::kCopiedInline)
+      return put_long(to, bytes);
+    Memory::put(to, bytes.data(), bytes.size());
+  }
+  [[gnu::noinline]] void put_long(std::byte* to, util::Bytes bytes) noexcept {
+    if (bytes.size() < WriteChoice::kLarge) return Memory::put(to, bytes.data(), bytes.size());
+    const auto write = [to, bytes](bool past_caches) noexcept {
+      if (past_caches) return Memory::put_past_caches(to, bytes.data(), bytes.size());
+      Memory::put(to, bytes.data(), bytes.size());
+    };
+    choice_.write(bytes.size(), write, util::precise_now);
+  }
   // What ends behind the last cell, and so goes on in the first.
   [[gnu::noinline]] void put_around(std::size_t at, util::Bytes bytes) noexcept {
     const std::size_t before_end = at < ring_bytes() ? ring_bytes() - at : 0;
     const std::size_t skipped = at < ring_bytes() ? 0 : at - ring_bytes();
-    Memory::put(cells_ + ring_bytes() - before_end, bytes.data(), before_end);
-    Memory::put(cells_ + skipped, bytes.data() + before_end, bytes.size() - before_end);
+    put_whole(cells_ + ring_bytes() - before_end, bytes.first(before_end));
+    put_whole(cells_ + skipped, bytes.subspan(before_end));
   }
 
   BasicProducer(const OwnRegion& own, const PeerRegion& peer,
@@ -272,6 +287,7 @@ class BasicProducer {
     }
   }
 
+  WriteChoice choice_;
   std::byte* cells_;                         // ours, written by us alone
   const std::uint64_t* consumed_;            // the peer's
   ArmWord<Memory> arm_;                      // ours

@@ -29,4 +29,12 @@ class SystemClock final : public Clock {
   }
 };
 
+// For short times that are measured, not for deadlines. From the vDSO, too, where it has a clock;
+// takes some 25 ns.
+inline Nanoseconds precise_now() noexcept {
+  struct timespec t {};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<Nanoseconds>(t.tv_sec) * kSecond + static_cast<Nanoseconds>(t.tv_nsec);
+}
+
 }  // namespace xs::util

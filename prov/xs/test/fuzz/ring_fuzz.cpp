@@ -89,6 +89,10 @@ struct Haunted : ring::SharedMemory {
     require(size == 0 || g_liar->holds(g_liar->mine, to, size));
     SharedMemory::put(to, from, size);
   }
+  static void put_past_caches(std::byte* to, const std::byte* from, std::size_t size) {
+    require(g_liar->holds(g_liar->mine, to, size));
+    SharedMemory::put_past_caches(to, from, size);
+  }
   static void copy(std::byte* to, const std::byte* from, std::size_t size) {
     require(size == 0 || g_liar->holds(g_liar->its, from, size));
     SharedMemory::copy(to, from, size / 2);

@@ -37,6 +37,9 @@ struct Recorder {
       to += piece, from += piece, size -= piece;
     }
   }
+  static void put_past_caches(std::byte* to, const std::byte* from, std::size_t size) {
+    put(to, from, size);
+  }
   static void copy(std::byte* to, const std::byte* from, std::size_t size) {
     if (size != 0) add(Access::kCopy, std::memory_order_relaxed, from, nullptr, 0);
     SharedMemory::copy(to, from, size);
