@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "core/read_choice.hpp"
 #include "core/request.hpp"
 #include "core/rma.hpp"
 #include "proto/address.hpp"
@@ -55,6 +56,8 @@ struct Peer {
   stream::MoveTimes moves;     // likewise
   bool moved = false;          // its process or ours has, and no ring was joined since
   PeerRma rma;
+  ReadPaces paces;                      // of what it sends
+  ReadChoice short_way, long_way;       // of what we send
   SourceId shared_source = kAnySource;  // what SharedReceives know it by; kAnySource: not yet
 
   // The counters of the path by which a frame of the session leaves or comes now.

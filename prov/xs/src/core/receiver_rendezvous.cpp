@@ -45,7 +45,7 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
     say_fin(peer, send_id, 0);
     return finish(receive, arrival, 0, length, 0);
   }
-  if (address != 0 && read_directly(receive, *peer.session, address)) {
+  if (address != 0 && read_directly(receive, peer, address)) {
     say_fin(peer, send_id, 0);
     return finish(receive, arrival, receive.accepted, length, 0);
   }
@@ -69,11 +69,18 @@ void Receiver::begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
   if (peer.session->reads_ring() || !ask_bulk(receive)) ask_stream(receive);
 }
 
-bool Receiver::read_directly(const ReceiveRequest& receive, stream::Session& session,
+bool Receiver::read_directly(const ReceiveRequest& receive, Peer& peer,
                              std::uint64_t address) noexcept {
   std::array<struct iovec, kIovLimit> to;
   const std::size_t pieces = receive.memory.pieces(receive.accepted, to);
-  return session.read_payload(address, std::span(to.data(), pieces));
+  const util::Nanoseconds begin = util::precise_now();
+  if (!peer.session->read_payload(address, std::span(to.data(), pieces))) return false;
+  const util::Nanoseconds took = util::precise_now() - begin;
+  if (receive.accepted <= limits_.eager)
+    peer.paces.read_short(receive.accepted, took);
+  else
+    peer.paces.read_long(receive.accepted, took);
+  return true;
 }
 
 // So that sent_received() can list every rendezvous.
@@ -114,6 +121,7 @@ bool Receiver::ask_bulk(ReceiveRequest& receive) noexcept {
 void Receiver::ask_stream(ReceiveRequest& receive) noexcept {
   receive.state = ReceiveState::kStream;
   receive.received = 0;
+  receive.asked_at = receive.peer->session->may_read() ? util::precise_now() : 0;
   std::array<std::byte, proto::Cts::kSize> body;
   proto::encode(proto::Cts{.send_id = receive.send_id,
                            .receive_id = receive.id,
@@ -128,7 +136,12 @@ void Receiver::ask_stream(ReceiveRequest& receive) noexcept {
 
 void Receiver::say_fin(Peer& peer, std::uint64_t send_id, int status) noexcept {
   std::array<std::byte, proto::Fin::kSize> body;
-  proto::encode(proto::Fin{send_id, static_cast<std::uint32_t>(status)}, body.data());
+  const ReadAdvice advice = peer.paces.advice();
+  proto::encode(proto::Fin{.send_id = send_id,
+                           .status = static_cast<std::uint32_t>(status),
+                           .copy_short = advice.copy_short,
+                           .stream_long = advice.stream_long},
+                body.data());
   sender_.reply(peer, Kind::kFin, body);
 }
 
@@ -148,6 +161,8 @@ Taken Receiver::data_received(Peer& peer, util::Bytes before, Payload& payload) 
   if (!payload.take()) return Taken::kVanished;
   receive->received += payload.size();
   if (receive->received == receive->accepted) {
+    if (receive->asked_at != 0)
+      peer.paces.streamed(receive->accepted, receive->asked_at, util::precise_now());
     say_fin(peer, receive->send_id, 0);
     complete_rendezvous(*receive);
   }

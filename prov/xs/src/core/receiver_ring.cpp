@@ -16,7 +16,11 @@ namespace xs::core {
     Payload payload(ring, offset, size);
     return eager_received(peer, envelope, flags, payload);
   }
-  if (size > 0) ring.copy(offset, static_cast<std::byte*>(receive->memory.first()), size);
+  auto* const to = static_cast<std::byte*>(receive->memory.first());
+  if (size >= kTimed) [[unlikely]]
+    copy_timed(peer, ring, offset, to, size);
+  else if (size > 0)
+    ring.copy(offset, to, size);
   if (!ring.release()) [[unlikely]]
     return Taken::kVanished;
   tagged_.remove(*receive);
@@ -34,6 +38,16 @@ namespace xs::core {
            size, size, 0);
   requests_.drop(receive);
   return Taken::kYes;
+}
+
+// What is advised about direct reads rests on it. A look at the clock takes longer than a small
+// copy, so few are measured.
+void Receiver::copy_timed(Peer& peer, stream::RingConsumer& ring, std::size_t offset, std::byte* to,
+                          std::size_t size) noexcept {
+  if (!peer.session->may_read() || !peer.paces.copy_is_due()) return ring.copy(offset, to, size);
+  const util::Nanoseconds begin = util::precise_now();
+  ring.copy(offset, to, size);
+  peer.paces.copied(size, util::precise_now() - begin);
 }
 
 unsigned Receiver::usual_received(stream::Session& session, unsigned most) noexcept {

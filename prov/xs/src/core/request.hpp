@@ -116,11 +116,12 @@ struct ReceiveRequest : PostedReceive, util::ListHook<> {
   std::size_t received;  // by DATA frames
   std::uint64_t bulk_tag;
   std::uint32_t attempt;
-  bool sent_came;             // SENT of the newest bulk attempt
-  bool let_go;                // by the inner provider, without the bytes
-  bool done;                  // reported; kept for SENT only
-  int ended;                  // its peer ended so; reported when the inner provider has let go
-  util::Nanoseconds sent_at;  // SENT came, the bytes had not
+  bool sent_came;              // SENT of the newest bulk attempt
+  bool let_go;                 // by the inner provider, without the bytes
+  bool done;                   // reported; kept for SENT only
+  int ended;                   // its peer ended so; reported when the inner provider has let go
+  util::Nanoseconds sent_at;   // SENT came, the bytes had not
+  util::Nanoseconds asked_at;  // for DATA, by the precise clock; 0: could not have been read
 
   void become_rendezvous() noexcept {
     new (&bulk) Bulk;
@@ -132,7 +133,7 @@ struct ReceiveRequest : PostedReceive, util::ListHook<> {
     attempt = 0;
     has_data = sent_came = let_go = done = false;
     ended = 0;
-    sent_at = 0;
+    sent_at = asked_at = 0;
   }
 };
 static_assert(std::is_trivially_destructible_v<ReceiveRequest>, "nobody ends its bulk");

@@ -225,18 +225,23 @@ bool Sender::start_eager(SendRequest& send) noexcept {
   return true;
 }
 
+// Whether the peer is told where the payload can be read.
+bool Sender::shows(SendRequest& send) const noexcept {
+  const std::size_t length = send.memory.size();
+  if (!send.peer->session->may_be_read() || send.memory.run(0).size() != length) return false;
+  return length <= eager_ || !send.peer->long_way.by_ring();
+}
+
 bool Sender::start_rendezvous(SendRequest& send) noexcept {
   Peer& peer = *send.peer;
   if (send.id == 0 && (send.id = ids_.add(send)) == 0) return false;
   stream::FrameBuffer* frame = peer.session->claim(Kind::kRts, proto::Rts::kSize);
   if (!frame) return false;
-  const bool readable =
-      peer.session->may_be_read() && send.memory.run(0).size() == send.memory.size();
   proto::encode(
       proto::Rts{.envelope = {send.tag, send.data},
                  .length = send.memory.size(),
                  .send_id = send.id,
-                 .address = readable ? reinterpret_cast<std::uint64_t>(send.memory.first()) : 0},
+                 .address = shows(send) ? reinterpret_cast<std::uint64_t>(send.memory.first()) : 0},
       frame->body());
   peer.pending.remove(send);
   peer.announced.push_back(send);

@@ -106,16 +106,18 @@ class Sender {
   static bool waits_for_ack(std::uint32_t flags) noexcept {
     return (flags & (kOpTransmitComplete | kOpDeliveryComplete)) != 0;
   }
-  bool fits_eager(const Peer& peer, std::size_t length) const noexcept {
+  bool fits_eager(Peer& peer, std::size_t length) const noexcept {
     const stream::Session& session = *peer.session;
     return length <= eager_ && length + proto::kEnvelopeSize <= session.largest_body() &&
            !session.peer_wants_rts_only() && !better_read(peer, length);
   }
-  // One copy, by the receiver, takes less time than two, one after the other. But while the peer is
-  // busy with one, two processors move more than one does.
-  bool better_read(const Peer& peer, std::size_t length) const noexcept {
-    return length > read_ && peer.session->may_be_read() && peer.announced.empty();
+  // One copy, by the receiver, may take less time than two, one after the other. But while the peer
+  // is busy with one, two processors move more than one does.
+  bool better_read(Peer& peer, std::size_t length) const noexcept {
+    return length > read_ && peer.session->may_be_read() && peer.announced.empty() &&
+           !peer.short_way.by_ring();
   }
+  bool shows(SendRequest& send) const noexcept;
   bool send_in_ring(const SendOp& op) noexcept;
   Status send_otherwise(const SendOp& op) noexcept;
   bool stays_in_place(const stream::Session& session, std::uint32_t flags,

@@ -107,6 +107,8 @@ bool Sender::fin_received(Peer& peer, const proto::Fin& fin) noexcept {
   if (send->peer != &peer || send->state != SendState::kAnnounced) return false;
   if (send->settled) return false;
   peer.session->await_done();
+  peer.short_way.hear(fin.copy_short);
+  peer.long_way.hear(fin.stream_long);
   settle(*send, static_cast<int>(fin.status));
   return true;
 }

@@ -6,6 +6,11 @@
 
 namespace xs::proto {
 
+namespace {
+// In FIN.
+constexpr std::uint32_t kCopyShort = 1, kStreamLong = 2;
+}  // namespace
+
 std::uint64_t claimed_token(util::Bytes frame) noexcept {
   if (frame.size() < kPrefixSize || util::load<std::uint16_t>(frame.data() + 2) != kMagic) return 0;
   return util::load<std::uint64_t>(frame.data() + 8);
@@ -37,7 +42,7 @@ void encode(const DataHead& body, std::byte* to) noexcept {
 void encode(const Fin& body, std::byte* to) noexcept {
   util::store(to, body.send_id);
   util::store(to + 8, body.status);
-  util::store<std::uint32_t>(to + 12, 0);
+  util::store(to + 12, (body.copy_short ? kCopyShort : 0) | (body.stream_long ? kStreamLong : 0));
 }
 
 void encode(const Sent& body, std::byte* to) noexcept {
@@ -98,10 +103,13 @@ std::optional<DataHead> decode_data(util::Bytes body) noexcept {
 }
 
 std::optional<Fin> decode_fin(util::Bytes body) noexcept {
-  if (body.size() != Fin::kSize || util::load<std::uint32_t>(body.data() + 12) != 0)
-    return std::nullopt;
+  if (body.size() != Fin::kSize) return std::nullopt;
+  const auto advice = util::load<std::uint32_t>(body.data() + 12);
+  if ((advice & ~(kCopyShort | kStreamLong)) != 0) return std::nullopt;
   const Fin fin{.send_id = util::load<std::uint64_t>(body.data()),
-                .status = util::load<std::uint32_t>(body.data() + 8)};
+                .status = util::load<std::uint32_t>(body.data() + 8),
+                .copy_short = (advice & kCopyShort) != 0,
+                .stream_long = (advice & kStreamLong) != 0};
   if (fin.status > kLargestStatus) return std::nullopt;
   return fin;
 }

@@ -111,6 +111,9 @@ struct Fin {
   static constexpr std::size_t kSize = 16;
   std::uint64_t send_id = 0;
   std::uint32_t status = 0;  // 0, or a positive errno
+  // Advice: messages of either kind come faster through the ring than if they are read.
+  bool copy_short = false;   // those that fit into a frame
+  bool stream_long = false;  // longer ones
 };
 
 struct Sent {

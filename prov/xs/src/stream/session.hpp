@@ -84,6 +84,7 @@ class Session {
   bool read_payload(std::uint64_t address, std::span<const struct iovec> to) noexcept;
   // Whether the peer might do so with what we announce now.
   bool may_be_read() const noexcept { return path_.writes && path_.ring->peer_memory(); }
+  bool may_read() const noexcept { return path_.reads && path_.ring->peer_memory(); }
   // words: with which the body begins, up to five; else they were put like the rest. True: when all
   // is done, ring_bell() has to be called.
   template <class... Words>

@@ -287,11 +287,25 @@ TEST(Fin, GoldenBytes) {
   expect_exact_size(golden, decode_fin);
 }
 
-TEST(Fin, RefusesAReservedFieldInUse) {
-  for (std::size_t at = 12; at < Fin::kSize; ++at) {
+TEST(Fin, Advises) {
+  const Frame golden = from_hex("0700000000000000 00000000 02000000");
+  EXPECT_EQ(test::encoded(Fin{.send_id = 7, .stream_long = true}, Fin::kSize), golden);
+  for (std::uint32_t advice = 0; advice < 4; ++advice) {
     Frame body(Fin::kSize);
-    body[at] = std::byte{1};
-    EXPECT_FALSE(decode_fin(body)) << at;
+    util::store(body.data() + 12, advice);
+    const auto fin = decode_fin(body);
+    ASSERT_TRUE(fin) << advice;
+    EXPECT_EQ(fin->copy_short, (advice & 1) != 0) << advice;
+    EXPECT_EQ(fin->stream_long, (advice & 2) != 0) << advice;
+    EXPECT_EQ(test::encoded(*fin, Fin::kSize), body) << advice;
+  }
+}
+
+TEST(Fin, RefusesUnknownAdvice) {
+  for (std::uint32_t bit = 4; bit != 0; bit <<= 1) {
+    Frame body(Fin::kSize);
+    util::store(body.data() + 12, bit);
+    EXPECT_FALSE(decode_fin(body)) << bit;
   }
 }
 
