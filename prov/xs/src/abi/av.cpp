@@ -2,6 +2,7 @@
 #include "abi/av.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -138,11 +139,10 @@ int remove(struct fid_av* fid, fi_addr_t* numbers, std::size_t count,
   if (flags) return -FI_EBADFLAGS;
   if (!numbers && count > 0) return -FI_EINVAL;
   const Guard guard(av.domain.gate);
-  if (!av.book.writable()) return -FI_EACCES;
-  int rc = 0;
+  int first = 0;  // what failed
   for (std::size_t i = 0; i < count; ++i)
-    if (!av.book.remove(numbers[i])) rc = -FI_EINVAL;
-  return rc;
+    if (const int error = av.book.remove(numbers[i]); error && !first) first = error;
+  return first == ENOENT ? -FI_EINVAL : -first;
 }
 
 int lookup(struct fid_av* fid, fi_addr_t number, void* to, std::size_t* size) noexcept {

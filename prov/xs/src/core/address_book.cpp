@@ -57,10 +57,10 @@ int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
   return 0;
 }
 
-bool AddressBook::remove(PeerAddress number) noexcept {
+int AddressBook::remove(PeerAddress number) noexcept {
   if (shared_) return remove_shared(number);
-  if (!has(number)) return false;
-  if (--entries_[number].uses > 0) return true;
+  if (!has(number)) return ENOENT;
+  if (--entries_[number].uses > 0) return 0;
   try {
     if (free_head_ > 1024 && free_head_ * 2 > free_.size()) {
       free_.erase(free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(free_head_));
@@ -71,18 +71,18 @@ bool AddressBook::remove(PeerAddress number) noexcept {
     // The number is not used again; nothing else is lost.
   }
   forget(number);
-  return true;
+  return 0;
 }
 
-bool AddressBook::remove_shared(PeerAddress number) noexcept {
-  if (!shared_->writable()) return false;
+int AddressBook::remove_shared(PeerAddress number) noexcept {
+  if (!shared_->writable()) return EACCES;
   const SharedAddresses::Change change(*shared_);
-  if (!change) return false;
+  if (!change) return ETIMEDOUT;
   refresh();
   bool last = false;
   const int error = shared_->drop(number, last);
   if ((last || error == ENOENT) && has(number)) forget(number);
-  return error == 0;
+  return error;
 }
 
 // Nothing is used at that number any more.
