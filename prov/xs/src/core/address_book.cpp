@@ -32,7 +32,7 @@ PeerAddress AddressBook::insert(const proto::Address& address) {
 }
 
 // Who reads a list may still ask for what it has.
-int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
+int AddressBook::enter(const proto::Address& address, PeerAddress& number, unsigned waited) {
   if (!shared_) {
     number = insert(address);
     return 0;
@@ -41,8 +41,8 @@ int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
     number = find(address).value_or(kAnyPeer);
     return number == kAnyPeer ? EACCES : 0;
   }
-  const SharedAddresses::Change change(*shared_);
-  if (!change) return ETIMEDOUT;
+  const SharedAddresses::Change change(*shared_, waited);
+  if (change.error()) return change.error();
   catch_up();
   if (const auto found = numbers_.find(address); found != numbers_.end()) {
     number = found->second;
@@ -57,8 +57,8 @@ int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
   return 0;
 }
 
-int AddressBook::remove(PeerAddress number) noexcept {
-  if (shared_) return remove_shared(number);
+int AddressBook::remove(PeerAddress number, unsigned waited) noexcept {
+  if (shared_) return remove_shared(number, waited);
   if (!has(number)) return ENOENT;
   if (--entries_[number].uses > 0) return 0;
   try {
@@ -74,10 +74,10 @@ int AddressBook::remove(PeerAddress number) noexcept {
   return 0;
 }
 
-int AddressBook::remove_shared(PeerAddress number) noexcept {
+int AddressBook::remove_shared(PeerAddress number, unsigned waited) noexcept {
   if (!shared_->writable()) return EACCES;
-  const SharedAddresses::Change change(*shared_);
-  if (!change) return ETIMEDOUT;
+  const SharedAddresses::Change change(*shared_, waited);
+  if (change.error()) return change.error();
   refresh();
   bool last = false;
   const int error = shared_->drop(number, last);

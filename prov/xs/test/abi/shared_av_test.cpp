@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Address vectors that processes share by name, docs/vectors.md, at the C face.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
-#include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "core/shared_addresses.hpp"
 #include "face/face.hpp"
@@ -109,6 +113,63 @@ TEST_F(SharedAvTest, a_removal_says_why_it_failed) {
   EXPECT_EQ(fi_av_remove(av.get(), numbers + 1, 1, 0), -FI_EINVAL) << "was removed all the same";
   std::fstream(path(), std::ios::in | std::ios::out) << "no list";
   EXPECT_EQ(fi_av_remove(av.get(), numbers + 2, 1, 0), -FI_EIO);
+}
+
+// A process that was stopped while it changed the list, as others see it.
+class Stopped {
+ public:
+  Stopped() : fd_(::open(path().c_str(), O_RDWR)) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_len = 1;
+    EXPECT_EQ(fcntl(fd_, F_OFD_SETLK, &lock), 0);
+  }
+  ~Stopped() { ::close(fd_); }
+  Stopped(const Stopped&) = delete;
+  Stopped& operator=(const Stopped&) = delete;
+
+ private:
+  int fd_;
+};
+
+// Another thread does that, which waits for a stopped process: messages are exchanged meanwhile.
+template <class F>
+void expect_messages_during(Loop& loop, F&& waits) {
+  std::optional<Stopped> stopped(std::in_place);
+  std::atomic<bool> begun = false, ended = false;
+  std::thread other([&] {
+    begun = true;
+    waits();
+    ended = true;
+  });
+  while (!begun) std::this_thread::yield();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+  for (int i = 0; i < 100 || std::chrono::steady_clock::now() < end; ++i) {
+    char got = 0;
+    EXPECT_EQ(fi_trecv(loop.ep.get(), &got, 1, nullptr, loop.self, 1, 0, nullptr), 0);
+    EXPECT_EQ(fi_tsend(loop.ep.get(), "a", 1, nullptr, loop.self, 1, nullptr), 0);
+    loop.next();
+    loop.next();
+    EXPECT_EQ(got, 'a');
+  }
+  EXPECT_FALSE(ended) << "they came late";
+  stopped.reset();
+  other.join();
+}
+
+TEST_F(SharedAvTest, who_waits_for_a_stopped_process_keeps_no_other_thread_waiting) {
+  Loop loop;
+  auto av = loop.open_av({.type = FI_AV_TABLE, .name = shared_name().c_str()});
+  const auto one = address(1);
+  fi_addr_t number = FI_ADDR_NOTAVAIL;
+  expect_messages_during(loop, [&] {
+    EXPECT_EQ(fi_av_insert(av.get(), &one, 1, &number, 0, nullptr), 1);
+    EXPECT_EQ(number, 0u);
+  });
+  expect_messages_during(loop, [&] { EXPECT_EQ(fi_av_remove(av.get(), &number, 1, 0), 0); });
+  expect_messages_during(loop, [&] { open(); });
+  expect_messages_during(loop, [&] { av.reset(); });
+  EXPECT_NE(access(path().c_str(), F_OK), 0);
 }
 
 }  // namespace
