@@ -2,11 +2,14 @@
 #include "abi/av.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "abi/eq.hpp"
@@ -72,12 +75,25 @@ bool usable(const Address& address, std::uint16_t family) noexcept {
   return address.family == family && address.port != 0 && !address.is_wildcard();
 }
 
+// Asks while another process changes the list of a shared vector, which may last for seconds if it
+// was stopped: not inside the gate, where everybody else would wait, too.
+template <class F>
+int ask_patiently(std::optional<Guard>& guard, Gate& gate, F&& ask) {
+  for (unsigned waited = 0;; ++waited) {
+    const int error = ask(waited);
+    if (error != EAGAIN) return error;
+    guard.reset();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    guard.emplace(gate);
+  }
+}
+
 int insert_all(Av& av, std::span<const std::optional<Address>> addresses, fi_addr_t* numbers,
                std::uint64_t flags, void* context) {
   if (flags & ~kInsertFlags) return -FI_EBADFLAGS;
   if (av.events && !av.eq) return -FI_ENOEQ;
   const std::uint16_t family = av.domain.core.inner().source().family;
-  const Guard guard(av.domain.gate);
+  std::optional<Guard> guard(std::in_place, av.domain.gate);
   Results results(av, numbers, flags, context, addresses.size());
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     if (!addresses[i]) {
@@ -86,8 +102,10 @@ int insert_all(Av& av, std::span<const std::optional<Address>> addresses, fi_add
       results.bad(i, FI_EINVAL);
     } else {
       core::PeerAddress number = FI_ADDR_NOTAVAIL;
-      const int rc = control([&] { return -av.book.enter(*addresses[i], number); });
-      rc ? results.bad(i, -rc) : results.good(i, number);
+      const int error = ask_patiently(guard, av.domain.gate, [&](unsigned waited) {
+        return -control([&] { return -av.book.enter(*addresses[i], number, waited); });
+      });
+      error ? results.bad(i, error) : results.good(i, number);
     }
   }
   return results.end();
@@ -137,12 +155,14 @@ int remove(struct fid_av* fid, fi_addr_t* numbers, std::size_t count,
   auto& av = object_of<Av>(fid);
   if (flags) return -FI_EBADFLAGS;
   if (!numbers && count > 0) return -FI_EINVAL;
-  const Guard guard(av.domain.gate);
-  if (!av.book.writable()) return -FI_EACCES;
-  int rc = 0;
-  for (std::size_t i = 0; i < count; ++i)
-    if (!av.book.remove(numbers[i])) rc = -FI_EINVAL;
-  return rc;
+  std::optional<Guard> guard(std::in_place, av.domain.gate);
+  int first = 0;  // what failed
+  for (std::size_t i = 0; i < count; ++i) {
+    const int error = ask_patiently(
+        guard, av.domain.gate, [&](unsigned waited) { return av.book.remove(numbers[i], waited); });
+    if (first == 0) first = error;
+  }
+  return first == ENOENT ? -FI_EINVAL : -first;
 }
 
 int lookup(struct fid_av* fid, fi_addr_t number, void* to, std::size_t* size) noexcept {
@@ -180,12 +200,13 @@ const char* straddr(struct fid_av* fid, const void* from, char* buffer, std::siz
 
 int close(struct fid* fid) noexcept {
   auto& av = object_of<Av>(fid);
-  Domain& domain = av.domain;
-  const Guard guard(domain.gate);
-  if (av.users > 0) return -FI_EBUSY;
-  if (av.eq) av.eq->remove_user();
-  --domain.children;
-  delete &av;
+  {
+    const Guard guard(av.domain.gate);
+    if (av.users > 0) return -FI_EBUSY;
+    if (av.eq) av.eq->remove_user();
+    --av.domain.children;
+  }
+  delete &av;  // may wait for another process that changes the list
   return 0;
 }
 

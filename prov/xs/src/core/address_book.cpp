@@ -32,7 +32,7 @@ PeerAddress AddressBook::insert(const proto::Address& address) {
 }
 
 // Who reads a list may still ask for what it has.
-int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
+int AddressBook::enter(const proto::Address& address, PeerAddress& number, unsigned waited) {
   if (!shared_) {
     number = insert(address);
     return 0;
@@ -41,8 +41,8 @@ int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
     number = find(address).value_or(kAnyPeer);
     return number == kAnyPeer ? EACCES : 0;
   }
-  const SharedAddresses::Change change(*shared_);
-  if (!change) return ETIMEDOUT;
+  const SharedAddresses::Change change(*shared_, waited);
+  if (change.error()) return change.error();
   catch_up();
   if (const auto found = numbers_.find(address); found != numbers_.end()) {
     number = found->second;
@@ -57,10 +57,10 @@ int AddressBook::enter(const proto::Address& address, PeerAddress& number) {
   return 0;
 }
 
-bool AddressBook::remove(PeerAddress number) noexcept {
-  if (shared_) return remove_shared(number);
-  if (!has(number)) return false;
-  if (--entries_[number].uses > 0) return true;
+int AddressBook::remove(PeerAddress number, unsigned waited) noexcept {
+  if (shared_) return remove_shared(number, waited);
+  if (!has(number)) return ENOENT;
+  if (--entries_[number].uses > 0) return 0;
   try {
     if (free_head_ > 1024 && free_head_ * 2 > free_.size()) {
       free_.erase(free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(free_head_));
@@ -71,18 +71,18 @@ bool AddressBook::remove(PeerAddress number) noexcept {
     // The number is not used again; nothing else is lost.
   }
   forget(number);
-  return true;
+  return 0;
 }
 
-bool AddressBook::remove_shared(PeerAddress number) noexcept {
-  if (!shared_->writable()) return false;
-  const SharedAddresses::Change change(*shared_);
-  if (!change) return false;
+int AddressBook::remove_shared(PeerAddress number, unsigned waited) noexcept {
+  if (!shared_->writable()) return EACCES;
+  const SharedAddresses::Change change(*shared_, waited);
+  if (change.error()) return change.error();
   refresh();
   bool last = false;
   const int error = shared_->drop(number, last);
   if ((last || error == ENOENT) && has(number)) forget(number);
-  return error == 0;
+  return error;
 }
 
 // Nothing is used at that number any more.

@@ -26,15 +26,15 @@ class AddressBook {
  public:
   // Before anything is inserted.
   void share(std::unique_ptr<SharedAddresses> list) noexcept { shared_ = std::move(list); }
-  bool writable() const noexcept { return !shared_ || shared_->writable(); }
 
   // Of a book that is not shared. Throws bad_alloc.
   PeerAddress insert(const proto::Address& address);
   // Of any. 0, or an errno value: EACCES if it is shared to be read, others of SharedAddresses.
-  // Throws bad_alloc.
-  int enter(const proto::Address& address, PeerAddress& number);
-  // False if there is no such number, or it can't be removed.
-  bool remove(PeerAddress number) noexcept;
+  // EAGAIN: another process is changing the list; ask again in a millisecond, outside of the
+  // domain, and say how many of them were waited for. Throws bad_alloc.
+  int enter(const proto::Address& address, PeerAddress& number, unsigned waited = 0);
+  // 0, or an errno value: ENOENT if there is no such number, else as above.
+  int remove(PeerAddress number, unsigned waited = 0) noexcept;
   // nullptr if there is no such number.
   const proto::Address* lookup(PeerAddress number) noexcept;
   std::optional<PeerAddress> find(const proto::Address& address) noexcept;
@@ -56,7 +56,7 @@ class AddressBook {
     return number < entries_.size() && entries_[number].uses > 0;
   }
   void forget(PeerAddress number) noexcept;
-  bool remove_shared(PeerAddress number) noexcept;
+  int remove_shared(PeerAddress number, unsigned waited) noexcept;
 
   std::unique_ptr<SharedAddresses> shared_;  // null: this process' alone
   std::vector<Entry> entries_;

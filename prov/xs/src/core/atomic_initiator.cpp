@@ -40,7 +40,7 @@ RmaRequest* RmaInitiator::make_request(Peer& peer, const AtomicOp& op) noexcept 
   return with_id(*request);
 }
 
-Status RmaInitiator::perform_own(const AtomicOp& op) noexcept {
+Status RmaInitiator::perform_own(Peer& self, const AtomicOp& op) noexcept {
   std::array<std::byte, proto::kLargestOperands> operands;
   std::array<std::byte, proto::kLargestResult> results;
   const Operands given(op);
@@ -54,8 +54,9 @@ Status RmaInitiator::perform_own(const AtomicOp& op) noexcept {
                              .form = call.form,
                              .count = static_cast<std::uint32_t>(op.count),
                              .length = static_cast<std::uint32_t>(given.size())};
+  self.rma.fabric.initiated.atomics.add(op.count * size_of(op.datatype));
   const UserMemory to(op.results);
-  const int status = target_.perform_own(atomic, util::Bytes(operands).first(given.size()),
+  const int status = target_.perform_own(self, atomic, util::Bytes(operands).first(given.size()),
                                          to.size() > 0 ? results.data() : nullptr);
   if (status == 0) to.copy_from(util::Bytes(results).first(to.size()), 0);
   reporter_.operation_ended(op.kind, op.flags, op.context, status);

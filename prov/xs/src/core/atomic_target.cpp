@@ -94,7 +94,7 @@ void RmaTarget::atomic_arrived(Peer& peer, util::Bytes operands) noexcept {
   const auto size = static_cast<std::size_t>(bytes_of(atomic));
   if (atomic.form == AtomicForm::kUpdate || size == 0) {
     perform_all(atomic, place, operands, nullptr);
-    arrived(place.registration, kind_of(atomic.form), size, nullptr, peer.number);
+    arrived(peer, place.registration, kind_of(atomic.form), size);
     return say_done(peer, atomic.id, 0);
   }
   RmaAnswer* const answer = answers_.make();
@@ -106,7 +106,7 @@ void RmaTarget::atomic_arrived(Peer& peer, util::Bytes operands) noexcept {
   answer->id = atomic.id;
   answer->length = size;
   perform_all(atomic, place, operands, answer->results.get());
-  arrived(place.registration, kind_of(atomic.form), size, nullptr, peer.number);
+  arrived(peer, place.registration, kind_of(atomic.form), size);
   peer.rma.answers.push_back(*answer);
   sender_.pump(peer);
 }
@@ -133,13 +133,13 @@ void RmaTarget::perform_all(const proto::Atomic& atomic, const Place& place, uti
   }
 }
 
-int RmaTarget::perform_own(const proto::Atomic& atomic, util::Bytes operands,
+int RmaTarget::perform_own(Peer& self, const proto::Atomic& atomic, util::Bytes operands,
                            std::byte* results) noexcept {
   const Place place = find(atomic);
   if (place.status != 0) return place.status;
   perform_all(atomic, place, operands, results);
-  arrived(place.registration, kind_of(atomic.form), static_cast<std::size_t>(bytes_of(atomic)),
-          nullptr, kAnyPeer);
+  arrived(self, place.registration, kind_of(atomic.form),
+          static_cast<std::size_t>(bytes_of(atomic)));
   return 0;
 }
 

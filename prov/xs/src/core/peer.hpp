@@ -65,6 +65,13 @@ struct Peer {
   PathCounters& arrives_by() noexcept {
     return session && session->takes_from_ring() ? ring : fabric;
   }
+  // The same of operations on remote memory.
+  RmaTraffic& rma_leaves_by() noexcept {
+    return session && session->writes_ring() ? rma.ring : rma.fabric;
+  }
+  RmaTraffic& rma_arrives_by() noexcept {
+    return session && session->takes_from_ring() ? rma.ring : rma.fabric;
+  }
 
   SourceId source() const noexcept { return reinterpret_cast<SourceId>(this); }
 };

@@ -77,6 +77,12 @@ struct RmaRequest : Queued {
   std::size_t given = 0;    // bytes of `out`
   std::size_t got = 0;      // bytes of `in`
   bool begun = false;       // its first frame is given
+
+  // Bytes of the target's memory.
+  std::size_t reach() const noexcept {
+    if (is_atomic(kind)) return count * size_of(call.datatype);
+    return kind == RmaKind::kRead ? in.size() : out.size();
+  }
 };
 
 // The write, or atomic, whose first frame has come, and whose last has not.
@@ -105,13 +111,46 @@ struct RmaAnswer : util::ListHook<> {
   std::size_t given = 0;
 };
 
-// What an endpoint and one peer have under way.
+struct RmaCount {
+  std::uint64_t operations = 0;
+  std::uint64_t bytes = 0;
+
+  void add(std::uint64_t length) noexcept {
+    ++operations;
+    bytes += length;
+  }
+};
+
+struct RmaCounters {
+  RmaCount writes;
+  RmaCount reads;
+  RmaCount atomics;
+
+  RmaCount& of(RmaKind kind) noexcept {
+    if (is_atomic(kind)) return atomics;
+    return kind == RmaKind::kRead ? reads : writes;
+  }
+  bool any() const noexcept {
+    return writes.operations + reads.operations + atomics.operations > 0;
+  }
+};
+
+// By one path, for the statistics. initiated: operations of ours that have begun; served: the
+// peer's that were performed. Bytes are those of the target's memory.
+struct RmaTraffic {
+  RmaCounters initiated;
+  RmaCounters served;
+};
+
+// What an endpoint and one peer have under way, and what they had.
 struct PeerRma {
   util::IntrusiveList<RmaRequest> operations;  // of ours, given, without an answer
   Arriving arriving;                           // the peer's, like all that follows
   util::IntrusiveList<RmaAnswer> answers;
   std::vector<std::uint64_t> withheld;  // ids whose DONE waits for room in the completion queue
   std::size_t owed = 0;                 // operations taken whose answer is not wholly given
+  RmaTraffic fabric;
+  RmaTraffic ring;
 };
 
 }  // namespace xs::core

@@ -36,7 +36,8 @@ Status RmaInitiator::start_any(const Op& op) noexcept {
   if (!reporter_.send_room(op.flags)) return Status::kAgain;
   Peer* const peer = peers_.of(op.to);
   if (!peer) return Status::kInvalid;
-  if (peer->self) return Sender::holds_back(*peer, op.flags) ? Status::kAgain : perform_own(op);
+  if (peer->self)
+    return Sender::holds_back(*peer, op.flags) ? Status::kAgain : perform_own(*peer, op);
   if (!sender_.admits(*peer)) return Status::kAgain;
   RmaRequest* const request = make_request(*peer, op);
   if (!request) return Status::kAgain;
@@ -90,15 +91,16 @@ RmaRequest* RmaInitiator::with_id(RmaRequest& request) noexcept {
 }
 
 // On our own memory, at once.
-Status RmaInitiator::perform_own(const RmaOp& op) noexcept {
+Status RmaInitiator::perform_own(Peer& self, const RmaOp& op) noexcept {
   if ((op.flags & kOpData) && !reporter_.receive_room()) return Status::kAgain;
   const UserMemory memory(op.iov);
   const RmaTarget::Range range{op.key, op.address, memory.size()};
+  self.rma.fabric.initiated.of(op.kind).add(memory.size());
   int status = 0;
   if (op.kind == RmaKind::kRead) {
-    status = target_.read_own(range, memory);
+    status = target_.read_own(self, range, memory);
   } else {
-    status = target_.write_own(range, memory, (op.flags & kOpData) ? &op.data : nullptr, op.to);
+    status = target_.write_own(self, range, memory, (op.flags & kOpData) ? &op.data : nullptr);
   }
   reporter_.operation_ended(op.kind, op.flags, op.context, status);
   return Status::kOk;
@@ -137,7 +139,9 @@ bool RmaInitiator::give_read(RmaRequest& request) noexcept {
                             .length = request.in.size()},
                 body.data());
   stream::Session& session = *request.peer->session;
+  RmaTraffic& traffic = request.peer->rma_leaves_by();
   if (!put_out(session, {Kind::kRead, 0, body, request.in, 0, 0})) return false;
+  traffic.initiated.reads.add(request.in.size());
   session.await();
   return request.begun = true;
 }
@@ -176,10 +180,14 @@ bool RmaInitiator::give_out(RmaRequest& request) noexcept {
       proto::encode(proto::PartHead{request.id, request.given}, head.data());
     const Kind begins = is_atomic(request.kind) ? Kind::kAtomic : Kind::kWrite;
     const std::uint8_t flags = first && (request.flags & kOpData) ? proto::kCqData : 0;
+    RmaTraffic& traffic = request.peer->rma_leaves_by();
     if (!put_out(session, {first ? begins : Kind::kPut, flags, util::Bytes(head).first(size),
                            request.out, request.given, part}))
       return false;
-    if (first) session.await();
+    if (first) {
+      traffic.initiated.of(request.kind).add(request.reach());
+      session.await();
+    }
     request.begun = true;
     request.given += part;
   }

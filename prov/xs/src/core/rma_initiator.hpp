@@ -53,8 +53,8 @@ class RmaInitiator {
   RmaRequest* make_request(Peer& peer, const AtomicOp& op) noexcept;
   bool make_copy(RmaRequest& request, std::size_t size) noexcept;
   RmaRequest* with_id(RmaRequest& request) noexcept;
-  Status perform_own(const RmaOp& op) noexcept;
-  Status perform_own(const AtomicOp& op) noexcept;
+  Status perform_own(Peer& self, const RmaOp& op) noexcept;
+  Status perform_own(Peer& self, const AtomicOp& op) noexcept;
   bool give_read(RmaRequest& request) noexcept;
   bool give_out(RmaRequest& request) noexcept;
   static void encode_head(const RmaRequest& request, std::byte* to) noexcept;

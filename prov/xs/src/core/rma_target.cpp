@@ -53,10 +53,11 @@ std::optional<util::Bytes> RmaTarget::settle(Payload& payload, Taken& otherwise)
   return util::Bytes(settled_.get(), size);
 }
 
-void RmaTarget::arrived(Registration* there, RmaKind of, std::size_t length,
-                        const std::uint64_t* data, PeerAddress source) noexcept {
+void RmaTarget::arrived(Peer& peer, Registration* there, RmaKind of, std::size_t length,
+                        const std::uint64_t* data) noexcept {
+  peer.rma_arrives_by().served.of(of).add(length);
   if (there) there->arrived(reads_back(of));
-  reporter_.operation_arrived(of, length, data, source);
+  reporter_.operation_arrived(of, length, data, peer.number);
 }
 
 // One more operation of the peer. False: it has too many without an answer.
@@ -140,8 +141,8 @@ void RmaTarget::write_arrived(Peer& peer) noexcept {
   const bool tells = arriving.status == 0 && arriving.has_data;
   const bool full = tells && !reporter_.receive_room();
   if (arriving.status == 0)
-    arrived(exposed_.memory->numbered(arriving.registration), RmaKind::kWrite, arriving.length,
-            tells ? &arriving.data : nullptr, peer.number);
+    arrived(peer, exposed_.memory->numbered(arriving.registration), RmaKind::kWrite,
+            arriving.length, tells ? &arriving.data : nullptr);
   if (!full) return say_done(peer, arriving.id, arriving.status);
   // Who floods us with completions that nobody reads waits for us.
   try {
@@ -177,7 +178,7 @@ bool RmaTarget::read_received(Peer& peer, const proto::Read& read) noexcept {
   if (!admit(peer)) return false;
   const Place from = find({read.key, read.address, read.length}, kReadable);
   if (from.status != 0 || read.length == 0) {
-    if (from.status == 0) arrived(from.registration, RmaKind::kRead, 0, nullptr, peer.number);
+    if (from.status == 0) arrived(peer, from.registration, RmaKind::kRead, 0);
     say_done(peer, read.id, from.status);
     return true;
   }
@@ -230,8 +231,7 @@ bool RmaTarget::give_answer(Peer& peer, RmaAnswer& answer) noexcept {
     answer.given += part;
   }
   if (!answer.results)
-    arrived(exposed_.memory->numbered(answer.registration), RmaKind::kRead, answer.length, nullptr,
-            peer.number);
+    arrived(peer, exposed_.memory->numbered(answer.registration), RmaKind::kRead, answer.length);
   drop(peer, answer);
   return true;
 }
@@ -253,20 +253,20 @@ void RmaTarget::peer_ended(Peer& peer) noexcept {
 
 // ---- Our own ----
 
-int RmaTarget::write_own(const Range& range, const UserMemory& from, const std::uint64_t* data,
-                         PeerAddress self) noexcept {
+int RmaTarget::write_own(Peer& self, const Range& range, const UserMemory& from,
+                         const std::uint64_t* data) noexcept {
   const Place to = find(range, kWritable);
   if (to.status != 0) return to.status;
   to.registration->memory.move_from(from, 0, to.offset, from.size());
-  arrived(to.registration, RmaKind::kWrite, from.size(), data, self);
+  arrived(self, to.registration, RmaKind::kWrite, from.size(), data);
   return 0;
 }
 
-int RmaTarget::read_own(const Range& range, const UserMemory& to) noexcept {
+int RmaTarget::read_own(Peer& self, const Range& range, const UserMemory& to) noexcept {
   const Place from = find(range, kReadable);
   if (from.status != 0) return from.status;
   to.move_from(from.registration->memory, from.offset, 0, to.size());
-  arrived(from.registration, RmaKind::kRead, to.size(), nullptr, kAnyPeer);
+  arrived(self, from.registration, RmaKind::kRead, to.size());
   return 0;
 }
 

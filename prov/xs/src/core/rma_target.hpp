@@ -46,11 +46,12 @@ class RmaTarget {
   bool waits() const noexcept { return withheld_ > 0; }
 
   // The same for our own operations; a positive errno, or 0. data: null for none.
-  int write_own(const Range& range, const UserMemory& from, const std::uint64_t* data,
-                PeerAddress self) noexcept;
-  int read_own(const Range& range, const UserMemory& to) noexcept;
+  int write_own(Peer& self, const Range& range, const UserMemory& from,
+                const std::uint64_t* data) noexcept;
+  int read_own(Peer& self, const Range& range, const UserMemory& to) noexcept;
   // operands as in ATOMIC; results: room for them, or null.
-  int perform_own(const proto::Atomic& atomic, util::Bytes operands, std::byte* results) noexcept;
+  int perform_own(Peer& self, const proto::Atomic& atomic, util::Bytes operands,
+                  std::byte* results) noexcept;
 
  private:
   // A place in a registration that may be reached, or why there is none.
@@ -64,9 +65,9 @@ class RmaTarget {
   std::optional<util::Bytes> settle(Payload& payload, Taken& otherwise) noexcept;
   bool admit(Peer& peer) noexcept;
   void place(Arriving& arriving, util::Bytes bytes) noexcept;
-  // An operation has been performed there, whole; null: that has been closed since.
-  void arrived(Registration* there, RmaKind of, std::size_t length, const std::uint64_t* data,
-               PeerAddress source) noexcept;
+  // An operation of the peer has been performed there, whole; null: that has been closed since.
+  void arrived(Peer& peer, Registration* there, RmaKind of, std::size_t length,
+               const std::uint64_t* data = nullptr) noexcept;
   void write_arrived(Peer& peer) noexcept;
   Place find(const proto::Atomic& atomic) const noexcept;
   void atomic_arrived(Peer& peer, util::Bytes operands) noexcept;

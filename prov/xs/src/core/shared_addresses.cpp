@@ -29,13 +29,15 @@ constexpr int kOpenTries = 100;          // each lost to another process that re
 constexpr off_t kChanging = 0;  // by who changes the list, or finds out whether he is alone
 constexpr off_t kHaving = 1;    // shared, by everybody who has it open
 
-bool set_lock(int fd, off_t byte, short type) noexcept {
+// 0, or an errno value; EAGAIN: others are in the way.
+int set_lock(int fd, off_t byte, short type) noexcept {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   lock.l_start = byte;
   lock.l_len = 1;
-  return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
+  return errno == EACCES ? EAGAIN : errno;
 }
 
 bool read_all(int fd, void* to, std::size_t size, std::uint64_t at) noexcept {
@@ -117,7 +119,8 @@ util::Result<bool> SharedAddresses::try_open() noexcept {
     util::log(util::Level::kWarn, "/dev/shm%s is not a file of this user alone", file_.c_str());
     return util::Error{EACCES, "a shared address vector of somebody else"};
   }
-  if (!lock()) return util::Error{ETIMEDOUT, "a shared address vector is held by a process"};
+  if (const int error = wait_and_lock())
+    return util::Error{error, "a shared address vector is held by a process"};
   auto joined = fstat(fd_, &is) == 0 && is.st_nlink > 0 ? join() : util::Result<bool>(false);
   unlock();
   return joined;
@@ -126,7 +129,7 @@ util::Result<bool> SharedAddresses::try_open() noexcept {
 // Whom nobody else shows to have it open has found what a process left that died.
 util::Result<bool> SharedAddresses::join() noexcept {
   Head head;
-  if (set_lock(fd_, kHaving, F_WRLCK)) {
+  if (set_lock(fd_, kHaving, F_WRLCK) == 0) {
     if (access_ == Access::kRead) {
       shm_unlink(file_.c_str());
       return util::Error{ENOENT, "nobody has that shared address vector open"};
@@ -140,7 +143,8 @@ util::Result<bool> SharedAddresses::join() noexcept {
   } else if (head.family != family_) {
     return util::Error{EINVAL, "a shared address vector of another family"};
   }
-  if (!set_lock(fd_, kHaving, F_RDLCK)) return util::Error{errno, "no locks of shared memory"};
+  if (const int error = set_lock(fd_, kHaving, F_RDLCK))
+    return util::Error{error, "no locks of shared memory"};
   return true;
 }
 
@@ -153,8 +157,8 @@ int SharedAddresses::make_new() noexcept {
 SharedAddresses::~SharedAddresses() {
   if (fd_ < 0) return;
   struct stat is;
-  if (lock()) {
-    const bool alone = set_lock(fd_, kHaving, F_WRLCK);
+  if (wait_and_lock() == 0) {
+    const bool alone = set_lock(fd_, kHaving, F_WRLCK) == 0;
     if (alone && fstat(fd_, &is) == 0 && is.st_nlink > 0) shm_unlink(file_.c_str());
     unlock();
   }
@@ -166,19 +170,24 @@ void SharedAddresses::close() noexcept {
   fd_ = -1;
 }
 
-// Who holds it may have been stopped: not for ever, and once, since our domain stands still
-// meanwhile, and many addresses may be about to be inserted.
-bool SharedAddresses::lock() noexcept {
-  for (unsigned tries = 0; !set_lock(fd_, kChanging, F_WRLCK); ++tries) {
-    if (lost_patience_ || tries == patience_) {
-      lost_patience_ = true;
-      return false;
-    }
+// Who holds it may have been stopped: it is waited for, but not for ever, and once, since many
+// addresses may be about to be inserted.
+int SharedAddresses::lock(unsigned waited) noexcept {
+  const int error = set_lock(fd_, kChanging, F_WRLCK);
+  if (error == 0) lost_patience_ = false;
+  if (error != EAGAIN) return error;
+  if (!lost_patience_ && waited < patience_) return EAGAIN;
+  lost_patience_ = true;
+  return ETIMEDOUT;
+}
+
+int SharedAddresses::wait_and_lock() noexcept {
+  for (unsigned waited = 0;; ++waited) {
+    const int error = lock(waited);
+    if (error != EAGAIN) return error;
     constexpr struct timespec kPause { 0, 1'000'000 };
     nanosleep(&kPause, nullptr);
   }
-  lost_patience_ = false;
-  return true;
 }
 
 void SharedAddresses::unlock() noexcept { set_lock(fd_, kChanging, F_UNLCK); }

@@ -26,7 +26,7 @@ class SharedAddresses {
   static util::Result<std::unique_ptr<SharedAddresses>> open(
       std::string_view name, std::uint16_t family, Access access,
       unsigned patience = kPatience) noexcept;
-  // The last one that has it open removes it.
+  // The last one that has it open removes it. Waits like open() while another process holds it.
   ~SharedAddresses();
   SharedAddresses(const SharedAddresses&) = delete;
   SharedAddresses& operator=(const SharedAddresses&) = delete;
@@ -39,17 +39,21 @@ class SharedAddresses {
   // While one of these holds, nobody else changes the list.
   class Change {
    public:
-    explicit Change(SharedAddresses& list) noexcept : list_(list), held_(list.lock()) {}
+    // waited: the milliseconds that the caller has waited for this change already.
+    Change(SharedAddresses& list, unsigned waited) noexcept
+        : list_(list), error_(list.lock(waited)) {}
     ~Change() {
-      if (held_) list_.unlock();
+      if (error_ == 0) list_.unlock();
     }
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
-    explicit operator bool() const noexcept { return held_; }
+    // 0: it holds. EAGAIN: another process is at it, ask again in a millisecond. ETIMEDOUT: it has
+    // been for too long. Others are the system's.
+    int error() const noexcept { return error_; }
 
    private:
     SharedAddresses& list_;
-    bool held_;
+    int error_;
   };
 
   // Inside a Change, when all was read; 0 or an errno value. EIO: it is no list, or another one
@@ -97,7 +101,8 @@ class SharedAddresses {
   util::Result<bool> try_open() noexcept;
   util::Result<bool> join() noexcept;
   int make_new() noexcept;
-  bool lock() noexcept;
+  int lock(unsigned waited) noexcept;
+  int wait_and_lock() noexcept;
   void unlock() noexcept;
   bool read_head(Head& head) const noexcept;
   int write_head(const Head& head) noexcept;

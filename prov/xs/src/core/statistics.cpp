@@ -35,26 +35,46 @@ void write_path(std::FILE* out, const Peer& peer, const char* path, const PathCo
 }
 
 // Rounded up: 0 is for what did not happen.
-void end_line(std::FILE* out, std::uint64_t moves, util::Nanoseconds longest) {
+void write_moves(std::FILE* out, std::uint64_t moves, util::Nanoseconds longest) {
   if (moves > 0)
     std::fprintf(out, " moves=%llu back_ms=%llu", Number{moves},
                  Number{(longest + util::kMillisecond - 1) / util::kMillisecond});
+}
+
+void write_rma(std::FILE* out, const char* way, const RmaCounters& c) {
+  if (!c.any()) return;
+  const auto write = [&](const char* what, const RmaCount& count) {
+    std::fprintf(out, " %s_%ss=%llu %s_%s_bytes=%llu", way, what, Number{count.operations}, way,
+                 what, Number{count.bytes});
+  };
+  write("write", c.writes);
+  write("read", c.reads);
+  write("atomic", c.atomics);
+}
+
+void end_line(std::FILE* out, const RmaTraffic& rma) {
+  write_rma(out, "tx", rma.initiated);
+  write_rma(out, "rx", rma.served);
   std::fputc('\n', out);
 }
 
-bool was_used(const PathCounters& c) { return c.sent_messages + c.received_messages > 0; }
+bool was_used(const PathCounters& c, const RmaTraffic& rma) {
+  return c.sent_messages + c.received_messages > 0 || rma.initiated.any() || rma.served.any();
+}
 
 void write_peer(std::FILE* out, const Peer& peer) {
   const PeerReport report = report_of(peer);
-  if (was_used(report.fabric)) {
+  if (was_used(report.fabric, peer.rma.fabric)) {
     write_path(out, peer, peer.self ? "self" : "fabric", report.fabric, report.replayed);
-    end_line(out, report.moves.moves, report.moves.fabric);
+    write_moves(out, report.moves.moves, report.moves.fabric);
+    end_line(out, peer.rma.fabric);
   }
-  if (was_used(report.ring)) {
+  if (was_used(report.ring, peer.rma.ring)) {
     write_path(out, peer, "ring", report.ring, 0);
     std::fprintf(out, " joined=%llu left=%llu", Number{report.paths.joined},
                  Number{report.paths.left});
-    end_line(out, report.moves.moves, report.moves.ring);
+    write_moves(out, report.moves.moves, report.moves.ring);
+    end_line(out, peer.rma.ring);
   }
 }
 

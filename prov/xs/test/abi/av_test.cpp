@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <string>
 
-#include "core/shared_addresses.hpp"
 #include "face/face.hpp"
 
 namespace xs::abi::test {
@@ -51,71 +49,6 @@ TEST_F(AvTest, attribute_errors) {
   EXPECT_EQ(open({.name = ""}), -FI_EINVAL);
   EXPECT_EQ(open({.rx_ctx_bits = 4}), -FI_EINVAL);
   EXPECT_EQ(open({.flags = FI_READ}), -FI_EBADFLAGS);
-}
-
-// A name that no other test of this machine has.
-std::string shared_name() { return "av_test " + std::to_string(getpid()); }
-
-TEST_F(AvTest, shared_by_name) {
-  const std::string name = shared_name();
-  struct fi_av_attr attr {
-    .type = FI_AV_TABLE, .name = name.c_str(), .flags = FI_READ
-  };
-  struct fid_av* fid = nullptr;
-  EXPECT_EQ(fi_av_open(face_.domain.get(), &attr, &fid, nullptr), -FI_ENOENT);
-  const auto writer = face_.open_av({.type = FI_AV_MAP, .name = name.c_str()});
-  ASSERT_EQ(fi_av_open(face_.domain.get(), &attr, &fid, nullptr), 0);
-  const FidPtr<struct fid_av> reader(fid);
-  ASSERT_NE(attr.map_addr, nullptr);
-  const auto one = address(1), two = address(2), three = address(3);
-  EXPECT_EQ(fi_av_insert(writer.get(), &one, 1, nullptr, 0, nullptr), 1);
-  EXPECT_EQ(fi_av_insert(writer.get(), &two, 1, nullptr, 0, nullptr), 1);
-  av_.reset(fid);
-  EXPECT_EQ(looked_up(static_cast<fi_addr_t*>(attr.map_addr)[1]), "fi_sockaddr_in://127.0.0.2:9");
-  static_cast<void>(av_.release());
-
-  fi_addr_t number = 9;
-  EXPECT_EQ(fi_av_insert(reader.get(), &two, 1, &number, 0, nullptr), 1);
-  EXPECT_EQ(number, 1u);
-  int error = 0;
-  EXPECT_EQ(fi_av_insert(reader.get(), &three, 1, &number, FI_SYNC_ERR, &error), 0);
-  EXPECT_EQ(number, FI_ADDR_NOTAVAIL);
-  EXPECT_EQ(error, FI_EACCES);
-  number = 0;
-  EXPECT_EQ(fi_av_remove(reader.get(), &number, 1, 0), -FI_EACCES);
-  EXPECT_EQ(fi_av_remove(writer.get(), &number, 1, 0), 0);
-  EXPECT_EQ(fi_av_remove(writer.get(), &number, 1, 0), -FI_EINVAL);
-}
-
-TEST_F(AvTest, more_numbers_than_there_can_be_are_not_made) {
-  const std::string name = shared_name();
-  struct fi_av_attr attr {
-    .type = FI_AV_TABLE, .count = SIZE_MAX, .name = name.c_str()
-  };
-  struct fid_av* fid = nullptr;
-  ASSERT_EQ(fi_av_open(face_.domain.get(), &attr, &fid, nullptr), 0);
-  const FidPtr<struct fid_av> av(fid);
-  EXPECT_EQ(static_cast<fi_addr_t*>(attr.map_addr)[core::SharedAddresses::kMost - 1],
-            core::SharedAddresses::kMost - 1);
-}
-
-TEST_F(AvTest, an_endpoint_reaches_what_another_process_may_have_inserted) {
-  const std::string name = shared_name();
-  const auto writer = face_.open_av({.type = FI_AV_TABLE, .name = name.c_str()});
-  const auto reader = face_.open_av({.type = FI_AV_TABLE, .name = name.c_str(), .flags = FI_READ});
-  const auto cq = face_.open_cq();
-  const auto ep = face_.open_ep();
-  ASSERT_EQ(fi_ep_bind(ep.get(), &cq->fid, FI_TRANSMIT | FI_RECV), 0);
-  ASSERT_EQ(fi_ep_bind(ep.get(), &reader->fid, 0), 0);
-  ASSERT_EQ(fi_enable(ep.get()), 0);
-  EXPECT_EQ(fi_send(ep.get(), "a", 1, nullptr, 0, nullptr), -FI_EINVAL);
-  ASSERT_EQ(number_of(*ep, *writer), 0u);
-  EXPECT_EQ(fi_send(ep.get(), "a", 1, nullptr, 0, nullptr), 0);
-  char got = 0;
-  EXPECT_EQ(fi_recv(ep.get(), &got, 1, nullptr, FI_ADDR_UNSPEC, nullptr), 0);
-  EXPECT_EQ(got, 'a');
-  fi_addr_t number = 0;
-  ASSERT_EQ(fi_av_remove(writer.get(), &number, 1, 0), 0);
 }
 
 TEST_F(AvTest, inserts_and_looks_up) {

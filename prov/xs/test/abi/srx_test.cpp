@@ -1,99 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Shared receive contexts.
+// Shared receive contexts: what they take, and what is refused.
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cstring>
 #include <numeric>
 #include <string_view>
-#include <thread>
-#include <utility>
 #include <vector>
 
-#include "face/machines.hpp"
+#include "abi/srx_rig.hpp"
 
 namespace xs::abi::test {
 namespace {
-
-constexpr fi_addr_t kAny = FI_ADDR_UNSPEC;
-
-FidPtr<struct fid_ep> open_context(const Face& face) {
-  struct fid_ep* srx = nullptr;
-  EXPECT_EQ(fi_srx_context(face.domain.get(), face.info->rx_attr, &srx, nullptr), 0);
-  return FidPtr<struct fid_ep>(srx);
-}
-
-FidPtr<struct fid_ep> open_sharing(Face& face, struct fid_ep& srx, struct fid_cq& cq,
-                                   struct fid_av& av, std::uint64_t bind_flags = 0) {
-  auto ep = face.open_ep();
-  EXPECT_EQ(fi_ep_bind(ep.get(), &srx.fid, 0), 0);
-  EXPECT_EQ(fi_ep_bind(ep.get(), &cq.fid, FI_TRANSMIT | FI_RECV | bind_flags), 0);
-  EXPECT_EQ(fi_ep_bind(ep.get(), &av.fid, 0), 0);
-  EXPECT_EQ(fi_enable(ep.get()), 0);
-  return ep;
-}
-
-// Two endpoints that share, and one beside them that sends.
-struct Shared : Loop {
-  explicit Shared(const struct fi_info* hints = nullptr, std::uint64_t bind_flags = 0)
-      : Loop(hints), own(open_cq()), srx(open_context(*this)) {
-    for (std::size_t i = 0; i < 2; ++i) {
-      eps[i] = open_sharing(*this, *srx, *own, *av, bind_flags);
-      at[i] = number_of(*eps[i], *av);
-    }
-  }
-  // Of the two.
-  struct fi_cq_tagged_entry received() {
-    struct fi_cq_tagged_entry entry {};
-    const auto deadline = Clock::now() + kPatience;
-    while (fi_cq_read(own.get(), &entry, 1) != 1)
-      if (Clock::now() > deadline) {
-        ADD_FAILURE() << "nothing comes";
-        break;
-      }
-    return entry;
-  }
-  struct fi_cq_err_entry failed() {
-    struct fi_cq_err_entry error {};
-    const auto deadline = Clock::now() + kPatience;
-    while (fi_cq_readerr(own.get(), &error, 0) != 1 && Clock::now() < deadline)
-      fi_cq_read(own.get(), nullptr, 0);
-    return error;
-  }
-  bool is_silent() {
-    struct fi_cq_tagged_entry entry;
-    for (int i = 0; i < 1000; ++i)
-      if (fi_cq_read(own.get(), &entry, 1) != -FI_EAGAIN) return false;
-    return true;
-  }
-  void send(std::size_t to, std::string_view words, std::uint64_t tag = 1) {
-    ASSERT_EQ(fi_tsend(ep.get(), words.data(), words.size(), nullptr, at[to], tag, nullptr), 0);
-    next();
-  }
-  // Until so many wait.
-  void settle(std::uint64_t last_tag) {
-    struct fi_msg_tagged look {};
-    look.addr = kAny;
-    look.tag = last_tag;
-    const auto deadline = Clock::now() + kPatience;
-    for (;;) {
-      ASSERT_LT(Clock::now(), deadline);
-      ASSERT_EQ(fi_trecvmsg(srx.get(), &look, FI_PEEK | FI_COMPLETION), 0);
-      struct fi_cq_tagged_entry entry;
-      if (fi_cq_read(own.get(), &entry, 1) == 1) return;
-      failed();
-    }
-  }
-  void post(char* to, std::size_t size, std::uint64_t tag, std::uint64_t ignore = 0,
-            fi_addr_t from = kAny) {
-    ASSERT_EQ(fi_trecv(srx.get(), to, size, nullptr, from, tag, ignore, to), 0);
-  }
-
-  FidPtr<struct fid_cq> own;
-  FidPtr<struct fid_ep> srx;
-  std::array<FidPtr<struct fid_ep>, 2> eps;
-  std::array<fi_addr_t, 2> at{};
-};
 
 TEST(SharedReceiveTest, the_oldest_receive_takes_whatever_comes_first) {
   Shared loop;
@@ -384,73 +300,6 @@ TEST(SharedReceiveTest, what_is_refused) {
   EXPECT_EQ(fi_enable(stray.get()), -FI_EINVAL) << "another address vector";
   stray.reset();
   ep.reset();
-}
-
-// From another process to two endpoints, over the fabric and then by a ring; receives come before
-// and after their messages.
-TEST_F(MachinesTest, shared_receives_take_each_message_once) {
-  constexpr int kMessages = 400;
-  const auto srx = open_context(b);
-  const auto cq = b.open_cq();
-  std::array<FidPtr<struct fid_ep>, 2> eps;
-  std::array<fi_addr_t, 2> at;
-  for (std::size_t i = 0; i < 2; ++i) {
-    eps[i] = open_sharing(b, *srx, *cq, *b.av);
-    at[i] = number_of(*eps[i], *a.av);
-  }
-  const auto length = [](int i) { return i % 50 == 7 ? 100'000u : 8u + i % 5 * 700u; };
-  std::vector<std::vector<char>> in(kMessages, std::vector<char>(100'000));
-  std::vector<char> out(100'000, 'x');
-  std::vector<std::ptrdiff_t> taken(kMessages, -1);  // by which receive
-  int sent = 0, posted = 0, told = 0;
-  const auto post = [&] {
-    ASSERT_EQ(fi_trecv(srx.get(), in[posted].data(), in[posted].size(), nullptr, kAny, 0, ~0ull,
-                       &in[posted]),
-              0);
-    ++posted;
-  };
-  const auto progress = [&] {
-    struct fi_cq_tagged_entry entry;
-    fi_cq_read(a.cq.get(), &entry, 1);
-    if (fi_cq_read(cq.get(), &entry, 1) != 1) return;
-    const int number = static_cast<int>(entry.data);
-    EXPECT_EQ(entry.len, length(number));
-    EXPECT_EQ(taken[number], -1) << "it came twice";
-    taken[number] = static_cast<std::vector<char>*>(entry.op_context) - in.data();
-    ++told;
-  };
-  for (int i = 0; i < 60; ++i) post();
-  until([&] {
-    if (sent < kMessages) {
-      const std::size_t to = sent / 3 % 2;
-      if (fi_tsenddata(a.ep.get(), out.data(), length(sent), nullptr,
-                       static_cast<std::uint64_t>(sent), at[to], to, nullptr) == 0)
-        ++sent;
-    }
-    progress();
-    if (posted < kMessages && posted < told + 60 && (sent > 200 || sent < 100)) post();
-    if (sent == kMessages && posted < kMessages) post();
-    return told == kMessages || HasFailure();
-  });
-  // A message takes the oldest receive: of one endpoint's, the later message has the later one.
-  std::array<std::ptrdiff_t, 2> last{-1, -1};
-  for (int i = 0; i < kMessages; ++i)
-    EXPECT_GT(taken[i], std::exchange(last[i / 3 % 2], taken[i])) << "message " << i;
-  std::sort(taken.begin(), taken.end());
-  EXPECT_EQ(std::unique(taken.begin(), taken.end()), taken.end()) << "a receive was used twice";
-  struct fi_xs_peer path {};
-  EXPECT_EQ(a.ops->peer(a.ep.get(), at[0], &path, sizeof path), 0);
-  EXPECT_EQ(path.path, FI_XS_PATH_RING) << "none of it went so";
-  std::atomic<bool> closed = false;
-  std::thread other([&] {
-    for (auto& ep : eps) ep.reset();
-    closed = true;
-  });
-  until([&] {
-    fi_cq_read(a.cq.get(), nullptr, 0);
-    return closed.load();
-  });
-  other.join();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <set>
 
 namespace xs::core {
@@ -30,18 +31,18 @@ TEST(AddressBookTest, knows_what_it_does_not_have) {
   EXPECT_EQ(book.lookup(1), nullptr);
   EXPECT_EQ(book.lookup(kAnyPeer), nullptr);
   EXPECT_EQ(book.find(address(2)), std::nullopt);
-  EXPECT_FALSE(book.remove(1));
-  EXPECT_FALSE(book.remove(kAnyPeer));
+  EXPECT_EQ(book.remove(1), ENOENT);
+  EXPECT_EQ(book.remove(kAnyPeer), ENOENT);
 }
 
 TEST(AddressBookTest, the_same_address_twice_must_be_removed_twice) {
   AddressBook book;
   EXPECT_EQ(book.insert(address(1)), book.insert(address(1)));
-  EXPECT_TRUE(book.remove(0));
+  EXPECT_EQ(book.remove(0), 0);
   EXPECT_NE(book.lookup(0), nullptr);
-  EXPECT_TRUE(book.remove(0));
+  EXPECT_EQ(book.remove(0), 0);
   EXPECT_EQ(book.lookup(0), nullptr);
-  EXPECT_FALSE(book.remove(0));
+  EXPECT_EQ(book.remove(0), ENOENT);
   EXPECT_EQ(book.find(address(1)), std::nullopt);
 }
 
@@ -62,7 +63,7 @@ TEST(AddressBookTest, numbers_stay_few_over_many_insertions_and_removals) {
   for (int i = 0; i < 20000; ++i) {
     const PeerAddress number = book.insert(address(static_cast<std::uint16_t>(i % 60000 + 1)));
     seen.insert(number);
-    EXPECT_TRUE(book.remove(number));
+    EXPECT_EQ(book.remove(number), 0);
   }
   EXPECT_EQ(seen.size(), 1u);
 }

@@ -54,7 +54,7 @@ TEST_F(PeersTest, peer_learns_its_number_later) {
 TEST_F(PeersTest, removed_number_is_forgotten_but_for_the_statistics) {
   const PeerAddress number = book.insert(test_address(1));
   Peer* peer = peers.of(number);
-  ASSERT_TRUE(book.remove(number));
+  ASSERT_EQ(book.remove(number), 0);
   peers.removed(number);
   EXPECT_EQ(peer->number, kAnyPeer);
   EXPECT_EQ(peer->last_number, number);

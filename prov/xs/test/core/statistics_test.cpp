@@ -69,6 +69,24 @@ TEST_F(StatisticsTest, lines_of_who_was_moved_say_how_long_that_was_felt) {
             "rx_bytes=0 replayed=0 joined=0 left=0 moves=2 back_ms=0\n");
 }
 
+TEST_F(StatisticsTest, operations_on_memory_are_told_if_there_were_any) {
+  Stranger peer{2000};
+  rig.meet(peer);
+  rig.endpoint->peers().for_each([](Peer& each) {
+    if (each.self) return;
+    each.rma.fabric.initiated = {.writes = {1, 10}, .reads = {2, 20}, .atomics = {3, 30}};
+    each.rma.ring.served.reads = {4, 40};
+  });
+  write_statistics(*rig.endpoint, prefix);
+  EXPECT_EQ(written(),
+            "peer fi_addr=-1 addr=10.0.0.1:2000 path=fabric tx_msgs=0 tx_bytes=0 rx_msgs=0 "
+            "rx_bytes=0 replayed=0 tx_writes=1 tx_write_bytes=10 tx_reads=2 tx_read_bytes=20 "
+            "tx_atomics=3 tx_atomic_bytes=30\n"
+            "peer fi_addr=-1 addr=10.0.0.1:2000 path=ring tx_msgs=0 tx_bytes=0 rx_msgs=0 "
+            "rx_bytes=0 replayed=0 joined=0 left=0 rx_writes=0 rx_write_bytes=0 rx_reads=4 "
+            "rx_read_bytes=40 rx_atomics=0 rx_atomic_bytes=0\n");
+}
+
 TEST_F(StatisticsTest, no_prefix_writes_nothing) {
   write_statistics(*rig.endpoint, "");
   EXPECT_EQ(access(path.c_str(), F_OK), -1);

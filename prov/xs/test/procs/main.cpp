@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // xs-procs [--full]: real processes over real TCP, on hosts (network namespaces) of their own.
 // Needs root. --full: the long forms. XS_PROCS_HOLD=SECONDS: a hang is held that long for a
-// debugger before it fails its case.
+// debugger before it fails its case. XS_PROCS_SEED: the seed that the cases with shared address
+// vectors print, to repeat theirs.
 #include <gtest/gtest.h>
 
 #include <cstring>

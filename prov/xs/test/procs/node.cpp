@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "procs/node.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <rdma/fi_errno.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -24,17 +22,10 @@ void must(ssize_t result, const char* what) {
   if (result < 0) throw Failure(std::string(what) + ": " + fi_strerror(static_cast<int>(-result)));
 }
 
-struct sockaddr_in socket_address(const std::string& address, std::uint16_t port) {
-  struct sockaddr_in name {};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(port);
-  if (inet_pton(AF_INET, address.c_str(), &name.sin_addr) != 1) throw Failure("bad " + address);
-  return name;
-}
-
-struct fi_info* find(const std::string& address, std::uint16_t port) {
+struct fi_info* find(const std::string& address, std::uint16_t port, bool shared) {
   struct fi_info* hints = fi_allocinfo();
   hints->caps = FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC;
+  if (shared) hints->caps |= FI_SHARED_AV | FI_DIRECTED_RECV;
   hints->ep_attr->type = FI_EP_RDM;
   hints->tx_attr->msg_order = hints->rx_attr->msg_order = FI_ORDER_SAS;
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
@@ -63,19 +54,18 @@ void Node::Closer::operator()(void* fid) const {
   must(fi_close(static_cast<struct fid*>(fid)), "fi_close");
 }
 
-Node::Node(const Worker& worker, const std::string& address, std::uint16_t port) : worker_(worker) {
+Node::Node(const Worker& worker, const std::string& address, std::uint16_t port,
+           const Vector::Attributes& vector)
+    : worker_(worker) {
   worker_.at("opening an endpoint");
-  info_.reset(find(address, port));
+  info_.reset(find(address, port, !vector.name.empty()));
   struct fid_fabric* fabric;
   must(fi_fabric(info_->fabric_attr, &fabric, nullptr), "fi_fabric");
   fabric_.reset(fabric);
   struct fid_domain* domain;
   must(fi_domain(fabric, info_.get(), &domain, nullptr), "fi_domain");
   domain_.reset(domain);
-  struct fi_av_attr av_attr {};
-  struct fid_av* av;
-  must(fi_av_open(domain, &av_attr, &av, nullptr), "fi_av_open");
-  av_.reset(av);
+  av_ = std::make_unique<Vector>(domain, vector);
   struct fi_cq_attr cq_attr {};
   cq_attr.format = FI_CQ_FORMAT_TAGGED;
   if (const char* waiting = std::getenv(kWaiting)) {
@@ -96,7 +86,7 @@ Node::Node(const Worker& worker, const std::string& address, std::uint16_t port)
   struct fid_ep* endpoint;
   must(fi_endpoint(domain, info_.get(), &endpoint, nullptr), "fi_endpoint");
   endpoint_.reset(endpoint);
-  must(fi_ep_bind(endpoint, &av->fid, 0), "fi_ep_bind");
+  must(fi_ep_bind(endpoint, &av_->fid()->fid, 0), "fi_ep_bind");
   must(fi_ep_bind(endpoint, &cq->fid, FI_TRANSMIT | FI_RECV), "fi_ep_bind");
   must(fi_enable(endpoint), "fi_enable");
 }
@@ -107,7 +97,7 @@ Node::~Node() {
   (void)endpoint_.release();
   for (auto& each : shown_) (void)each.release();
   (void)cq_.release();
-  (void)av_.release();
+  av_.reset();
   (void)domain_.release();
   (void)fabric_.release();
 }
@@ -126,7 +116,7 @@ fi_addr_t Node::insert(const std::string& address, std::uint16_t port) {
 }
 
 int Node::insert(const struct sockaddr* address, fi_addr_t* number) {
-  return fi_av_insert(av_.get(), address, 1, number, 0, nullptr);
+  return fi_av_insert(av_->fid(), address, 1, number, 0, nullptr);
 }
 
 ssize_t Node::try_send(Transfer& transfer, fi_addr_t to, std::uint64_t tag, std::uint64_t flags) {

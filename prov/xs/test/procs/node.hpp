@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "procs/limits.hpp"
+#include "procs/vector.hpp"
 #include "procs/worker.hpp"
 
 namespace xs::test {
@@ -50,8 +51,10 @@ class Node {
  public:
   static constexpr std::uint16_t kPort = 7800;
 
-  // An enabled endpoint at that address. Throws Failure.
-  Node(const Worker& worker, const std::string& address, std::uint16_t port = kPort);
+  // An enabled endpoint at that address. With a shared vector it can receive from one peer alone.
+  // Throws Failure.
+  Node(const Worker& worker, const std::string& address, std::uint16_t port = kPort,
+       const Vector::Attributes& vector = {});
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -59,6 +62,8 @@ class Node {
   // How to call a peer. The second form gives fi_av_insert's count.
   fi_addr_t insert(const std::string& address, std::uint16_t port = kPort);
   int insert(const struct sockaddr* address, fi_addr_t* number);
+  Vector& vector() const { return *av_; }
+  struct fid_domain* domain() const { return domain_.get(); }
 
   // Sends the transfer's bytes; makes progress until it is taken. flags: FI_DELIVERY_COMPLETE, ...
   void send(Transfer& transfer, fi_addr_t to, std::uint64_t tag, std::uint64_t flags = kNoFlags);
@@ -122,7 +127,7 @@ class Node {
   std::unique_ptr<struct fi_info, InfoCloser> info_;
   Owned<struct fid_fabric> fabric_;
   Owned<struct fid_domain> domain_;
-  Owned<struct fid_av> av_;
+  std::unique_ptr<Vector> av_;
   Owned<struct fid_cq> cq_;
   std::vector<Owned<struct fid_mr>> shown_;
   Owned<struct fid_ep> endpoint_;
