@@ -91,7 +91,7 @@ util::Result<std::uint32_t> FabricCarrier::fresh_lane() noexcept {
   if (lanes_.size() >= kMaxLanes) retire(lanes_[1]->number);
   // Any port: the user may have asked for one, and home has that.
   const proto::Address place = inner_.place();
-  auto lane = place ? open_lane(place) : util::Error{EADDRNOTAVAIL, "the machine has no address"};
+  auto lane = place ? open_lane(place) : util::Error{EADDRNOTAVAIL, "this machine tells no address"};
   if (!lane) {
     log(Level::kWarn, "no further lane at %s: %s", place ? place.text().c_str() : "any address",
         lane.error().what);
