@@ -60,11 +60,12 @@ std::unique_ptr<Side> make_side(unsigned number, const std::vector<std::string>&
   const bool asleep = what.at(0) == "asleep";
   const Suite* const suite = suite_named(what.at(1));
   if (suite == nullptr) throw Failure("unknown suite " + what.at(1));
-  if (suite == &kMessages) return make_fabric_side(number, what.at(2), asleep);
+  const auto idle = static_cast<unsigned>(std::stoul(what.at(3)));
+  if (suite == &kMessages) return make_fabric_side(number, what.at(2), asleep, idle);
   return make_remote_side(number, *suite, what.at(2), asleep);
 }
 
-/// worker CONTROL CPUS SIDE floor | worker CONTROL CPUS SIDE awake|asleep SUITE PROVIDER
+/// worker CONTROL CPUS SIDE floor | worker CONTROL CPUS SIDE awake|asleep SUITE PROVIDER IDLE
 int work(const std::vector<std::string>& arguments) {
   die_with_parent();
   const Channel channel = Channel::connect_to(arguments.at(0));

@@ -14,13 +14,14 @@ namespace xs::bench {
 
 /// What driver and workers say to each other, in the order of a worker's life.
 enum class Verb : std::uint32_t {
-  kHello,     ///< worker: I am `side`, my address is `text`
-  kDeclined,  ///< worker: the provider doesn't offer what I need, `text`; I am about to exit
-  kConnect,   ///< driver: your peer's address is `text`
-  kRun,       ///< driver: do `task` with your peer
-  kResult,    ///< worker: the turns took `timing`
-  kRest,      ///< driver: both are through; sleep until the next message
-  kFailed,    ///< worker: `text` went wrong, I am about to exit
+  kHello,      ///< worker: I am `side`, my address is `text`
+  kDeclined,   ///< worker: the provider doesn't offer what I need, `text`; I am about to exit
+  kConnect,    ///< driver: your peer's address is `text`
+  kConnected,  ///< worker: I know my peer, and have met whoever else I shall
+  kRun,        ///< driver: do `task` with your peer
+  kResult,     ///< worker: the turns took `timing`
+  kRest,       ///< driver: both are through; sleep until the next message
+  kFailed,     ///< worker: `text` went wrong, I am about to exit
 };
 
 struct Message {

@@ -19,6 +19,7 @@ std::string quoted(const std::string& word) {
 
 std::string name_of(const std::string& provider, Group group) {
   if (group == Group::kSecond) return provider + "@2";
+  if (group == Group::kIdle) return provider + kIdleEnding;
   return group == Group::kAsleep ? provider + " asleep" : provider;
 }
 
@@ -71,9 +72,10 @@ Contestant Casting::floor() const {
 
 Contestant Casting::provider(Group group, Role role, const std::string& name) const {
   Contestant result = {{name_of(name, group), group, role}, {}};
+  const unsigned idle = group == Group::kIdle ? options_.idle : 0;
   for (const char* side : {"0", "1"}) {
-    Command command = worker(
-        {side, group == Group::kAsleep ? "asleep" : "awake", std::string(suite_.name), name});
+    Command command = worker({side, group == Group::kAsleep ? "asleep" : "awake",
+                              std::string(suite_.name), name, std::to_string(idle)});
     if (group == Group::kSecond)
       command.variables.emplace_back("LD_LIBRARY_PATH", options_.second_libfabric + "/lib");
     if (role == Role::kSubject) find_subject(command);

@@ -22,6 +22,7 @@ std::vector<Pair> Lineup::gather() {
   gather_providers(Group::kFabric);
   if (!options_.second_libfabric.empty()) gather_providers(Group::kSecond);
   if (options_.asleep) gather_sleepers();
+  if (options_.idle > 0 && &suite_ == &kMessages) gather_idle();
   // Of one machine, and messages alone.
   if (!options_.far.empty() || &suite_ != &kMessages) return std::move(pairs_);
   if (options_.has_peer("mpi")) gather_mpi();
@@ -63,6 +64,13 @@ void Lineup::gather_providers(Group group) {
 void Lineup::gather_sleepers() {
   if (subject_is_there_) add(casting_.provider(Group::kAsleep, Role::kSubject, options_.subject));
   if (!inner_.empty()) add(casting_.provider(Group::kAsleep, Role::kInner, inner_));
+}
+
+// What else wants to look at every neighbour's memory is shm, so it is beside it.
+void Lineup::gather_idle() {
+  if (subject_is_there_) add(casting_.provider(Group::kIdle, Role::kSubject, options_.subject));
+  if (options_.has_peer("shm") && options_.subject != "shm")
+    add(casting_.provider(Group::kIdle, Role::kPeer, "shm"));
 }
 
 void Lineup::gather_mpi() {

@@ -24,6 +24,7 @@ class Lineup {
  private:
   void gather_providers(Group group);
   void gather_sleepers();
+  void gather_idle();
   void gather_mpi();
   enum class Entrance { kIn, kDeclined, kMissing };
   Entrance add(Contestant contestant);

@@ -2,6 +2,7 @@
 #include "driver/options.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -28,6 +29,15 @@ double positive(const std::string& option, const std::string& text) {
   return value;
 }
 
+// A typing error mustn't open endpoints until the machine has no memory left.
+unsigned idle_peers_of(const std::string& text) {
+  constexpr double kMost = 4096;
+  const double count = positive("--idle", text);
+  if (count < 1 || count > kMost || count != std::floor(count))
+    throw Failure("--idle takes a number of peers, 1 to 4096, not '" + text + "'");
+  return static_cast<unsigned>(count);
+}
+
 std::vector<const Suite*> suites_of(const std::string& list) {
   std::vector<const Suite*> suites;
   for (const std::string& name : split(list)) {
@@ -52,6 +62,7 @@ const std::map<std::string, Setter>& setters() {
       {"--mpi-program", [](Options& o, const std::string& v) { o.mpi_program = v; }},
       {"--far", [](Options& o, const std::string& v) { o.far = v; }},
       {"--near", [](Options& o, const std::string& v) { o.near = v; }},
+      {"--idle", [](Options& o, const std::string& v) { o.idle = idle_peers_of(v); }},
       {"--beginnings",
        [](Options& o, const std::string& v) {
          o.beginnings = static_cast<unsigned>(std::max(1.0, positive("--beginnings", v)));
@@ -93,6 +104,8 @@ const char* const kUsage =
     "                             as in 'ssh HOST'; neither MPI nor the floor is measured\n"
     "  --near ADDRESS             this machine's IPv4 address, where that side finds the driver\n"
     "  --asleep                   also xs and the inner provider between processes that sleep\n"
+    "  --idle N                   also xs and shm beside N peers per side that are connected and "
+    "silent\n"
     "  --beginnings N             also the first message of N fresh pairs of each\n"
     "  --out DIR                  where the results go\n"
     "  --subject NAME             compare this provider instead of xs\n"

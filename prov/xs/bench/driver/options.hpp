@@ -21,6 +21,7 @@ struct Options {
   std::string far;   ///< the command that runs another one on another machine; empty: one machine
   std::string near;  ///< this machine's address, for workers over there
   bool asleep = false;      ///< also measure sleepers
+  unsigned idle = 0;        ///< also measure beside that many idle peers; 0: don't
   unsigned beginnings = 0;  ///< fresh pairs, for the first message
   std::string out = ".";    ///< directory for the results
   unsigned rounds = 40;

@@ -13,7 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kStartPatience = 20s;  // mpirun takes seconds on a busy machine
+constexpr auto kStartPatience = 20s;    // mpirun takes seconds on a busy machine
+constexpr auto kConnectPatience = 60s;  // idle peers are met one after the other
 constexpr auto kEndPatience = 3s;
 
 std::chrono::milliseconds left_until(Clock::time_point until) {
@@ -52,6 +53,17 @@ void Pair::launch_and_connect() {
   }
   for (const unsigned side : {0U, 1U})
     channels_[side]->send({.verb = Verb::kConnect, .side = side, .text = addresses[1 - side]});
+  await_connected();
+}
+
+void Pair::await_connected() {
+  const auto until = Clock::now() + kConnectPatience;
+  std::array<bool, 2> waiting = {true, true};
+  while (waiting[0] || waiting[1]) {
+    const auto message = next_message(until, waiting);
+    if (!message) throw Failure("its sides didn't find each other in time; see " + log_);
+    if (message->verb != Verb::kConnected) throw Failure(message->text);
+  }
 }
 
 void Pair::greet(Channel channel, std::array<std::string, 2>& addresses) {

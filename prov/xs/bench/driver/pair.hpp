@@ -45,6 +45,7 @@ class Pair {
 
  private:
   void launch_and_connect();
+  void await_connected();
   void greet(Channel channel, std::array<std::string, 2>& addresses);
   std::optional<Message> next_message(std::chrono::steady_clock::time_point until,
                                       std::array<bool, 2>& waiting) const;

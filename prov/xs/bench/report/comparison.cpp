@@ -33,7 +33,14 @@ std::string denominator_key(const Entry& entry) {
   }
 }
 
+// Whether this is one provider with idle peers and without.
+bool differ_in_idle_peers(const Entry& with, const Entry& without) {
+  return with.group == Group::kIdle && without.group == Group::kFabric &&
+         with.name == without.name + kIdleEnding;
+}
+
 bool comparable(const Entry& subject, const Entry& other) {
+  if (differ_in_idle_peers(subject, other)) return true;
   if (subject.role != Role::kSubject || other.role == Role::kSubject) return false;
   return other.role == Role::kFloor || subject.group == other.group;
 }

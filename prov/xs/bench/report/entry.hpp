@@ -5,11 +5,15 @@
 
 namespace xs::bench {
 
-/// Entries of one group are compared with each other; the floor with all.
-enum class Group { kNone, kFabric, kSecond, kMpi, kAsleep };
+/// Entries of one group are compared with each other; the floor with all; an idle one also with
+/// the same provider of kFabric.
+enum class Group { kNone, kFabric, kSecond, kMpi, kAsleep, kIdle };
 
 /// The subject is compared with every other role. The inner is what it builds on.
 enum class Role { kSubject, kInner, kPeer, kFloor };
+
+/// What the name of an entry of kIdle ends in, after that of its provider.
+constexpr const char* kIdleEnding = " idle";
 
 /// One line of the tables.
 struct Entry {

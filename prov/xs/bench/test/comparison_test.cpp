@@ -85,5 +85,28 @@ TEST(Comparison, StaysWithinItsGroup) {
                                             "mpi_xs_over_mpi_inner"}));
 }
 
+TEST(Comparison, IdlePeersAreBesideTheSameWithoutThem) {
+  const Samples samples = samples_of({{"xs", Group::kFabric, Role::kSubject},
+                                      {"shm", Group::kFabric, Role::kPeer},
+                                      {"xs asleep", Group::kAsleep, Role::kSubject},
+                                      {"xs idle", Group::kIdle, Role::kSubject},
+                                      {"shm idle", Group::kIdle, Role::kPeer}},
+                                     {1, 1, 1, 1, 1});
+  std::vector<std::string> keys;
+  for (const Comparison& comparison : compare(samples)) keys.push_back(comparison.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"xs_over_shm", "xs_idle_over_xs",
+                                            "xs_idle_over_shm_idle", "shm_idle_over_shm"}));
+}
+
+TEST(Comparison, WhatIdlePeersCostGoesByTimeAndByRate) {
+  const Samples samples = samples_of(
+      {{"xs", Group::kFabric, Role::kSubject}, {"xs idle", Group::kIdle, Role::kSubject}}, {1, 2});
+  EXPECT_EQ(ratio_lines(samples),
+            "latency_ratio.xs_idle_over_xs.8 2.00\n"
+            "latency_ratio.xs_idle_over_xs.1048576 2.00\n"
+            "rate_ratio.xs_idle_over_xs.8 0.500\n"
+            "bandwidth_ratio.xs_idle_over_xs.1048576 0.500\n");
+}
+
 }  // namespace
 }  // namespace xs::bench

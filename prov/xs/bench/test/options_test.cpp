@@ -26,5 +26,16 @@ TEST(Options, UnknownOperationsAreRefused) {
   EXPECT_THROW(parse_options({"--operations"}), Failure);
 }
 
+TEST(Options, ThereAreNoIdlePeersUnlessAsked) {
+  EXPECT_EQ(parse_options({})->idle, 0U);
+  EXPECT_EQ(parse_options({"--idle", "63"})->idle, 63U);
+}
+
+TEST(Options, IdlePeersAreCounted) {
+  for (const char* wrong : {"0", "-1", "0.5", "1.5", "4097", "63 peers", ""})
+    EXPECT_THROW(parse_options({"--idle", wrong}), Failure) << wrong;
+  EXPECT_THROW(parse_options({"--idle"}), Failure);
+}
+
 }  // namespace
 }  // namespace xs::bench

@@ -105,21 +105,25 @@ std::string FabricLink::address() {
   return name;
 }
 
-void FabricLink::connect(const std::string& peer) {
-  const int inserted = fi_av_insert(av_.get(), peer.data(), 1, &peer_, 0, nullptr);
+fi_addr_t FabricLink::add(const std::string& peer) {
+  fi_addr_t address = FI_ADDR_UNSPEC;
+  const int inserted = fi_av_insert(av_.get(), peer.data(), 1, &address, 0, nullptr);
   if (inserted != 1) throw Failure("fi_av_insert: the peer's address was refused");
+  return address;
 }
 
-void FabricLink::post_send(const void* buffer, std::size_t bytes, std::uint64_t tag) {
+void FabricLink::post_send_to(fi_addr_t peer, const void* buffer, std::size_t bytes,
+                              std::uint64_t tag) {
   post("fi_tsend", [&](void* context) {
-    return fi_tsend(ep_.get(), buffer, bytes, nullptr, peer_, tag, context);
+    return fi_tsend(ep_.get(), buffer, bytes, nullptr, peer, tag, context);
   });
 }
 
-void FabricLink::post_receive(void* buffer, std::size_t bytes, std::uint64_t tag) {
+void FabricLink::post_receive_from(fi_addr_t peer, void* buffer, std::size_t bytes,
+                                   std::uint64_t tag) {
   void* context = &receive_contexts_[receives_posted_++ % kDepth];
   retry("fi_trecv",
-        [&] { return fi_trecv(ep_.get(), buffer, bytes, nullptr, peer_, tag, 0, context); });
+        [&] { return fi_trecv(ep_.get(), buffer, bytes, nullptr, peer, tag, 0, context); });
 }
 
 void FabricLink::progress() {

@@ -24,8 +24,9 @@ struct Demand {
 void check(const char* call, int status);
 
 /// A reliable endpoint of one provider that exchanges tagged messages with one
-/// peer, through the public calls of libfabric only. Progress is manual: only
-/// the functions below make any. One thread. Every function throws Failure.
+/// peer, and with others where they are named, through the public calls of libfabric
+/// only. Progress is manual: only the functions below make any. One thread. Every
+/// function throws Failure.
 class FabricLink {
  public:
   /// Opens the RDM endpoint of exactly the provider `name`, such as "tcp;ofi_rxm".
@@ -35,12 +36,21 @@ class FabricLink {
 
   /// Provider specific bytes, as fi_getname gives them.
   std::string address();
-  void connect(const std::string& peer);
+  void connect(const std::string& peer) { peer_ = add(peer); }
+  /// Another one than the peer.
+  fi_addr_t add(const std::string& peer);
 
   /// The buffer belongs to the link until the operation is counted as done.
   /// At most kDepth sends and kDepth receives may be open at a time.
-  void post_send(const void* buffer, std::size_t bytes, std::uint64_t tag);
-  void post_receive(void* buffer, std::size_t bytes, std::uint64_t tag);
+  void post_send(const void* buffer, std::size_t bytes, std::uint64_t tag) {
+    post_send_to(peer_, buffer, bytes, tag);
+  }
+  void post_receive(void* buffer, std::size_t bytes, std::uint64_t tag) {
+    post_receive_from(peer_, buffer, bytes, tag);
+  }
+  void post_send_to(fi_addr_t peer, const void* buffer, std::size_t bytes, std::uint64_t tag);
+  /// FI_ADDR_UNSPEC: from anybody.
+  void post_receive_from(fi_addr_t peer, void* buffer, std::size_t bytes, std::uint64_t tag);
 
   /// Any other operation: `post(context)` makes the call of this name. It counts as a send.
   template <class Post>

@@ -2,12 +2,14 @@
 #include "worker/fabric_side.hpp"
 
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "common/buffer.hpp"
 #include "common/statistics.hpp"
 #include "common/stopwatch.hpp"
 #include "worker/fabric_link.hpp"
+#include "worker/idle_peers.hpp"
 
 namespace xs::bench {
 namespace {
@@ -19,11 +21,18 @@ constexpr std::uint64_t kReadyTag = 2;
 // transport, not its store of unexpected messages.
 class FabricSide final : public Side {
  public:
-  FabricSide(unsigned number, const std::string& provider, bool asleep)
-      : number_(number), link_(provider, asleep) {}
+  FabricSide(unsigned number, const std::string& provider, bool asleep, unsigned idle)
+      : number_(number), link_(provider, asleep), idle_(provider, idle) {}
+
+  ~FabricSide() override { idle_.close(std::move(link_)); }
+  FabricSide(const FabricSide&) = delete;
+  FabricSide& operator=(const FabricSide&) = delete;
 
   std::string address() override { return link_.address(); }
-  void connect(const std::string& peer) override { link_.connect(peer); }
+  void connect(const std::string& peer) override {
+    link_.connect(peer);
+    idle_.meet(link_, peer, number_ == 0);
+  }
   void progress() override { link_.progress(); }
 
   Timing run(const Task& task) override {
@@ -56,7 +65,8 @@ class FabricSide final : public Side {
   unsigned number_;
   Buffer incoming_;
   Buffer outgoing_;
-  FabricLink link_;          // after the buffers, so that it is closed before they go
+  FabricLink link_;  // closed with the idle ones, before the buffers go
+  IdlePeers idle_;
   std::uint64_t sends_ = 0;  // operations of this run that are awaited or done
   std::uint64_t receives_ = 0;
 };
@@ -176,8 +186,9 @@ Timing FabricSide::consume(const Task& task) {
 
 }  // namespace
 
-std::unique_ptr<Side> make_fabric_side(unsigned number, const std::string& provider, bool asleep) {
-  return std::make_unique<FabricSide>(number, provider, asleep);
+std::unique_ptr<Side> make_fabric_side(unsigned number, const std::string& provider, bool asleep,
+                                       unsigned idle) {
+  return std::make_unique<FabricSide>(number, provider, asleep, idle);
 }
 
 }  // namespace xs::bench

@@ -23,12 +23,14 @@ void run_and_rest(const Channel& channel, unsigned side_number, Side& side, cons
 void serve(const Channel& channel, unsigned side_number, Side& side) {
   channel.send({.verb = Verb::kHello, .side = side_number, .text = side.address()});
   while (const auto message = channel.receive()) {
-    if (message->verb == Verb::kConnect)
+    if (message->verb == Verb::kConnect) {
       side.connect(message->text);
-    else if (message->verb == Verb::kRun)
+      channel.send({.verb = Verb::kConnected, .side = side_number});
+    } else if (message->verb == Verb::kRun) {
       run_and_rest(channel, side_number, side, message->task);
-    else if (message->verb != Verb::kRest)
+    } else if (message->verb != Verb::kRest) {
       throw Failure("unexpected message from the driver");
+    }
   }
 }
 
