@@ -326,6 +326,25 @@ TEST_F(ConnectionTest, a_server_answers_and_is_confirmed) {
   EXPECT_EQ(heard.take(), "disconnected");
 }
 
+TEST_F(ConnectionTest, a_confirmation_says_nothing_else) {
+  const ConnectionId id{.high = 1, .low = 2};
+  for (const proto::ConnectFrame& frame :
+       {proto::ConnectFrame{.id = id, .status = ECONNREFUSED, .data = {}},
+        proto::ConnectFrame{.id = id, .data = bytes_of("words")}}) {
+    Heard told_here;
+    Connection answering(told_here);
+    Rig there(rig_config(), &answering, &answering.book());
+    Stranger client{200, 0x7272};
+    EXPECT_EQ(answering.answer(id, client.home, {}), Status::kOk);
+    there.settle();
+    ASSERT_TRUE(client.read(there.said()));
+    there.hear(client.welcome());
+    there.hear(client.next(Kind::kConnected, connect_frame(frame)));
+    EXPECT_EQ(there.counters().lies, 1u);
+    EXPECT_EQ(told_here.take(), "failed " + std::to_string(EPROTO));
+  }
+}
+
 TEST_F(ConnectionTest, a_server_whose_client_has_gone) {
   const ConnectionId id{.high = 1, .low = 2};
   EXPECT_EQ(connection.answer(id, server.home, {}), Status::kOk);
