@@ -326,6 +326,20 @@ TEST_F(ConnectionTest, a_server_answers_and_is_confirmed) {
   EXPECT_EQ(heard.take(), "disconnected");
 }
 
+TEST_F(ConnectionTest, a_client_that_speaks_before_it_confirms_lies) {
+  EXPECT_EQ(connection.answer({.high = 1, .low = 2}, server.home, {}), Status::kOk);
+  rig.settle();
+  welcome(server);
+  std::array<std::byte, 16> buffer;
+  EXPECT_EQ(rig.receive(buffer, 3, &buffer), Status::kOk);
+  rig.hear(server.next(Kind::kEager, eager(3, text("hello")), proto::kTagged));
+  EXPECT_EQ(rig.counters().lies, 1u);
+  const auto ended = rig.outcome();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->error, ECANCELED);
+  EXPECT_EQ(heard.take(), "failed " + std::to_string(EPROTO));
+}
+
 TEST_F(ConnectionTest, a_confirmation_says_nothing_else) {
   const ConnectionId id{.high = 1, .low = 2};
   for (const proto::ConnectFrame& frame :
