@@ -249,7 +249,6 @@ void ConnectWorld::talks_and_parts() {
     hear(peer, peer.self.frame(Kind::kAck, 0));
     pass(2 * util::kMillisecond);
   }
-  peer.self.seq = next_;
   if (!disconnected_) hear(peer, peer.self.next(Kind::kGoodbye));
   require(disconnected_);
 }
