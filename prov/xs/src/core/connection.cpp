@@ -153,6 +153,7 @@ Gatekeeper::Admission Connection::admits(const Session& session) const noexcept 
 bool Connection::told(Session& session, Kind kind, const proto::ConnectFrame& frame) noexcept {
   if (kind == Kind::kAnswer) return answered(session, frame);
   if (kind != Kind::kConnected || &session != session_ || frame.id != id_) return false;
+  if (frame.status != 0 || !frame.data.empty()) return false;
   if (state_ == State::kAnswering)
     connect({});
   else if (state_ != State::kOver)

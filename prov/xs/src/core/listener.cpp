@@ -25,7 +25,10 @@ ConnectRequest* Listener::of(const Session& session) noexcept {
   return nullptr;
 }
 
+// A request stands whatever becomes of its client, but the session behind it must end: nobody waits
+// for the client's GOODBYE, and it may be lost.
 void Listener::forget(const ConnectRequest& request) noexcept {
+  if (request.session) request.session->await();
   std::erase_if(requests_, [&](const auto& each) { return each.get() == &request; });
 }
 
@@ -43,7 +46,9 @@ bool Listener::told(Session& session, Kind kind, const proto::ConnectFrame& fram
                         : "the backlog is full");
   if (request) {
     refuse(*request, {});
-  } else if (!say(session, Kind::kAnswer, {.id = frame.id, .status = ECONNREFUSED, .data = {}})) {
+  } else if (say(session, Kind::kAnswer, {.id = frame.id, .status = ECONNREFUSED, .data = {}})) {
+    session.await();  // as in forget()
+  } else {
     session.end_soon(ECONNREFUSED);
   }
   return true;

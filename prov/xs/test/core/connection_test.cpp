@@ -326,6 +326,39 @@ TEST_F(ConnectionTest, a_server_answers_and_is_confirmed) {
   EXPECT_EQ(heard.take(), "disconnected");
 }
 
+TEST_F(ConnectionTest, a_client_that_speaks_before_it_confirms_lies) {
+  EXPECT_EQ(connection.answer({.high = 1, .low = 2}, server.home, {}), Status::kOk);
+  rig.settle();
+  welcome(server);
+  std::array<std::byte, 16> buffer;
+  EXPECT_EQ(rig.receive(buffer, 3, &buffer), Status::kOk);
+  rig.hear(server.next(Kind::kEager, eager(3, text("hello")), proto::kTagged));
+  EXPECT_EQ(rig.counters().lies, 1u);
+  const auto ended = rig.outcome();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->error, ECANCELED);
+  EXPECT_EQ(heard.take(), "failed " + std::to_string(EPROTO));
+}
+
+TEST_F(ConnectionTest, a_confirmation_says_nothing_else) {
+  const ConnectionId id{.high = 1, .low = 2};
+  for (const proto::ConnectFrame& frame :
+       {proto::ConnectFrame{.id = id, .status = ECONNREFUSED, .data = {}},
+        proto::ConnectFrame{.id = id, .data = bytes_of("words")}}) {
+    Heard told_here;
+    Connection answering(told_here);
+    Rig there(rig_config(), &answering, &answering.book());
+    Stranger client{200, 0x7272};
+    EXPECT_EQ(answering.answer(id, client.home, {}), Status::kOk);
+    there.settle();
+    ASSERT_TRUE(client.read(there.said()));
+    there.hear(client.welcome());
+    there.hear(client.next(Kind::kConnected, connect_frame(frame)));
+    EXPECT_EQ(there.counters().lies, 1u);
+    EXPECT_EQ(told_here.take(), "failed " + std::to_string(EPROTO));
+  }
+}
+
 TEST_F(ConnectionTest, a_server_whose_client_has_gone) {
   const ConnectionId id{.high = 1, .low = 2};
   EXPECT_EQ(connection.answer(id, server.home, {}), Status::kOk);

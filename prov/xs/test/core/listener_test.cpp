@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -156,6 +157,34 @@ TEST_F(ListenerTest, clients_that_have_left_are_forgotten) {
   rig.pass(util::kMillisecond);
   rig.pass(util::kMillisecond);
   EXPECT_EQ(known(), 1);
+}
+
+// Its GOODBYE may be lost: nobody waits until it is heard.
+TEST_F(ListenerTest, a_client_that_has_gone_without_a_word_is_forgotten) {
+  listener.listen();
+  ask(client);
+  rig.pass(10 * rig.config.quiet);
+  EXPECT_TRUE(of_kind(rig.said(), Kind::kPing).empty()) << "its request stands whatever it does";
+  listener.forget(*listener.find(requests.numbers.at(0)));
+  Stranger second(200, 0x7272);
+  ask(second);
+  listener.refuse(*listener.find(requests.numbers.at(1)), {});
+  rig.hear(second.ack_up_to(2));
+  Stranger third(300, 0x9393);
+  listener.set_backlog(0);
+  ask(third);
+  rig.hear(third.ack_up_to(2));
+  rig.said();
+  for (int i = 0; i < 5; ++i) rig.pass(rig.config.quiet);
+  const auto pings = of_kind(rig.said(), Kind::kPing);
+  for (Stranger* each : {&client, &second, &third}) {
+    EXPECT_TRUE(std::ranges::any_of(pings, [&](auto& ping) { return ping.to == each->home; }));
+    rig.hear(each->reset(proto::ResetReason::kUnknown));
+  }
+  rig.pass(util::kMillisecond);
+  rig.pass(util::kMillisecond);
+  rig.endpoint->peers().for_each(
+      [](Peer& peer) { EXPECT_TRUE(peer.self) << peer.home.text() << " is remembered"; });
 }
 
 TEST_F(ListenerTest, closing_refuses_what_is_offered_only) {

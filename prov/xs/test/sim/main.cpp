@@ -13,6 +13,8 @@
 // --no-remote: nobody reaches for others' memory.
 //   xs-sim --guests
 //       64 processes in 4 virtual machines (sim/guests.hpp)
+//   xs-sim --connections --seeds COUNT [--from N] [--stop] | --connections --seed N [--trace]
+//       processes that listen, connect, talk and part (sim/connections.hpp)
 //
 // A failing seed is printed with its reason. Some hundred seeds fail if what rings are to be tested
 // by did not happen. The last line is `N passed, N failed`.
@@ -24,6 +26,7 @@
 #include <string_view>
 
 #include "regress/sim/seeds.hpp"
+#include "sim/connections.hpp"
 #include "sim/guests.hpp"
 #include "sim/world.hpp"
 
@@ -39,6 +42,7 @@ struct Options {
   std::uint64_t from = 1;
   bool stop = false;
   bool guests = false;
+  bool connections = false;
   Mode mode;
 };
 
@@ -46,6 +50,7 @@ bool flag_of(std::string_view word, Options& options) {
   if (word == "--trace") return options.mode.tracing = true;
   if (word == "--stop") return options.stop = true;
   if (word == "--guests") return options.guests = true;
+  if (word == "--connections") return options.connections = true;
   if (word == "--fine") return options.mode.fine = true;
   if (word == "--tight") return options.mode.tight = true;
   if (word == "--wakeful") return options.mode.wakeful = true;
@@ -155,6 +160,29 @@ int run_guests() {
   return failed > 0;
 }
 
+int run_connections(const Options& options) {
+  constexpr std::uint64_t kEnough = 300;  // runs in which everything happens to somebody
+  xs::sim::ConnectTally tally;
+  std::uint64_t passed = 0, failed = 0;
+  const std::uint64_t first = options.seed.value_or(options.from);
+  const std::uint64_t count = options.seed ? 1 : options.seeds;
+  for (std::uint64_t i = 0; i < count && !(options.stop && failed > 0); ++i) {
+    const std::string reason = xs::sim::Connections(first + i, options.mode.tracing).run(tally);
+    ++(reason.empty() ? passed : failed);
+    if (!reason.empty()) std::printf("seed %lu: %s\n", first + i, reason.c_str());
+    std::fflush(stdout);
+  }
+  const auto& all = tally.attempts;
+  std::printf("%lu attempts; sides: %lu connected, %lu failed, %lu disconnected\n", all.attempts,
+              all.connected, all.failed, all.over);
+  std::printf("%lu messages, %lu of them by rings; %lu joins, %lu moves, %lu faults, %lu deaths\n",
+              all.heard, tally.by_ring, tally.joined, tally.moves, tally.faults, tally.deaths);
+  const bool idle = passed >= kEnough && !tally.saw_everything();
+  if (idle) std::printf("something that this is to be tested by was never seen\n");
+  std::printf("%lu passed, %lu failed\n", passed, failed + (idle ? 1 : 0));
+  return failed > 0 || idle;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -163,10 +191,11 @@ int main(int count, char** words) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
                  " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--wakeful] |"
-                 " --guests\n");
+                 " --guests | --connections --seeds COUNT | --connections --seed N [--trace]\n");
     return 2;
   }
   if (options->guests) return run_guests();
+  if (options->connections) return run_connections(*options);
   Runs runs(options->mode, options->stop);
   if (options->seed) {
     runs.run(*options->seed, options->mode.rings, options->mode.wakeful, options->mode.pauses,
