@@ -68,6 +68,7 @@ Status Connection::answer(const ConnectionId& id, const proto::Address& client,
 void Connection::shut() noexcept {
   if (state_ != State::kConnected) return;
   state_ = State::kParting;
+  part_by_ = now() + endpoint().parts().config.linger;
   endpoint().cancel_receives();
   say_goodbye();
 }
@@ -137,8 +138,13 @@ void Connection::disconnect() noexcept {
   if (!closing_) observer_.disconnected();
 }
 
+// What the peer does not take is given up in the end: it may wait for us in the same way.
 void Connection::say_goodbye() noexcept {
-  if (endpoint().flushed(*session_)) session_->say_goodbye();
+  const bool flushed = endpoint().flushed(*session_);
+  if (!flushed && now() >= part_by_)
+    util::log(util::Level::kWarn, "%s has not taken what was sent before fi_shutdown: given up",
+              session_->home().text().c_str());
+  if (flushed || now() >= part_by_) session_->say_goodbye();
   if (!session_->goodbye_sent()) streams().remind(now() + kFlushLook);
 }
 

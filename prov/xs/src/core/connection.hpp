@@ -106,6 +106,7 @@ class Connection final : public Gatekeeper {
   bool awaits_ = false;                 // session_, or asked_, keeps PING going for us
   bool closing_ = false;                // nobody is told any more
   util::Nanoseconds deadline_ = util::kNever;
+  util::Nanoseconds part_by_ = util::kNever;    // when GOODBYE is said, whatever the peer has taken
   util::Nanoseconds cancel_at_ = util::kNever;  // receives of a connection that the peer has ended
   util::Nanoseconds asked_at_ = 0;              // whether a silent peer still lives
   std::uint64_t late_answers_ = 0;

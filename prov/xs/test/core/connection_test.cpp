@@ -259,6 +259,31 @@ TEST_F(ConnectionTest, parting_is_graceful_and_told_once) {
   EXPECT_EQ(heard.take(), "");
 }
 
+// It may have shut its end, too, and wait for us in the same way.
+TEST_F(ConnectionTest, parting_gives_up_what_nobody_takes) {
+  connect();
+  rig.hear(server.frame(Kind::kAck, 0, {}, proto::kRtsOnly));
+  std::array<std::byte, 5> word{};
+  ASSERT_EQ(rig.send(Connection::kPeer, word, kOpInject, nullptr), Status::kOk);
+  connection.shut();
+  std::vector<Handed> goodbyes;
+  const auto pass_for = [&](util::Nanoseconds time) {
+    for (const util::Nanoseconds step = 100 * util::kMillisecond; time > 0; time -= step) {
+      rig.pass(step);
+      taken = rig.said();
+      for (const Handed& each : of_kind(taken, Kind::kGoodbye)) goodbyes.push_back(each);
+      rig.hear(server.ack_up_to(3));  // it is there
+    }
+  };
+  pass_for(rig_config().linger - util::kSecond);
+  EXPECT_TRUE(goodbyes.empty());
+  pass_for(2 * util::kSecond);
+  EXPECT_EQ(goodbyes.size(), 1u);
+  EXPECT_EQ(heard.take(), "");
+  rig.hear(server.next(Kind::kGoodbye));
+  EXPECT_EQ(heard.take(), "disconnected");
+}
+
 TEST_F(ConnectionTest, nobody_answers_in_time) {
   ask();
   for (int i = 0; i < 700 && heard.events.empty(); ++i) {
