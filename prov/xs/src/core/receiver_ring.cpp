@@ -17,8 +17,8 @@ namespace xs::core {
     return eager_received(peer, envelope, flags, payload);
   }
   auto* const to = static_cast<std::byte*>(receive->memory.first());
-  if (size >= kTimed) [[unlikely]]
-    copy_timed(peer, ring, offset, to, size);
+  if (size > util::kCopiedInline)
+    copy_long(peer, ring, offset, to, size);
   else if (size > 0)
     ring.copy(offset, to, size);
   if (!ring.release()) [[unlikely]]
@@ -40,11 +40,13 @@ namespace xs::core {
   return Taken::kYes;
 }
 
-// What is advised about direct reads rests on it. A look at the clock takes longer than a small
-// copy, so few are measured.
-void Receiver::copy_timed(Peer& peer, stream::RingConsumer& ring, std::size_t offset, std::byte* to,
-                          std::size_t size) noexcept {
-  if (!peer.session->may_read() || !peer.paces.copy_is_due()) return ring.copy(offset, to, size);
+// A copy for which memcpy is called. What is advised about direct reads rests on how long large
+// ones take; a look at the clock takes longer than a small one, so few are measured.
+void Receiver::copy_long(Peer& peer, stream::RingConsumer& ring, std::size_t offset, std::byte* to,
+                         std::size_t size) noexcept {
+  constexpr std::size_t kTimed = 4096;
+  if (size < kTimed || !peer.session->may_read() || !peer.paces.copy_is_due())
+    return ring.copy(offset, to, size);
   const util::Nanoseconds begin = util::precise_now();
   ring.copy(offset, to, size);
   peer.paces.copied(size, util::precise_now() - begin);

@@ -108,7 +108,7 @@ class BasicProducer {
       return Quick::kNo;
     std::uint64_t* const here = word_of(at_);
     std::byte* const to = reinterpret_cast<std::byte*>(here + 1);
-    if (!rest.empty()) put_whole(to + kWords, rest);
+    if (!rest.empty()) Memory::put(to + kWords, rest.data(), rest.size());
     put_all_words(to, words...);
     const bool rings = publish(here, end, written, size);
     look_ahead();
