@@ -173,7 +173,7 @@ int run_connections(const Options& options) {
     std::fflush(stdout);
   }
   const auto& all = tally.attempts;
-  std::printf("%lu attempts; sides: %lu connected, %lu failed, %lu disconnected\n", all.attempts,
+  std::printf("%lu attempts; sides: %lu connected, %lu in vain, %lu disconnected\n", all.attempts,
               all.connected, all.failed, all.over);
   std::printf("%lu messages, %lu of them by rings; %lu joins, %lu moves, %lu faults, %lu deaths\n",
               all.heard, tally.by_ring, tally.joined, tally.moves, tally.faults, tally.deaths);
