@@ -367,9 +367,10 @@ TEST_F(ConnectionTest, a_client_that_speaks_before_it_confirms_lies) {
 
 TEST_F(ConnectionTest, a_confirmation_says_nothing_else) {
   const ConnectionId id{.high = 1, .low = 2};
+  const std::string words = "words";
   for (const proto::ConnectFrame& frame :
        {proto::ConnectFrame{.id = id, .status = ECONNREFUSED, .data = {}},
-        proto::ConnectFrame{.id = id, .data = bytes_of("words")}}) {
+        proto::ConnectFrame{.id = id, .data = bytes_of(words)}}) {
     Heard told_here;
     Connection answering(told_here);
     Rig there(rig_config(), &answering, &answering.book());
