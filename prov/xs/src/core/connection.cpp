@@ -140,12 +140,12 @@ void Connection::disconnect() noexcept {
 
 // What the peer does not take is given up in the end: it may wait for us in the same way.
 void Connection::say_goodbye() noexcept {
-  const bool flushed = endpoint().flushed(*session_);
-  if (!flushed && now() >= part_by_)
+  const bool late = !endpoint().flushed(*session_);
+  if (!late || now() >= part_by_) session_->say_goodbye();
+  if (!session_->goodbye_sent()) return streams().remind(now() + kFlushLook);  // no room for it yet
+  if (late)
     util::log(util::Level::kWarn, "%s has not taken what was sent before fi_shutdown: given up",
               session_->home().text().c_str());
-  if (flushed || now() >= part_by_) session_->say_goodbye();
-  if (!session_->goodbye_sent()) streams().remind(now() + kFlushLook);
 }
 
 // ---- What comes ----

@@ -7,9 +7,11 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/rig.hpp"
+#include "util/log.hpp"
 
 namespace xs::core::test {
 namespace {
@@ -282,6 +284,26 @@ TEST_F(ConnectionTest, parting_gives_up_what_nobody_takes) {
   EXPECT_EQ(heard.take(), "");
   rig.hear(server.next(Kind::kGoodbye));
   EXPECT_EQ(heard.take(), "disconnected");
+}
+
+// Not even GOODBYE has room then, and is tried again and again.
+TEST_F(ConnectionTest, giving_up_is_told_once) {
+  static int told_of;
+  told_of = 0;
+  connect();
+  for (int i = 0; i < 12; ++i) ASSERT_EQ(send("x"), Status::kOk) << "more than a window";
+  connection.shut();
+  util::set_log_sink(
+      [](util::Level, const char* text) noexcept {
+        told_of += std::string_view(text).find("given up") != std::string_view::npos;
+      },
+      [](util::Level) noexcept { return true; });
+  for (int step = 0; step < 60; ++step) {
+    rig.pass(100 * util::kMillisecond);
+    rig.hear(server.ack_up_to(2));  // it is there, and takes nothing
+  }
+  EXPECT_LE(told_of, 1);
+  util::set_log_sink(nullptr, nullptr);
 }
 
 TEST_F(ConnectionTest, nobody_answers_in_time) {
