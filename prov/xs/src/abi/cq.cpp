@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "abi/errno.hpp"
 #include "abi/ops.hpp"
@@ -33,9 +34,17 @@ int Cq::open_wait() {
   return wait->open();
 }
 
+// Who is given what a pass has found often reads on until there is no more before he goes on, as
+// Open MPI does. That is told without another pass, which would most often find nothing and stand
+// between him and his message.
 ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
   const Guard guard(domain.gate);
-  if (core.empty()) return read_new(buffer, count, source);
+  if (core.empty()) {
+    if (std::exchange(found_new_, false)) return -FI_EAGAIN;
+    const ssize_t rc = read_new(buffer, count, source);
+    found_new_ = rc > 0;
+    return rc;
+  }
   const ssize_t rc = take(buffer, count, source);
   // Who always finds something, messages to himself say, must not starve the rest.
   if (++reads_ % kReadsPerPass == 0) domain.progress();

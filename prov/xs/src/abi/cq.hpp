@@ -33,7 +33,7 @@ struct Cq : fid_cq {
   // Inside the gate. 0 or a negative errno; throws bad_alloc.
   int open_wait();
   // As fi_cq_readfrom. Looks first and progresses only if no completion is there, or an error, and
-  // now and then in any case.
+  // now and then in any case; of two reads in a row with none queued, one progresses.
   ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   // As fi_cq_sreadfrom; timeout in milliseconds, negative: for ever. threshold: completions to wait
   // for.
@@ -54,7 +54,8 @@ struct Cq : fid_cq {
   ssize_t read_new(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   ssize_t take(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
 
-  unsigned reads_ = 0;  // that found something
+  unsigned reads_ = 0;      // that found something queued
+  bool found_new_ = false;  // the last read was given what its pass had found
 };
 
 }  // namespace xs::abi

@@ -103,5 +103,16 @@ TEST_F(RingReadsTest, nothing_is_written_where_nothing_is_read) {
   for (std::size_t i = 0; i < 2; ++i) expect_whole(i, i);
 }
 
+TEST_F(RingReadsTest, who_reads_on_is_told_at_once_that_there_is_no_more) {
+  ASSERT_NO_FATAL_FAILURE(exchange({64}));
+  read(1, 8);
+  auto& [bytes, context] = places.emplace_back();
+  ASSERT_EQ(fi_trecv(b.ep.get(), bytes.data(), 64, nullptr, FI_ADDR_UNSPEC, kTag, 0, &context), 0);
+  ASSERT_EQ(fi_tinject(a.ep.get(), "more", 4, to_b, kTag), 0);
+  std::array<struct fi_cq_tagged_entry, 8> into;
+  EXPECT_EQ(fi_cq_read(b.cq.get(), into.data(), into.size()), -FI_EAGAIN) << "made a pass";
+  EXPECT_EQ(fi_cq_read(b.cq.get(), into.data(), into.size()), 1) << "made none";
+}
+
 }  // namespace
 }  // namespace xs::abi::test
