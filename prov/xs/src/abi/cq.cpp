@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <utility>
 
 #include "abi/errno.hpp"
 #include "abi/ops.hpp"
@@ -34,15 +33,22 @@ int Cq::open_wait() {
   return wait->open();
 }
 
-// Who is given what a pass has found often reads on until there is no more before he goes on, as
-// Open MPI does. That is told without another pass, which would most often find nothing and stand
-// between him and his message.
-ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+// What comes now is written where it is read to, if it has no source to tell.
+[[gnu::always_inline]] inline ssize_t Cq::read_new(void* buffer, std::size_t count,
+                                                   fi_addr_t* source) noexcept {
+  if (!source) core.lend(buffer, count);
+  domain.progress();
+  const std::size_t came = core.take_back();
+  if (came > 0) return static_cast<ssize_t>(came);
+  return core.empty() ? -FI_EAGAIN : core.read(buffer, count, source);
+}
+
+[[gnu::noinline]] ssize_t Cq::read_inside(void* buffer, std::size_t count,
+                                          fi_addr_t* source) noexcept {
   const Guard guard(domain.gate);
   if (core.empty()) {
-    if (std::exchange(found_new_, false)) return -FI_EAGAIN;
     const ssize_t rc = read_new(buffer, count, source);
-    found_new_ = rc > 0;
+    if (rc > 0 && core.empty()) gave_all_.give();
     return rc;
   }
   const ssize_t rc = take(buffer, count, source);
@@ -51,18 +57,9 @@ ssize_t Cq::read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
   return rc;
 }
 
-// What comes now is written where it is read to, if it has no source to tell.
-ssize_t Cq::read_new(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
-  if (!source) core.lend(buffer, count);
-  domain.progress();
-  const std::size_t came = core.take_back();
-  if (came > 0) return static_cast<ssize_t>(came);
-  return core.empty() ? -FI_EAGAIN : core.read(buffer, count, source);
-}
-
 // A peek that finds nothing leaves its error here at once: without progress beside errors, who
 // peeks in a loop would never find anything.
-ssize_t Cq::take(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+[[gnu::noinline]] ssize_t Cq::take(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
   const ssize_t rc = core.read(buffer, count, source);
   if (rc == -FI_EAVAIL) domain.progress();
   return rc;

@@ -2,6 +2,7 @@
 #pragma once
 #include <rdma/fabric.h>
 #include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
 
 #include <cstddef>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "abi/domain.hpp"
 #include "abi/wait.hpp"
 #include "core/cq.hpp"
+#include "util/hint.hpp"
 
 namespace xs::abi {
 
@@ -33,8 +35,13 @@ struct Cq : fid_cq {
   // Inside the gate. 0 or a negative errno; throws bad_alloc.
   int open_wait();
   // As fi_cq_readfrom. Looks first and progresses only if no completion is there, or an error, and
-  // now and then in any case; of two reads in a row with none queued, one progresses.
-  ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
+  // now and then in any case. Who is given what a pass has found often reads on until there is no
+  // more before he goes on, as Open MPI does. That is told at once: another pass would most often
+  // find nothing, and stand between him and his message. What others' passes may have queued
+  // meanwhile is for the read after. Who reads no entries wants the pass.
+  ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
+    return count > 0 && gave_all_.take() ? -FI_EAGAIN : read_inside(buffer, count, source);
+  }
   // As fi_cq_sreadfrom; timeout in milliseconds, negative: for ever. threshold: completions to wait
   // for.
   ssize_t wait_read(void* buffer, std::size_t count, fi_addr_t* source, std::size_t threshold,
@@ -51,11 +58,12 @@ struct Cq : fid_cq {
   std::optional<QueueWait> wait;  // unless FI_WAIT_NONE
 
  private:
+  ssize_t read_inside(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   ssize_t read_new(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   ssize_t take(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
 
-  unsigned reads_ = 0;      // that found something queued
-  bool found_new_ = false;  // the last read was given what its pass had found
+  unsigned reads_ = 0;   // that found something queued
+  util::Hint gave_all_;  // the last read made a pass, and was given all that this had found
 };
 
 }  // namespace xs::abi
