@@ -91,9 +91,8 @@ void Endpoint::before_sleep() noexcept {
   if (parts_.neighbours) parts_.neighbours->look();
 }
 
-void Endpoint::progress() noexcept {
-  streams_->progress();
-  if (!streams_->looked_far()) return;  // nothing of what follows is in a hurry
+// What is in no hurry: with the looks at the fabric.
+void Endpoint::progress_the_rest() noexcept {
   if (parts_.neighbours) look_at_neighbours();
   sender_->retry_bulk();
   if (receiver_->needs_tick()) receiver_->tick(streams_->now());

@@ -103,7 +103,11 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   }
 
   // Moves everything that can move. Called by every completion queue read.
-  void progress() noexcept;
+  void progress() noexcept {
+    streams_->progress();
+    if (streams_->looked_far()) [[unlikely]]
+      progress_the_rest();
+  }
   // For sleepers (docs/waits.md). From now on the descriptors that tell of work are in that set,
   // which outlives the endpoint.
   void set_waits(stream::WaitSet& waits) noexcept { streams_->set_waits(waits); }
@@ -185,6 +189,7 @@ class Endpoint final : private stream::Upper, private locality::Listener {
   void tell_refreshed() noexcept {
     if (parts_.observer) parts_.observer->paths_refreshed();
   }
+  void progress_the_rest() noexcept;
   void look_at_neighbours() noexcept;
   template <class F>
   void for_each_of(const locality::Process& process, F&& f) noexcept;

@@ -14,14 +14,15 @@ constexpr unsigned kRefusals = 3;
 constexpr unsigned kRefusedFor = 8;
 }  // namespace
 
-void Evidence::forget() noexcept {
+bool Evidence::forget() noexcept {
+  const bool was_silent = std::exchange(silent_, 0) > 0;
   gathered_ = false;
   refusals_ = 0;
-  silent_ = 0;
   alive_ = excused_ = returned_ = false;
   counted_from_ = 0;
   held_since_ = 0;
   probe_.reset();
+  return was_silent;
 }
 
 void Evidence::look(carrier::InnerProvider& inner, const proto::Address& home,

@@ -17,11 +17,7 @@ class Evidence {
  public:
   // A sign of life: everything gathered before is void. Cheap if that is nothing. True: not even
   // the kernel had answered before.
-  bool life() noexcept {
-    const bool was_silent = silent_ > 0;
-    if (gathered_) forget();
-    return was_silent;
-  }
+  bool life() noexcept { return gathered_ && forget(); }
   // Starts a probe of the home address unless one is held or running, or one ended less than
   // `spacing` ago.
   void look(carrier::InnerProvider& inner, const proto::Address& home, util::Nanoseconds now,
@@ -41,7 +37,7 @@ class Evidence {
   util::Nanoseconds alive_since() const noexcept { return alive_ ? held_since_ : 0; }
 
  private:
-  void forget() noexcept;
+  bool forget() noexcept;
   // A refusal was heard. True: they have lasted long enough.
   bool refused(util::Nanoseconds now) noexcept;
 

@@ -254,8 +254,15 @@ class Session {
   void refused(util::Nanoseconds now, bool for_good) noexcept;
   // A sign of life; and one that may be an answer to what we asked, which what is repeated by a
   // peer that hears nothing of us is not: our own way to it may be dead.
-  void seen(util::Nanoseconds now) noexcept;
-  void heard(util::Nanoseconds now) noexcept;
+  void seen(util::Nanoseconds now) noexcept {
+    heard_at_ = now;
+    if (evidence_.life()) [[unlikely]]
+      doubt_route(now);
+  }
+  void heard(util::Nanoseconds now) noexcept {
+    unanswered_ = 0;
+    seen(now);
+  }
   void answered_echo(std::uint64_t echo, std::uint64_t ack, util::Nanoseconds now) noexcept;
   void gap_reported(std::uint64_t ack, util::Nanoseconds now) noexcept;
   bool send_ack(std::uint8_t flags, std::uint64_t echo) noexcept;

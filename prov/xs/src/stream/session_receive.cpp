@@ -12,16 +12,6 @@ constexpr util::Nanoseconds kGapPause = util::kMillisecond;
 constexpr std::uint32_t kSoonMost = 4;  // acknowledgements asked for soon that wait for each other
 }  // namespace
 
-void Session::seen(util::Nanoseconds now) noexcept {
-  heard_at_ = now;
-  if (evidence_.life()) doubt_route(now);
-}
-
-void Session::heard(util::Nanoseconds now) noexcept {
-  unanswered_ = 0;
-  seen(now);
-}
-
 // A checked frame under our token. False: the peer lies.
 bool Session::take(const proto::FrameView& frame, util::Nanoseconds now) noexcept {
   if (standing_.state != SessionState::kOpen && standing_.state != SessionState::kClosed)

@@ -222,6 +222,18 @@ void Session::first_in_ring(std::uint32_t number) noexcept {
   if (awaited_.ring) back_after_move("ring", awaited_.ring, move_times_.ring, streams_.now());
 }
 
+[[gnu::always_inline]] inline void Session::found_in_ring(util::Nanoseconds now) noexcept {
+  if (path_.armed) [[unlikely]]
+    disarm_ring();
+  path_.used_at = now;
+  if (path_.ring_bytes >= path_.grow_at) [[unlikely]]
+    streams_.due_at(now);
+  heard(now);
+  // Step 4: who finds a frame knows that its writer has mapped our ring.
+  if (path_.state == PathState::kAnswered) [[unlikely]]
+    joined(now);
+}
+
 // Looks into the peer's ring. Returns how many frames there were. One that has just been taken is
 // often the only one, and a look at the next cell would fetch a line that the peer is about to
 // write: only who found the ring never empty looks further.
@@ -259,15 +271,6 @@ unsigned Session::visit_ring(util::Nanoseconds now) noexcept {
     found_in_ring(now);
   }
   return count;
-}
-
-void Session::found_in_ring(util::Nanoseconds now) noexcept {
-  if (path_.armed) disarm_ring();
-  path_.used_at = now;
-  if (path_.ring_bytes >= path_.grow_at) streams_.due_at(now);
-  heard(now);
-  // Step 4: who finds a frame knows that its writer has mapped our ring.
-  if (path_.state == PathState::kAnswered) joined(now);
 }
 
 // Everything that stands there now, and no more than the ring can hold.

@@ -21,6 +21,7 @@ constexpr util::Nanoseconds kLendLongest = 500 * util::kMicrosecond;
 // others.
 constexpr unsigned kPatienceWithDead = 2;
 constexpr unsigned kPatienceWithLeft = 50;
+constexpr unsigned kPassesPerTime = 8;  // the clock is coarse, too
 }  // namespace
 
 void Streams::lane_gone(std::uint32_t lane) noexcept {
@@ -53,28 +54,26 @@ void Streams::list_reader(Session& session) noexcept {
   hurry();
 }
 
-bool Streams::visit_rings() noexcept {
-  if (readers_.empty()) return false;
-  return readers_.visit([this](Session& session) noexcept {
-    if (!session.path_.reads) return Visit::kOver;
-    const unsigned found = session.ring_idle() ? 0 : session.visit_ring(now_);
-    if (session.path_.acks_wanted || session.path_.failed) session.run_path(now_);
-    return found > 0 ? Visit::kBusy : Visit::kIdle;
-  });
+[[gnu::always_inline]] inline Visit Streams::visit_ring(Session& session) noexcept {
+  if (!session.path_.reads) return Visit::kOver;
+  const unsigned found = session.ring_idle() ? 0 : session.visit_ring(now_);
+  if (session.path_.acks_wanted || session.path_.failed) session.run_path(now_);
+  return found > 0 ? Visit::kBusy : Visit::kIdle;
 }
 
 // Rings tell by themselves of everything that hurries, and a look at the fabric costs a system
 // call: as long as nothing comes from there, it is looked at ever more rarely.
-bool Streams::far_look_due() noexcept {
+bool Streams::far_look_due(unsigned passes) noexcept {
   if (readers_.empty()) return true;
   if (far_passes_ > 0) {
     --far_passes_;
     return true;
   }
-  return --far_in_ == 0 || now_ != far_at_;
+  far_in_ -= std::min(far_in_, passes);
+  return far_in_ == 0 || now_ != far_at_;
 }
 
-bool Streams::look_far() noexcept {
+[[gnu::noinline]] bool Streams::look_far() noexcept {
   constexpr unsigned kFarLongest = 1024;
   const bool found = carrier_->poll() > 0;
   if (found)
@@ -86,20 +85,40 @@ bool Streams::look_far() noexcept {
   return found;
 }
 
-// With rings, a pass is little more than a look at those that were busy lately.
-bool Streams::progress() noexcept {
-  constexpr unsigned kPassesPerTime = 8;  // the clock is coarse, too
-  if (readers_.empty() || far_passes_ > 0 || ++passes_ % kPassesPerTime == 0) now_ = clock_.now();
-  const bool found = visit_rings();
-  looked_far_ = far_look_due();
+// With rings, a pass is little more than a look at those that were busy lately, and most are just
+// that: they cost the latency of a small message what they take.
+bool Streams::pass_over_busy() noexcept {
+  if (busy_passes_ == 0 || far_passes_ > 0 || !due_.empty() || !dead_.empty()) return false;
+  --busy_passes_;
+  looked_far_ = false;
+  readers_.visit_busy([this](Session& session) noexcept { return visit_ring(session); });
+  return true;
+}
+
+// How many of those may follow a pass that leaves nothing out; the idle wait for the next such.
+unsigned Streams::plan_busy_passes() const noexcept {
+  if (readers_.busy() == 0) return 0;
+  return readers_.busy() == readers_.size() ? kPassesPerTime - 1 : 1;
+}
+
+[[gnu::noinline]] void Streams::pass_over_all() noexcept {
+  const unsigned passes = 1 + planned_ - busy_passes_;  // with those since the last of these
+  passes_ += passes;
+  if (readers_.empty() || far_passes_ > 0 || passes_ >= kPassesPerTime) {
+    now_ = clock_.now();
+    passes_ = 0;
+  }
+  const bool found =
+      readers_.visit([this](Session& session) noexcept { return visit_ring(session); });
+  looked_far_ = far_look_due(passes);
   const bool came = looked_far_ && look_far();
   if (!due_.empty()) run_due();
   if (looked_far_) run_times(found || came);
   if (!dead_.empty()) bury();
-  return found || came;
+  planned_ = busy_passes_ = plan_busy_passes();
 }
 
-void Streams::run_times(bool busy) noexcept {
+[[gnu::noinline]] void Streams::run_times(bool busy) noexcept {
   if (busy) {
     idle_passes_ = 0;
   } else {
@@ -111,7 +130,7 @@ void Streams::run_times(bool busy) noexcept {
   if (now_ >= tick_at_) tick();
 }
 
-void Streams::run_due() noexcept {
+[[gnu::noinline]] void Streams::run_due() noexcept {
   // Sessions may list themselves again meanwhile: those are run in the next pass.
   const std::size_t count = due_.size();
   for (std::size_t i = 0; i < count; ++i) {
@@ -212,7 +231,7 @@ void Streams::retire_overdue() noexcept {
 }
 
 // Sessions that ended since the last pass go now, when nobody above or below holds them.
-void Streams::bury() noexcept {
+[[gnu::noinline]] void Streams::bury() noexcept {
   for (std::size_t i = 0; i < dead_.size(); ++i) {
     const auto found = sessions_.find(dead_[i]);
     if (found == sessions_.end()) continue;
