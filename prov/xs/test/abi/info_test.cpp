@@ -236,6 +236,17 @@ TEST(InfoTest, progress_is_manual_or_not_as_asked) {
     }
 }
 
+// FI_PROGRESS_CONTROL_UNIFIED of libfabric 2.x, where both are one attribute: the application
+// promises more than xs needs.
+TEST(InfoTest, control_of_progress_may_be_unified) {
+  constexpr auto kControlUnified = static_cast<enum fi_progress>(3);
+  InfoPtr hints = make_hints(), info;
+  hints->domain_attr->control_progress = hints->domain_attr->data_progress = kControlUnified;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->domain_attr->control_progress, kControlUnified);
+  EXPECT_EQ(info->domain_attr->data_progress, kControlUnified);
+}
+
 TEST(InfoTest, echoes_threading_address_vector_and_sizes) {
   InfoPtr hints = make_hints(), info;
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
@@ -340,6 +351,23 @@ TEST_F(BeyondTest, domain) {
   expect_refused([](auto& i) { ++i.domain_attr->cq_cnt; });
   expect_refused([](auto& i) { ++i.domain_attr->max_ep_stx_ctx; });
   expect_refused([](auto& i) { i.domain_attr->caps |= FI_COLLECTIVE; });
+}
+
+// One past the last that any libfabric has; a C program may have written anything there.
+template <class E>
+void set(E& to, std::uint32_t number) {
+  std::memcpy(&to, &number, sizeof to);
+}
+
+TEST_F(BeyondTest, enumerators_of_a_domain) {
+  constexpr std::uint32_t kNoThreading = 6, kNoProgress = 4, kNoVector = 3, kNoManagement = 3;
+  for (const std::uint32_t more : {0, 70}) {
+    expect_refused([&](auto& i) { set(i.domain_attr->threading, kNoThreading + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->control_progress, kNoProgress + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->data_progress, kNoProgress + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->av_type, kNoVector + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->resource_mgmt, kNoManagement + more); });
+  }
 }
 
 TEST_F(BeyondTest, addresses) {
