@@ -79,15 +79,25 @@ TEST(InfoTest, grants_capabilities_as_hinted) {
 }
 
 TEST(InfoTest, grants_some_only_where_asked) {
-  for (const std::uint64_t cap : {FI_DIRECTED_RECV, FI_SHARED_AV}) {
+  struct Where {
+    std::uint64_t cap;
+    bool sends, receives, domain;
+  };
+  for (const auto& [cap, sends, receives, domain] :
+       {Where{FI_DIRECTED_RECV, false, true, false}, Where{FI_SHARED_AV, false, false, true},
+        Where{FI_RMA_EVENT, false, true, false}, Where{FI_TRIGGER, true, true, false},
+        Where{FI_FENCE, true, false, false}}) {
+    SCOPED_TRACE(fi_tostr(&cap, FI_TYPE_CAPS));
     InfoPtr hints = make_hints(), info;
     hints->caps = FI_MSG | cap;
     ASSERT_EQ(ask(hints.get(), &info), 0);
     EXPECT_TRUE(info->caps & cap);
-    EXPECT_TRUE((cap == FI_SHARED_AV ? info->domain_attr->caps : info->rx_attr->caps) & cap);
+    EXPECT_EQ((info->tx_attr->caps & cap) != 0, sends);
+    EXPECT_EQ((info->rx_attr->caps & cap) != 0, receives);
+    EXPECT_EQ((info->domain_attr->caps & cap) != 0, domain);
     hints->caps = FI_MSG;
     ASSERT_EQ(ask(hints.get(), &info), 0);
-    EXPECT_FALSE(info->caps & cap);
+    EXPECT_FALSE((info->caps | info->tx_attr->caps | info->rx_attr->caps) & cap);
   }
 }
 
