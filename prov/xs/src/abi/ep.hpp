@@ -137,8 +137,13 @@ int exchange_op_flags(const OpFlags& flags, bool set, std::uint64_t& word) noexc
 bool flags_of_receive(std::uint64_t flags, bool selective, bool tagged,
                       std::uint32_t& out) noexcept;
 
-// FI_OPT_MIN_MULTI_RECV, the one option that there is. fabtests 2.x takes no other answer than
-// -FI_EOPNOTSUPP for one that is not there.
+// FI_OPT_MIN_MULTI_RECV is the one option that there is. About memory of devices fi_endpoint(3) and
+// fabtests 2.x want to hear that it is not supported, -FI_EOPNOTSUPP; about any other that there is
+// no such option, -FI_ENOPROTOOPT.
+constexpr int answer_to_other_option(int name) noexcept {
+  constexpr int kCudaApiPermitted = 10;  // FI_OPT_CUDA_API_PERMITTED of libfabric 2.x
+  return name == FI_OPT_FI_HMEM_P2P || name == kCudaApiPermitted ? -FI_EOPNOTSUPP : -FI_ENOPROTOOPT;
+}
 template <class F>
 int get_min_multi_receive(int level, int name, void* value, std::size_t* size, F&& get) noexcept {
   if (level != FI_OPT_ENDPOINT || name != FI_OPT_MIN_MULTI_RECV) return -FI_ENOPROTOOPT;
@@ -154,7 +159,7 @@ template <class F>
 int set_min_multi_receive(int level, int name, const void* value, std::size_t size,
                           F&& set) noexcept {
   if (level != FI_OPT_ENDPOINT) return -FI_ENOPROTOOPT;
-  if (name != FI_OPT_MIN_MULTI_RECV) return -FI_EOPNOTSUPP;
+  if (name != FI_OPT_MIN_MULTI_RECV) return answer_to_other_option(name);
   std::size_t bytes;
   if (!value || size != sizeof bytes) return -FI_EINVAL;
   std::memcpy(&bytes, value, sizeof bytes);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "abi/info.hpp"
+#include "abi/ops.hpp"
 #include "util/log.hpp"
 
 namespace xs::abi {
@@ -71,7 +72,17 @@ bool acceptable(const struct fi_ep_attr& hints) noexcept {
   return true;
 }
 
+// Numbers that no libfabric has mean nothing that could be promised, and would be echoed.
+bool is_known(const struct fi_domain_attr& hints) noexcept {
+  constexpr std::uint32_t kControlUnified = 3;  // FI_PROGRESS_CONTROL_UNIFIED of libfabric 2.x
+  return raw(hints.threading) <= FI_THREAD_ENDPOINT &&
+         raw(hints.control_progress) <= kControlUnified &&
+         raw(hints.data_progress) <= kControlUnified && raw(hints.av_type) <= FI_AV_TABLE &&
+         raw(hints.resource_mgmt) <= FI_RM_ENABLED;
+}
+
 bool acceptable(const struct fi_domain_attr& hints) noexcept {
+  if (!is_known(hints)) return refuse("a model of threads, progress or resources that is unknown");
   if (hints.mr_iov_limit > core::kIovLimit) return refuse("a larger mr_iov_limit");
   if (hints.cq_data_size > kCqDataSize) return refuse("more CQ data");
   if (!within(hints.caps, kDomainCaps)) return refuse("domain capabilities that xs lacks");

@@ -76,6 +76,12 @@ struct fi_ops fid_ops = [] {
   return ops;
 }();
 
+// A key would have to keep peers out that have another, and there are none. In structs of
+// applications that know libfabric before 1.5 alone there may be anything in its place.
+bool has_key(const Domain& domain, const struct fi_mr_attr& attr) noexcept {
+  return FI_VERSION_GE(domain.fabric.api_version, FI_VERSION(1, 5)) && attr.auth_key_size > 0;
+}
+
 // Structs of applications that were built with libfabric before 1.9 end before the interface.
 bool is_plain_memory(const Domain& domain, const struct fi_mr_attr& attr) noexcept {
   return FI_VERSION_LT(domain.fabric.api_version, FI_VERSION(1, 9)) ||
@@ -90,6 +96,7 @@ int regattr(struct fid* fid, const struct fi_mr_attr* attr, std::uint64_t flags,
   const std::span iov(attr->mr_iov, attr->iov_count);
   if (std::size_t total; attr->offset != 0 || !core::UserMemory::sum(iov, total)) return -FI_EINVAL;
   auto& domain = object_of<Domain>(fid);
+  if (has_key(domain, *attr)) return -FI_EINVAL;
   if (!is_plain_memory(domain, *attr)) return -FI_ENOSYS;
   if (flags & ~FI_RMA_EVENT) return -FI_EBADFLAGS;
   return control([&] {

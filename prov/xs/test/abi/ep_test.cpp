@@ -99,9 +99,27 @@ TEST(EndpointTest, options) {
   size = 3;
   EXPECT_EQ(fi_getopt(fid, FI_OPT_ENDPOINT, FI_OPT_MIN_MULTI_RECV, &value, &size), -FI_ETOOSMALL);
   EXPECT_EQ(size, sizeof value);
-  EXPECT_EQ(fi_getopt(fid, FI_OPT_ENDPOINT, 99, &value, &size), -FI_ENOPROTOOPT);
-  EXPECT_EQ(fi_setopt(fid, FI_OPT_ENDPOINT, 99, &value, size), -FI_EOPNOTSUPP);
   EXPECT_EQ(fi_setopt(fid, 99, FI_OPT_MIN_MULTI_RECV, &value, size), -FI_ENOPROTOOPT);
+}
+
+// fi_endpoint(3), also of what newer headers than ours name.
+TEST(EndpointTest, options_that_are_not_there) {
+  constexpr int kCudaApiPermitted = 10, kMaxMessageSize = 12, kInjectMessageSize = 16;
+  Loop loop;
+  std::size_t value = 128, size = sizeof value;
+  struct fid* fid = &loop.ep->fid;
+  for (const int name : {+FI_OPT_TX_SIZE, +FI_OPT_BUFFERED_LIMIT, +FI_OPT_XPU_TRIGGER,
+                         kMaxMessageSize, kInjectMessageSize, 99}) {
+    EXPECT_EQ(fi_getopt(fid, FI_OPT_ENDPOINT, name, &value, &size), -FI_ENOPROTOOPT) << name;
+    EXPECT_EQ(fi_setopt(fid, FI_OPT_ENDPOINT, name, &value, size), -FI_ENOPROTOOPT) << name;
+  }
+  // Of memory of devices: known, but not to be had.
+  const int mode = FI_HMEM_P2P_REQUIRED;
+  const bool permitted = false;
+  EXPECT_EQ(fi_setopt(fid, FI_OPT_ENDPOINT, FI_OPT_FI_HMEM_P2P, &mode, sizeof mode),
+            -FI_EOPNOTSUPP);
+  EXPECT_EQ(fi_setopt(fid, FI_OPT_ENDPOINT, kCudaApiPermitted, &permitted, sizeof permitted),
+            -FI_EOPNOTSUPP);
 }
 
 TEST(EndpointTest, default_flags_can_be_changed) {

@@ -79,15 +79,25 @@ TEST(InfoTest, grants_capabilities_as_hinted) {
 }
 
 TEST(InfoTest, grants_some_only_where_asked) {
-  for (const std::uint64_t cap : {FI_DIRECTED_RECV, FI_SHARED_AV}) {
+  struct Where {
+    std::uint64_t cap;
+    bool sends, receives, domain;
+  };
+  for (const auto& [cap, sends, receives, domain] :
+       {Where{FI_DIRECTED_RECV, false, true, false}, Where{FI_SHARED_AV, false, false, true},
+        Where{FI_RMA_EVENT, false, true, false}, Where{FI_TRIGGER, true, true, false},
+        Where{FI_FENCE, true, false, false}}) {
+    SCOPED_TRACE(fi_tostr(&cap, FI_TYPE_CAPS));
     InfoPtr hints = make_hints(), info;
     hints->caps = FI_MSG | cap;
     ASSERT_EQ(ask(hints.get(), &info), 0);
     EXPECT_TRUE(info->caps & cap);
-    EXPECT_TRUE((cap == FI_SHARED_AV ? info->domain_attr->caps : info->rx_attr->caps) & cap);
+    EXPECT_EQ((info->tx_attr->caps & cap) != 0, sends);
+    EXPECT_EQ((info->rx_attr->caps & cap) != 0, receives);
+    EXPECT_EQ((info->domain_attr->caps & cap) != 0, domain);
     hints->caps = FI_MSG;
     ASSERT_EQ(ask(hints.get(), &info), 0);
-    EXPECT_FALSE(info->caps & cap);
+    EXPECT_FALSE((info->caps | info->tx_attr->caps | info->rx_attr->caps) & cap);
   }
 }
 
@@ -236,6 +246,17 @@ TEST(InfoTest, progress_is_manual_or_not_as_asked) {
     }
 }
 
+// FI_PROGRESS_CONTROL_UNIFIED of libfabric 2.x, where both are one attribute: the application
+// promises more than xs needs.
+TEST(InfoTest, control_of_progress_may_be_unified) {
+  constexpr auto kControlUnified = static_cast<enum fi_progress>(3);
+  InfoPtr hints = make_hints(), info;
+  hints->domain_attr->control_progress = hints->domain_attr->data_progress = kControlUnified;
+  ASSERT_EQ(ask(hints.get(), &info), 0);
+  EXPECT_EQ(info->domain_attr->control_progress, kControlUnified);
+  EXPECT_EQ(info->domain_attr->data_progress, kControlUnified);
+}
+
 TEST(InfoTest, echoes_threading_address_vector_and_sizes) {
   InfoPtr hints = make_hints(), info;
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
@@ -340,6 +361,23 @@ TEST_F(BeyondTest, domain) {
   expect_refused([](auto& i) { ++i.domain_attr->cq_cnt; });
   expect_refused([](auto& i) { ++i.domain_attr->max_ep_stx_ctx; });
   expect_refused([](auto& i) { i.domain_attr->caps |= FI_COLLECTIVE; });
+}
+
+// One past the last that any libfabric has; a C program may have written anything there.
+template <class E>
+void set(E& to, std::uint32_t number) {
+  std::memcpy(&to, &number, sizeof to);
+}
+
+TEST_F(BeyondTest, enumerators_of_a_domain) {
+  constexpr std::uint32_t kNoThreading = 6, kNoProgress = 4, kNoVector = 3, kNoManagement = 3;
+  for (const std::uint32_t more : {0, 70}) {
+    expect_refused([&](auto& i) { set(i.domain_attr->threading, kNoThreading + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->control_progress, kNoProgress + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->data_progress, kNoProgress + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->av_type, kNoVector + more); });
+    expect_refused([&](auto& i) { set(i.domain_attr->resource_mgmt, kNoManagement + more); });
+  }
 }
 
 TEST_F(BeyondTest, addresses) {

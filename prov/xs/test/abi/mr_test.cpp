@@ -120,6 +120,27 @@ TEST(RegionTest, is_reached_by_its_endpoint_alone) {
   mr.reset();
 }
 
+// Nobody is kept out by a key of authorization: who relies on one has to hear it. Applications of
+// libfabric before 1.5 know no such attribute, and may have anything there.
+TEST(RegionTest, is_not_protected_by_a_key) {
+  Face face;
+  std::array<char, 16> memory{};
+  std::array<std::uint8_t, 4> key{};
+  const struct iovec iov { memory.data(), memory.size() };
+  struct fi_mr_attr attr {};
+  attr.mr_iov = &iov;
+  attr.iov_count = 1;
+  attr.access = kBoth;
+  attr.requested_key = 1;
+  attr.auth_key_size = key.size();
+  attr.auth_key = key.data();
+  struct fid_mr* mr = nullptr;
+  EXPECT_EQ(fi_mr_regattr(face.domain.get(), &attr, 0, &mr), -FI_EINVAL);
+  face.fabric->api_version = FI_VERSION(1, 4);
+  ASSERT_EQ(fi_mr_regattr(face.domain.get(), &attr, 0, &mr), 0);
+  EXPECT_EQ(fi_close(&mr->fid), 0);
+}
+
 // Between two, also in parts.
 TEST_F(MachinesTest, a_region_counts_what_comes_from_afar) {
   std::vector<char> memory(1 << 20), room(memory.size());

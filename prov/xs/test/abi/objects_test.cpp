@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Opening, binding and closing: what is refused, and with which errno.
 #include <poll.h>
+#include <pthread.h>
 
 #include <array>
 #include <chrono>
+#include <thread>
 
 #include "face/face.hpp"
+#include "face/time.hpp"
 
 namespace xs::abi::test {
 namespace {
@@ -212,6 +215,45 @@ TEST(EqTest, mutex_and_condition_are_told) {
   ASSERT_NE(pair.mutex, nullptr);
   EXPECT_EQ(pthread_mutex_trylock(pair.mutex), 0);
   EXPECT_EQ(pthread_mutex_unlock(pair.mutex), 0);
+}
+
+// As fi_poll(3) has it: the mutex is held from fi_trywait on, so no event is missed between.
+TEST(EqTest, an_event_wakes_who_sleeps_on_the_condition) {
+  Face face;
+  const auto eq = face.open_eq({.flags = FI_WRITE, .wait_obj = FI_WAIT_MUTEX_COND});
+  struct fi_mutex_cond its {};
+  ASSERT_EQ(fi_control(&eq->fid, FI_GETWAIT, &its), 0);
+  struct fid* fids[] = {&eq->fid};
+  constexpr std::uint64_t kEvents = 3;
+  std::thread writer([&] {
+    for (std::uint64_t i = 0; i < kEvents; ++i) {
+      let_sleep();
+      const struct fi_eq_entry in { .fid = nullptr, .context = &face, .data = i };
+      EXPECT_EQ(fi_eq_write(eq.get(), FI_NOTIFY, &in, sizeof in, 0),
+                static_cast<ssize_t>(sizeof in));
+    }
+  });
+  struct timespec deadline {};
+  clock_gettime(CLOCK_REALTIME, &deadline);
+  deadline.tv_sec += kSoon / 1000;
+  const std::chrono::milliseconds used = processor_time();
+  std::uint64_t read = 0;
+  for (int rc = 0; read < kEvents && rc == 0;) {
+    pthread_mutex_lock(its.mutex);
+    while (rc == 0 && fi_trywait(face.fabric.get(), fids, 1) == 0)
+      rc = pthread_cond_timedwait(its.cond, its.mutex, &deadline);
+    pthread_mutex_unlock(its.mutex);
+    EXPECT_EQ(rc, 0) << "nobody signals";
+    struct fi_eq_entry out {};
+    std::uint32_t event = 0;
+    for (; fi_eq_read(eq.get(), &event, &out, sizeof out, 0) > 0; ++read) {
+      EXPECT_EQ(event, static_cast<std::uint32_t>(FI_NOTIFY));
+      EXPECT_EQ(out.data, read);
+    }
+  }
+  EXPECT_EQ(read, kEvents);
+  EXPECT_LT(processor_time() - used, std::chrono::milliseconds(150)) << "it slept between";
+  writer.join();
 }
 
 }  // namespace

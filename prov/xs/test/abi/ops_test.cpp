@@ -119,8 +119,26 @@ TEST(OpsTest, what_is_not_offered_says_so) {
   struct fid_ep* other = nullptr;
   EXPECT_EQ(fi_scalable_ep(loop.domain.get(), loop.info.get(), &other, nullptr), -FI_ENOSYS);
   EXPECT_EQ(fi_shutdown(loop.ep.get(), 0), -FI_ENOSYS);
+  EXPECT_EQ(fi_tx_context(loop.ep.get(), 0, nullptr, &other, nullptr), -FI_ENOSYS);
+  EXPECT_EQ(fi_rx_context(loop.ep.get(), 0, nullptr, &other, nullptr), -FI_ENOSYS);
   void* ops = nullptr;
   EXPECT_EQ(fi_open_ops(&loop.domain->fid, "nothing", 0, &ops, nullptr), -FI_EINVAL);
+}
+
+TEST(OpsTest, groups_are_not_offered) {
+  Loop loop;
+  struct fid_mc* group = nullptr;
+  EXPECT_EQ(fi_join(loop.ep.get(), nullptr, 0, &group, nullptr), -FI_ENOSYS);
+  struct fid_av_set* set = nullptr;
+  struct fi_av_set_attr members {};
+  EXPECT_EQ(fi_av_set(loop.av.get(), &members, &set, nullptr), -FI_ENOSYS);
+  EXPECT_EQ(fi_join_collective(loop.ep.get(), FI_ADDR_NOTAVAIL, set, 0, &group, nullptr),
+            -FI_ENOSYS);
+  struct fi_collective_attr attr {};
+  attr.op = FI_SUM;
+  attr.datatype = FI_UINT64;
+  EXPECT_EQ(fi_query_collective(loop.domain.get(), FI_ALLREDUCE, &attr, 0), -FI_ENOSYS);
+  EXPECT_EQ(fi_barrier(loop.ep.get(), loop.self, nullptr), -FI_ENOSYS);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Every call of fi_rma(3), of an endpoint on its own memory, and between two.
+// Every call of fi_rma(3), of an endpoint on its own memory; between two: rma_pair_test.cpp.
 #include <rdma/fi_rma.h>
 
 #include <array>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "face/machines.hpp"
+#include "face/face.hpp"
 
 namespace xs::abi::test {
 namespace {
@@ -340,59 +340,6 @@ TEST(RmaCaps, one_direction_alone) {
   const auto mr = show(loop.domain.get(), memory);
   ASSERT_EQ(fi_write(loop.ep.get(), "abc", 3, nullptr, loop.self, 0, kKey, nullptr), 0);
   EXPECT_EQ(loop.next_error().err, FI_EACCES) << "the endpoint did not ask for FI_REMOTE_WRITE";
-}
-
-// Between two, over whatever path there is: a ring soon.
-struct RmaPair : MachinesTest {
-  RmaPair() : mr(show(b.domain.get(), memory)) {}
-  void await(Process& who, std::uint64_t flags) {
-    struct fi_cq_tagged_entry entry {};
-    until([&] {
-      fi_cq_read((&who == &a ? b : a).cq.get(), nullptr, 0);
-      return fi_cq_read(who.cq.get(), &entry, 1) == 1;
-    });
-    EXPECT_EQ(entry.flags, flags);
-  }
-  std::vector<char> memory = std::vector<char>(1 << 20);
-  FidPtr<struct fid_mr> mr;
-};
-
-TEST_F(RmaPair, large_write_and_read_come_back_whole) {
-  std::vector<char> out(memory.size()), back(memory.size());
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<char>(i * 31 + i / 251);
-  for (int round = 0; round < 4; ++round) {
-    ++out[77];
-    ASSERT_EQ(fi_write(a.ep.get(), out.data(), out.size(), nullptr, to_b, 0, kKey, nullptr), 0);
-    ASSERT_EQ(fi_read(a.ep.get(), back.data(), back.size(), nullptr, to_b, 0, kKey, nullptr), 0);
-    await(a, FI_RMA | FI_WRITE);
-    EXPECT_EQ(memory, out);
-    await(a, FI_RMA | FI_READ);
-    EXPECT_EQ(back, out);
-  }
-}
-
-// What it has begun to answer the target answers to the end, though it closes.
-TEST_F(RmaPair, closing_target_answers_what_it_has_taken) {
-  talk_until_ring();
-  memory.back() = 'z';
-  std::vector<char> back(memory.size());
-  ASSERT_EQ(fi_read(a.ep.get(), back.data(), back.size(), nullptr, to_b, 0, kKey, nullptr), 0);
-  fi_cq_read(b.cq.get(), nullptr, 0);
-  std::thread closes([&] { b.ep.reset(); });
-  struct fi_cq_tagged_entry entry {};
-  ssize_t rc = -FI_EAGAIN;
-  until([&] { return (rc = fi_cq_read(a.cq.get(), &entry, 1)) != -FI_EAGAIN; });
-  closes.join();
-  ASSERT_EQ(rc, 1);
-  EXPECT_EQ(entry.flags, FI_RMA | FI_READ);
-  EXPECT_EQ(back, memory);
-}
-
-TEST_F(RmaPair, data_comes_when_all_is_written) {
-  ASSERT_EQ(fi_writedata(a.ep.get(), "abc", 3, nullptr, 5, to_b, 0, kKey, nullptr), 0);
-  await(b, FI_RMA | FI_REMOTE_WRITE | FI_REMOTE_CQ_DATA);
-  EXPECT_EQ(std::string_view(memory.data(), 3), "abc");
-  await(a, FI_RMA | FI_WRITE);
 }
 
 }  // namespace

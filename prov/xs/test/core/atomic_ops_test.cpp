@@ -5,11 +5,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <complex>
 #include <cstring>
 #include <limits>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace xs::core {
@@ -20,43 +23,33 @@ using Op = AtomicOperation;
 
 constexpr AtomicForm kForms[] = {AtomicForm::kUpdate, AtomicForm::kFetch, AtomicForm::kCompare};
 
+__extension__ typedef __int128 Int128;
+__extension__ typedef unsigned __int128 Uint128;
+
+template <class... T>
+struct List {
+  using Tested = testing::Types<T...>;
+  template <class U>
+  static constexpr Datatype number_of() {
+    unsigned before = 0;
+    static_cast<void>(((!std::is_same_v<T, U> && ++before) && ...));
+    return static_cast<Datatype>(before);
+  }
+};
+// In the order of their numbers.
+using All = List<std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t,
+                 std::uint32_t, std::int64_t, std::uint64_t, float, double, std::complex<float>,
+                 std::complex<double>, long double, std::complex<long double>, Int128, Uint128>;
 template <class T>
-struct TypeOf;
-template <>
-struct TypeOf<std::int8_t> {
-  static constexpr Datatype kType = Datatype::kInt8;
-};
-template <>
-struct TypeOf<std::uint16_t> {
-  static constexpr Datatype kType = Datatype::kUint16;
-};
-template <>
-struct TypeOf<std::int32_t> {
-  static constexpr Datatype kType = Datatype::kInt32;
-};
-template <>
-struct TypeOf<std::uint64_t> {
-  static constexpr Datatype kType = Datatype::kUint64;
-};
-template <>
-struct TypeOf<double> {
-  static constexpr Datatype kType = Datatype::kDouble;
-};
-template <>
-struct TypeOf<long double> {
-  static constexpr Datatype kType = Datatype::kLongDouble;
-};
-template <>
-struct TypeOf<std::complex<float>> {
-  static constexpr Datatype kType = Datatype::kFloatComplex;
-};
+inline constexpr Datatype kTypeOf = All::number_of<T>();
+static_assert(kTypeOf<std::int8_t> == Datatype::kInt8 && kTypeOf<Uint128> == Datatype::kUint128);
 
 // What stands in an element of `have` afterwards; what came back must be `have`.
 template <class T>
 T after(Op operation, T have, T operand, T compare = T{}) {
   T before{};
   const auto form = operation >= Op::kSwapIfEqual ? AtomicForm::kCompare : AtomicForm::kFetch;
-  const AtomicCall call{form, operation, TypeOf<T>::kType};
+  const AtomicCall call{form, operation, kTypeOf<T>};
   EXPECT_TRUE(is_valid(call));
   T element = have;
   perform(call, {.at = reinterpret_cast<std::byte*>(&element),
@@ -104,6 +97,97 @@ TEST(AtomicOps, swap_if_what_is_compared_is_so) {
     EXPECT_EQ(swaps(Op::kSwapIfGreater, compare, 2), compare > 2);
   }
   EXPECT_EQ(after<std::uint16_t>(Op::kSwapMasked, 0x1234, 0xabcd, 0x0ff0), 0x1bc4);
+}
+
+// ---- Each type, against the language ----
+
+template <class T>
+inline constexpr bool is_complex = false;
+template <class T>
+inline constexpr bool is_complex<std::complex<T>> = true;
+template <class T>
+inline constexpr bool is_float = std::is_floating_point_v<T>;
+template <class T>
+inline constexpr bool is_integer = !is_complex<T> && !is_float<T>;
+
+// Another value for each small number; -1 is the largest of unsigned types.
+template <class T>
+T value(int number) {
+  if constexpr (is_complex<T>)
+    return T(static_cast<typename T::value_type>(number), 2);
+  else if constexpr (is_float<T>)
+    return static_cast<T>(number) / 2;
+  else
+    return static_cast<T>(number);
+}
+
+template <class T>
+struct AtomicOpsOf : testing::Test {};
+TYPED_TEST_SUITE(AtomicOpsOf, All::Tested);
+
+TYPED_TEST(AtomicOpsOf, sums_and_products) {
+  using T = TypeParam;
+  for (const auto& [a, b] : {std::pair(-1, 1), {1, -1}, {-1, 3}, {7, 5}, {0, -1}}) {
+    const T x = value<T>(a), y = value<T>(b);
+    EXPECT_EQ(after<T>(Op::kSum, x, y), static_cast<T>(x + y)) << a << ' ' << b;
+    EXPECT_EQ(after<T>(Op::kProduct, x, y), static_cast<T>(x * y)) << a << ' ' << b;
+  }
+}
+
+TYPED_TEST(AtomicOpsOf, logic_and_writes) {
+  using T = TypeParam;
+  for (const bool a : {false, true})
+    for (const bool b : {false, true}) {
+      const T x = a ? value<T>(-1) : T{}, y = b ? value<T>(3) : T{};
+      EXPECT_EQ(after<T>(Op::kLogicalOr, x, y), static_cast<T>(a || b));
+      EXPECT_EQ(after<T>(Op::kLogicalAnd, x, y), static_cast<T>(a && b));
+      EXPECT_EQ(after<T>(Op::kLogicalXor, x, y), static_cast<T>(a != b));
+      EXPECT_EQ(after<T>(Op::kWrite, x, y), y);
+      EXPECT_EQ(after<T>(Op::kRead, x, y), x);
+    }
+}
+
+TYPED_TEST(AtomicOpsOf, least_and_greatest) {
+  using T = TypeParam;
+  if constexpr (!is_complex<T>)
+    for (const auto& [a, b] : {std::pair(-1, 1), {1, -1}, {2, 2}}) {
+      const T x = value<T>(a), y = value<T>(b);
+      EXPECT_EQ(after<T>(Op::kMin, x, y), std::min(x, y)) << a << ' ' << b;
+      EXPECT_EQ(after<T>(Op::kMax, x, y), std::max(x, y)) << a << ' ' << b;
+    }
+}
+
+TYPED_TEST(AtomicOpsOf, swaps) {
+  using T = TypeParam;
+  const T other = value<T>(7), have = value<T>(1);
+  for (const int number : {-1, 1, 3}) {
+    const T compare = value<T>(number);
+    const auto expect_swap = [&](Op operation, bool swaps) {
+      EXPECT_EQ(after<T>(operation, have, other, compare), swaps ? other : have)
+          << "operation " << static_cast<int>(operation) << ", " << number;
+    };
+    expect_swap(Op::kSwapIfEqual, compare == have);
+    expect_swap(Op::kSwapIfNotEqual, compare != have);
+    if constexpr (!is_complex<T>) {
+      expect_swap(Op::kSwapIfLessOrEqual, compare <= have);
+      expect_swap(Op::kSwapIfLess, compare < have);
+      expect_swap(Op::kSwapIfGreaterOrEqual, compare >= have);
+      expect_swap(Op::kSwapIfGreater, compare > have);
+    }
+  }
+}
+
+TYPED_TEST(AtomicOpsOf, bits) {
+  using T = TypeParam;
+  if constexpr (is_integer<T>) {
+    const T all = value<T>(-1), have = value<T>(0x35), other = value<T>(0x1c);
+    EXPECT_EQ(after<T>(Op::kBitOr, have, other), value<T>(0x3d));
+    EXPECT_EQ(after<T>(Op::kBitAnd, have, other), value<T>(0x14));
+    EXPECT_EQ(after<T>(Op::kBitXor, have, other), value<T>(0x29));
+    EXPECT_EQ(after<T>(Op::kBitXor, all, other), static_cast<T>(~other)) << "the upper ones, too";
+    EXPECT_EQ(after<T>(Op::kSwapMasked, have, other, value<T>(0x0f)), value<T>(0x3c));
+    EXPECT_EQ(after<T>(Op::kSwapMasked, all, T{}, have), static_cast<T>(~have));
+  }
 }
 
 TEST(AtomicOps, integers_wrap_around) {

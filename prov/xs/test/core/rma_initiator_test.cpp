@@ -37,6 +37,21 @@ struct RmaInitiatorTest : testing::Test {
                                 .flags = flags,
                                 .context = &memory});
   }
+  Status update(std::size_t count) {
+    const struct iovec iov { memory.data(), count };
+    return rig.endpoint->reach(AtomicOp{.kind = RmaKind::kUpdate,
+                                        .operation = AtomicOperation::kSum,
+                                        .datatype = Datatype::kUint8,
+                                        .count = count,
+                                        .values = std::span(&iov, 1),
+                                        .compares = {},
+                                        .results = {},
+                                        .to = to,
+                                        .address = kAddress,
+                                        .key = kKey,
+                                        .flags = kOpCompletion,
+                                        .context = &memory});
+  }
   // The one frame of that kind that went out.
   std::vector<std::byte> body(Kind kind) {
     const auto frames = of_kind(rig.said(), kind);
@@ -136,6 +151,41 @@ TEST_F(RmaInitiatorTest, send_behind_a_write_does_not_overtake_it) {
   ASSERT_FALSE(said.empty());
   EXPECT_EQ(of_kind(said, Kind::kEager).size(), 1u);
   EXPECT_EQ(prefix_of(of_kind(said, Kind::kEager)[0]).seq, prefix_of(said.back()).seq);
+}
+
+// FI_ORDER_WAS and FI_ORDER_RAS: the window is full of sends, one of them with a rendezvous, and
+// more wait for room. It comes frame by frame.
+TEST_F(RmaInitiatorTest, write_and_read_behind_sends_do_not_overtake_them) {
+  constexpr std::size_t kSends = 12, kAnnounced = 4;
+  const std::span<std::byte> whole(memory);
+  std::vector<Kind> expected;
+  for (std::size_t i = 0; i < kSends; ++i) {
+    const bool announced = i == kAnnounced;
+    ASSERT_EQ(rig.send(to, whole.first(announced ? 4096 : 10), 0, &memory), Status::kOk);
+    expected.push_back(announced ? Kind::kRts : Kind::kEager);
+  }
+  ASSERT_EQ(reach(RmaKind::kWrite, 10), Status::kOk);
+  ASSERT_EQ(reach(RmaKind::kRead, 10), Status::kOk);
+  ASSERT_EQ(update(10), Status::kOk);
+  expected.insert(expected.end(), {Kind::kWrite, Kind::kRead, Kind::kAtomic});
+  rig.settle();
+  std::vector<Kind> given;
+  const auto take = [&] {
+    for (const Handed& frame : rig.said()) {
+      const proto::Prefix prefix = prefix_of(frame);
+      if (prefix.seq == 0) continue;  // no part of the stream
+      given.push_back(prefix.kind);
+      EXPECT_EQ(prefix.seq, given.size()) << "once, and in turn";
+    }
+  };
+  take();
+  EXPECT_EQ(given.size(), rig.config.window);
+  for (std::uint64_t next = 2; next <= expected.size() + 1; ++next) {
+    rig.hear(peer.ack_up_to(next));
+    take();
+    EXPECT_EQ(given.size(), std::min<std::size_t>(next - 1 + rig.config.window, expected.size()));
+  }
+  EXPECT_EQ(given, expected);
 }
 
 TEST_F(RmaInitiatorTest, injected_write_is_copied_at_once_and_silent) {
