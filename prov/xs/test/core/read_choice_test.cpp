@@ -124,6 +124,11 @@ TEST(ReadPaces, SayNothingBeforeBothAreKnown) {
   for (int i = 0; i < 5; ++i) paces.copied(kShort, 1);
   EXPECT_FALSE(paces.advice().stream_long);
   EXPECT_FALSE(paces.advice().copy_short);
+  ReadPaces others;
+  for (int i = 0; i < 5; ++i) others.read_long(kLong, 1'000'000);
+  for (int i = 0; i < 5; ++i) others.read_short(kShort, 1'000'000);
+  EXPECT_FALSE(others.advice().stream_long);
+  EXPECT_FALSE(others.advice().copy_short);
 }
 
 }  // namespace
