@@ -97,6 +97,18 @@ TEST(ReadChoice, FollowsTheMachine) {
   }
 }
 
+// What was advised for long is tried otherwise rarely; what is new advice is not.
+TEST(ReadChoice, NewAdviceIsTriedSoon) {
+  Pair pair;
+  pair.send_long(kMany);
+  pair.streams = 150;
+  pair.send_long(20);
+  EXPECT_FALSE(pair.advice().stream_long);
+  pair.streams = 70;
+  pair.send_long(150);
+  EXPECT_TRUE(pair.advice().stream_long);
+}
+
 // All of a window asked for at once: each waits for those before it, which is not its fault.
 TEST(ReadPaces, WhatWaitsForOthersIsNotSlow) {
   ReadPaces paces;
@@ -112,6 +124,11 @@ TEST(ReadPaces, SayNothingBeforeBothAreKnown) {
   for (int i = 0; i < 5; ++i) paces.copied(kShort, 1);
   EXPECT_FALSE(paces.advice().stream_long);
   EXPECT_FALSE(paces.advice().copy_short);
+  ReadPaces others;
+  for (int i = 0; i < 5; ++i) others.read_long(kLong, 1'000'000);
+  for (int i = 0; i < 5; ++i) others.read_short(kShort, 1'000'000);
+  EXPECT_FALSE(others.advice().stream_long);
+  EXPECT_FALSE(others.advice().copy_short);
 }
 
 }  // namespace

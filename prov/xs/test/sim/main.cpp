@@ -9,8 +9,8 @@
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
 // another run then in another build. --wakeful: who would sleep looks now and then instead.
-// --tight: what may be shared is little, and changes. --no-pauses: no move is announced.
-// --no-remote: nobody reaches for others' memory.
+// --tight: what may be shared is little, and changes; in some runs much goes through small rings.
+// --no-pauses: no move is announced. --no-remote: nobody reaches for others' memory.
 //   xs-sim --guests
 //       64 processes in 4 virtual machines (sim/guests.hpp)
 //   xs-sim --connections --seeds COUNT [--from N] [--stop] | --connections --seed N [--trace]
@@ -114,8 +114,10 @@ class Runs {
                 tally_.messages, tally_.deliveries, tally_.steps, tally_.faults, tally_.deaths,
                 tally_.replayed);
     std::printf(
-        "%lu received by rings; %lu joins, %lu of them again, %lu leaves, %lu of them faults\n",
-        tally_.ring_messages, tally_.joins, tally_.rejoins, tally_.leaves, tally_.ring_faults);
+        "%lu received by rings; %lu joins, %lu of them again, %lu leaves, %lu of them faults; "
+        "left for larger ones %lu times, for want of room %lu\n",
+        tally_.ring_messages, tally_.joins, tally_.rejoins, tally_.leaves, tally_.ring_faults,
+        tally_.grows, tally_.vacates);
     std::printf(
         "%lu writes, %lu reads and %lu additions in others' memory, %lu that came to nothing\n",
         tally_.written, tally_.read, tally_.added, tally_.refused);
@@ -132,6 +134,7 @@ class Runs {
     const bool enough = mode_.rings && passed_ >= kEnough;
     const bool idle = enough && !(tally_.saw_everything_of_rings() &&
                                   (tally_.saw_everything_of_pauses() || !mode_.pauses) &&
+                                  (tally_.saw_everything_of_room() || !mode_.tight) &&
                                   (tally_.saw_everything_of_memory() || !mode_.remote) &&
                                   tally_.stops > 0 && tally_.longest_return > 0);
     if (idle) std::printf("something that this is to be tested by was never seen\n");

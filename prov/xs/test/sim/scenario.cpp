@@ -145,6 +145,22 @@ Scenario scenario_of(std::uint64_t seed) {
   return made;
 }
 
+// Dice of their own: otherwise a seed is the run that it always was.
+Scenario tightened(Scenario scenario, std::uint64_t seed) {
+  Dice dice(seed * 0xe7037ed1a0b428dbu + 11);
+  scenario.tight = true;
+  if (!dice.percent(25)) return scenario;
+  scenario.operations = 300;
+  scenario.big_percent = 70;
+  scenario.stormy = 3 * kSecond;  // rings are unused for long enough then, too
+  for (Member& member : scenario.members) {
+    member.place = 1;
+    member.config.ring_size = hv::kPageSize;
+    member.config.ring_largest = hv::kPageSize * dice.pick({4u, 16u});
+  }
+  return scenario;
+}
+
 Scenario without_rings(Scenario scenario) {
   for (Member& member : scenario.members) member.place.reset();
   scenario.ring_events = 0;

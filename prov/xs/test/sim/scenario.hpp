@@ -59,6 +59,8 @@ struct Scenario {
 };
 
 Scenario scenario_of(std::uint64_t seed);
+// The same, but pages are few; and in some, much goes through small rings, which grow.
+Scenario tightened(Scenario scenario, std::uint64_t seed);
 // The same, but nobody shares memory.
 Scenario without_rings(Scenario scenario);
 // Delays only, and nothing that lasts.

@@ -65,6 +65,7 @@ void Watch::stepped(Process& process, bool disturbed) {
       written_[{session.nonce(), session.path().epoch}] =
           session.path().ring->producer().published();
     if (known != seen_.end() && !disturbed) judge_change(end, other, far);
+    count_leave(end);
     if (far) {
       Seen unknown;
       const auto theirs = seen_.find({other->life().number, far->receive_token()});
@@ -218,6 +219,16 @@ bool Watch::ended_by_peer(const Session& session) const noexcept {
   return lefts_.contains({token, epoch}) || lefts_.contains({token, kAnyEpoch}) ||
          lefts_.contains({kAnyToken, kAnyEpoch}) ||
          (offered != offered_.end() && offered->second > epoch);
+}
+
+// Of those that the other side has begun, it is that which counts.
+void Watch::count_leave(const End& end) noexcept {
+  const stream::Path& path = end.session.path();
+  const bool same = end.seen.state == PathState::kLeaving && end.seen.epoch == path.epoch;
+  if (path.state != PathState::kLeaving || path.answered || same) return;
+  const auto reason = static_cast<stream::LeaveReason>(path.reason);
+  if (reason == stream::LeaveReason::kGrow) ++leaves_.to_grow;
+  if (reason == stream::LeaveReason::kBudget) ++leaves_.for_room;
 }
 
 // P7: in calm weather LEFT is said again a few times at most.

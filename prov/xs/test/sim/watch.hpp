@@ -40,6 +40,12 @@ class Watch {
   void host_stops(unsigned host, Nanoseconds until);
   // From the end of a stop to the first frame that was taken of those that had waited, at most.
   Nanoseconds longest_return() const noexcept { return longest_return_; }
+  // Rings left for a larger one, and for want of room.
+  struct Leaves {
+    std::uint64_t to_grow = 0;
+    std::uint64_t for_room = 0;
+  };
+  const Leaves& leaves() const noexcept { return leaves_; }
 
  private:
   using Session = stream::Session;
@@ -91,6 +97,7 @@ class Watch {
   void judge_change(const End& end, Process* other, const Session* far);
   bool ended_by_peer(const Session& session) const noexcept;
   void judge_leaving(const End& end, const Process* other);
+  void count_leave(const End& end) noexcept;
   void judge_pause(Process& process);
   void judge_told(const End& end, const Session* far);
   void remember_told(const Process& process);
@@ -119,6 +126,7 @@ class Watch {
   Nanoseconds returns_at_ = util::kNever;
   std::map<Key, Owed> owed_;
   Nanoseconds longest_return_ = 0;
+  Leaves leaves_;
   std::map<unsigned, Paused> paused_;     // by the hypervisor's number of a process
   std::map<Key, Seen> seen_;              // by life and receive token
   std::map<Key, std::uint64_t> written_;  // frames put into a ring, by its writer's nonce and epoch

@@ -21,6 +21,7 @@ std::optional<proto::Prefix> prefix_of(std::span<const std::byte> bytes) noexcep
 
 Scenario scenario_for(std::uint64_t seed, const Mode& mode) {
   Scenario made = scenario_of(seed);
+  if (mode.tight) made = tightened(std::move(made), seed);
   if (!mode.rings) made = without_rings(std::move(made));
   if (!mode.pauses) made = without_pauses(std::move(made));
   return mode.remote ? made : without_remote(std::move(made));
@@ -47,7 +48,6 @@ World::World(std::uint64_t seed, const Mode& mode)
   scenario_.wakeful = mode.wakeful;
   if (mode.wakeful) network_.habits().late_percent = 0;  // older than that
   scenario_.fine = mode.fine;
-  scenario_.tight = mode.tight;
   if (scenario_.ring_events > 0)
     next_ring_event_ =
         began_ + ring_dice_.below(scenario_.stormy / (scenario_.ring_events + 1) + 1);
@@ -77,6 +77,8 @@ std::string World::run(Tally& tally) {
   tally_.deliveries = ledger_.deliveries();
   tally_.hv = machine_.tally();
   tally_.longest_return = watch_.longest_return();
+  tally_.grows = watch_.leaves().to_grow;
+  tally_.vacates = watch_.leaves().for_room;
   tally.add(tally_);
   // One by one: those who are left hear of it.
   for (auto* all : {&processes_, &graveyard_})
@@ -134,6 +136,8 @@ void Tally::add(const Tally& other) noexcept {
   added += other.added;
   refused += other.refused;
   leaves += other.leaves;
+  grows += other.grows;
+  vacates += other.vacates;
   ring_faults += other.ring_faults;
   hv.opened += other.hv.opened;
   hv.shared += other.hv.shared;

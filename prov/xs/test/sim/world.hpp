@@ -36,10 +36,13 @@ struct Tally {
   std::uint64_t added = 0;
   std::uint64_t refused = 0;
   std::uint64_t leaves = 0;
+  std::uint64_t grows = 0;    // leaves for a larger ring, of any session
+  std::uint64_t vacates = 0;  // and for want of room
   std::uint64_t ring_faults = 0;
 
   bool saw_everything_of_rings() const noexcept;
   bool saw_everything_of_pauses() const noexcept;
+  bool saw_everything_of_room() const noexcept { return grows > 0 && vacates > 0; }
   bool saw_everything_of_memory() const noexcept {
     return written > 0 && read > 0 && added > 0 && refused > 0;
   }
@@ -53,7 +56,7 @@ struct Mode {
   bool pauses = true;    // else no move is announced
   bool remote = true;    // else nobody reaches for others' memory
   bool wakeful = false;  // who would sleep looks now and then instead
-  bool tight = false;    // pages are few, and divided by budgets
+  bool tight = false;    // pages are few, and divided by budgets: sim/scenario.hpp
   bool fine = false;     // memory may be lost between any two instructions: no other build's run
 };
 
