@@ -51,9 +51,9 @@ AC_DEFUN([FI_XS_CONFIGURE],[
 
 	AC_LANG_PUSH([C++])
 	xs_saved_CXXFLAGS=$CXXFLAGS xs_saved_CPPFLAGS=$CPPFLAGS xs_saved_LDFLAGS=$LDFLAGS
-	CXXFLAGS="$CXXFLAGS $xs_CXXFLAGS"
 	CPPFLAGS="$CPPFLAGS $xs_fabric_headers"
 
+	dnl First without our flags: an old compiler that doesn't know them works.
 	XS_CHECK([a C++ compiler], [AC_LANG_PROGRAM()],
 		[the C++ compiler '$CXX' doesn't work (Debian: g++)])
 
@@ -63,6 +63,7 @@ AC_DEFUN([FI_XS_CONFIGURE],[
 #endif
 ]])], [it needs Linux])
 
+	CXXFLAGS="$CXXFLAGS $xs_CXXFLAGS"
 	XS_CHECK([C++20], [AC_LANG_PROGRAM([[
 #include <atomic>
 #include <bit>
@@ -76,6 +77,14 @@ std::uint64_t word = 1;
 std::atomic_ref<std::uint64_t>(word).store(2, std::memory_order_release);
 return width(std::span(&word, 1));
 ]])], [the C++ compiler '$CXX' lacks C++20 with std::atomic_ref (g++ 12 and clang++ 14 have it)])
+
+	dnl What atomics of 16 bytes are computed with, and how they stand on the wire.
+	XS_CHECK([x86-64], [AC_LANG_PROGRAM([[
+#include <limits>
+__extension__ typedef __int128 wide;
+static_assert(sizeof(void*) == 8 && sizeof(wide) == 16);
+static_assert(sizeof(long double) == 16 && std::numeric_limits<long double>::digits == 64);
+]])], [it needs x86-64: addresses of 64 bits, __int128 and x87's long double])
 
 	XS_CHECK([libfabric headers], [AC_LANG_PROGRAM([[
 #include <rdma/fabric.h>
@@ -92,8 +101,10 @@ return width(std::span(&word, 1));
 		[the linker takes no --version-script, so more than fi_prov_ini would be exported])
 
 	dnl Xen's libraries are opened at run time: only their headers are wanted here.
-	AC_MSG_CHECKING([for xs: Xen's headers])
-	AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
+	dnl Nothing is said of Xen where something else is the reason.
+	AS_IF([test -z "$xs_reason"],
+		[AC_MSG_CHECKING([for xs: Xen's headers])
+		 AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
 #include <cstddef>
 #include <cstdint>
 extern "C" {
@@ -103,9 +114,9 @@ extern "C" {
 #include <xentoollog.h>
 }
 ]], [[return xengntshr_open == nullptr && xs_open == nullptr;]])],
-		[AC_MSG_RESULT([yes])
-		 xs_CPPFLAGS="$xs_CPPFLAGS -DXS_HAVE_XEN"],
-		[AC_MSG_RESULT([no: no rings between domains of Xen (Debian: libxen-dev)])])
+			[AC_MSG_RESULT([yes])
+			 xs_CPPFLAGS="$xs_CPPFLAGS -DXS_HAVE_XEN"],
+			[AC_MSG_RESULT([no: no rings between domains of Xen (Debian: libxen-dev)])])])
 
 	dnl xsctl, for dom0, is linked with Xen's libraries; libxenctrl is of one
 	dnl version of Xen alone.
@@ -115,7 +126,7 @@ extern "C" {
 			 (default: if libxenctrl, libxenforeignmemory and libxenstore are there)])],
 		[], [enable_xsctl=auto])
 	XS_CTL_LIBS="-lxenctrl -lxenforeignmemory -lxenstore -lxentoollog"
-	xs_ctl=$enable_xsctl
+	AS_IF([test -z "$xs_reason"], [xs_ctl=$enable_xsctl], [xs_ctl=no])
 	AS_IF([test "x$xs_ctl" != xno],
 		[xs_saved_LIBS=$LIBS
 		 LIBS="$LIBS $XS_CTL_LIBS"
