@@ -66,6 +66,7 @@ TEST_P(Moved, UnderTraffic) {
 const Environment kPlain;
 const Environment kSmall = {{"FI_XS_RING_SIZE", "4096"}, {"FI_XS_RING_LARGEST", "4096"}};
 const Environment kAsleep = {{kWaiting, "sread"}};
+const Environment kAsleepInSet = {{kWaiting, "epoll"}};
 
 INSTANTIATE_TEST_SUITE_P(Procs, Moved,
                          testing::Values(MoveCase{"Ones", Fate::kOnes, Mix::kMixed, kPlain},
@@ -73,7 +74,9 @@ INSTANTIATE_TEST_SUITE_P(Procs, Moved,
                                          MoveCase{"Announced", Fate::kAnnounced, Mix::kMixed,
                                                   kPlain},
                                          MoveCase{"AnySmallRings", Fate::kAny, Mix::kEager, kSmall},
-                                         MoveCase{"AnyAsleep", Fate::kAny, Mix::kEager, kAsleep}),
+                                         MoveCase{"AnyAsleep", Fate::kAny, Mix::kEager, kAsleep},
+                                         MoveCase{"AnyAsleepEpoll", Fate::kAny, Mix::kEager,
+                                                  kAsleepInSet}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 constexpr std::uint64_t kTag = 9;
