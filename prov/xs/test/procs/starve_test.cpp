@@ -2,18 +2,16 @@
 // A process that lacks what a ring needs goes on over TCP, with one warning, and neither it nor its
 // neighbour keeps anything of the attempt.
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <sstream>
 #include <thread>
 
 #include "procs/failure.hpp"
+#include "procs/held.hpp"
 #include "procs/mover.hpp"
 #include "procs/traffic.hpp"
 
@@ -72,25 +70,9 @@ struct Held {
   bool operator==(const Held&) const = default;
 };
 
-// A connection that libfabric has accepted at that port for an endpoint which is closed by now: a
-// probe of the peer, say. libfabric forgets it (docs/adr/0005), and nothing else has that port.
-bool is_forgotten(int descriptor, std::uint16_t port) {
-  struct sockaddr_in name {};
-  socklen_t size = sizeof name;
-  return getsockname(descriptor, reinterpret_cast<struct sockaddr*>(&name), &size) == 0 &&
-         name.sin_family == AF_INET && ntohs(name.sin_port) == port;
-}
-
-// port: where the endpoint was that is closed by now.
+// port: where the endpoint was that is closed by now. Sanitizers keep memory of their own.
 Held held_now(std::uint16_t port) {
-  Held held;
-  for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
-    held.descriptors += !is_forgotten(std::stoi(each.path().filename()), port);
-  std::ifstream maps("/proc/self/maps");
-  // Sanitizers keep memory of their own.
-  for (std::string line; std::getline(maps, line);)
-    held.mappings += !kSanitized || line.find("memfd:") != std::string::npos;
-  return held;
+  return {descriptors_held(port), mappings_held(kSanitized ? "memfd:" : "")};
 }
 
 unsigned lines_with(const std::string& log, const std::string& first, const std::string& second) {
