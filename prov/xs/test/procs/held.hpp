@@ -11,6 +11,10 @@ namespace xs::test {
 // say (docs/adr/0005).
 long descriptors_held(std::uint16_t port = 0);
 
+// Of these, shared memory and the sockets of its kind, which no lane of an inner provider has: one
+// more of those may be opened at any time.
+long sharing_descriptors_held();
+
 // Mappings with that text in what /proc says of them: "memfd:" for shared memory, "" for all.
 long mappings_held(const std::string& text);
 

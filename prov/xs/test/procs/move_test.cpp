@@ -176,7 +176,7 @@ class MovedAndKilled : public Procs {
     ++next.number;
   }
 
-  Migrations migrations_{Fate::kAny};
+  Migrations migrations_{Fate::kAny, 9};  // at times long enough for a ring
 };
 
 TEST_F(MovedAndKilled, ASenderAgainAndAgain) {
@@ -204,11 +204,15 @@ TEST_F(MovedAndKilled, ASenderAgainAndAgain) {
   const std::string failed = receiver.expect("complete", seconds(60));
   mover.tell("enough");
   mover.expect_end();
-  std::cout << mover.sent() << " moves, " << failed << " receives ended by a death\n";
   for (Process* each : {sender, &receiver}) {
     each->tell("close");
     each->expect_end();
   }
+  // What the receiver has counted of all lives.
+  const std::uint64_t ring = migrations_.sum("ring", "rx_msgs");
+  std::cout << mover.sent() << " moves, " << failed << " receives ended by a death, " << ring
+            << " messages came by rings\n";
+  EXPECT_GT(ring, 0u);
 }
 
 }  // namespace
