@@ -140,7 +140,7 @@ class KilledReceiver : public Procs, public testing::WithParamInterface<Place> {
   }
 
   Shared<Ledger> ledger_;
-  Migrations migrations_{Fate::kAny};
+  Migrations migrations_{Fate::kAny, 9};  // at times long enough for a ring
 };
 
 TEST_P(KilledReceiver, EachMessageInOneLife) {
