@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // The receiver of a stream is killed (-9) again and again and replaced at the same address. Each
-// message that its sender was told of is in one life, and nothing of one life shows in the next.
+// message that its sender was told of is in one life, and nothing of one life shows in the next,
+// nor stays of it where the sender lives.
 #include <rdma/fi_errno.h>
 
 #include <array>
 #include <atomic>
 #include <cstring>
 #include <iostream>
+#include <random>
+#include <sstream>
 #include <thread>
 
 #include "procs/failure.hpp"
+#include "procs/held.hpp"
 #include "procs/mover.hpp"
 #include "procs/procs.hpp"
 
@@ -19,7 +23,6 @@ namespace {
 
 constexpr std::uint64_t kMost = 1 << 20;  // messages
 constexpr std::uint64_t kTag = 5;
-constexpr int kLives = 4;
 
 // What the processes saw, by message; outlives them.
 struct Ledger {
@@ -29,16 +32,35 @@ struct Ledger {
   std::atomic<int> disorder;
 };
 
-// Apart, or together on one host, in simulated VMs that move all the time.
-class KilledReceiver : public Procs, public testing::WithParamInterface<bool> {
+// Of the sender's, while nobody lives whom it could send to.
+struct Held {
+  long descriptors = 0, sharing = 0, mappings = 0;
+};
+
+Held parse(const std::string& text) {
+  std::istringstream words(text);
+  Held out;
+  words >> out.descriptors >> out.sharing >> out.mappings;
+  return out;
+}
+
+constexpr long kOfTwoLanes = 8;  // descriptors
+
+enum class Place { kApart, kTogether, kMoved };
+
+// On two hosts, or on one, also in simulated VMs that move all the time.
+class KilledReceiver : public Procs, public testing::WithParamInterface<Place> {
  protected:
-  bool moved() const { return GetParam(); }
-  const Host& place(int side) const { return host(moved() ? 0 : side); }
+  bool apart() const { return GetParam() == Place::kApart; }
+  bool moved() const { return GetParam() == Place::kMoved; }
+  // How many are killed.
+  int lives() const { return g_full && GetParam() == Place::kTogether ? 40 : 4; }
+  const Host& place(int side) const { return host(apart() ? side : 0); }
   std::uint16_t port(int side) const {
-    return static_cast<std::uint16_t>(Node::kPort + (moved() ? side : 0));
+    return static_cast<std::uint16_t>(Node::kPort + (apart() ? 0 : side));
   }
   Environment environment(int side) const {
-    return moved() ? migrations_.environment(side) : Environment();
+    return moved() ? migrations_.environment(side) : migrations_.environment();
   }
 
   void stream(Worker& me) {
@@ -52,21 +74,31 @@ class KilledReceiver : public Procs, public testing::WithParamInterface<bool> {
       ledger_->end[numbers[i]] = window[i].error == 0 ? 1 : -1;
       window[i].bytes.clear();
     };
-    me.at("streaming");
-    while (!me.heard() && ledger_->sent + window.size() < kMost) {
-      node.poll();
+    const auto end_all = [&] {
       for (std::size_t i = 0; i < window.size(); ++i) {
+        node.until([&] { return window[i].done; }, "the end of the last sends");
         take(i);
-        if (!window[i].done) continue;
-        numbers[i] = ledger_->sent++;
-        window[i].bytes = pattern(1000, numbers[i]);
-        std::memcpy(window[i].bytes.data(), &numbers[i], sizeof numbers[i]);
-        node.send(window[i], peer, kTag, FI_DELIVERY_COMPLETE);
       }
-    }
-    for (std::size_t i = 0; i < window.size(); ++i) {
-      node.until([&] { return window[i].done; }, "the end of the last sends");
-      take(i);
+    };
+    for (std::optional<std::string> told;; told.reset()) {
+      me.at("streaming");
+      while (!(told = me.heard()) && ledger_->sent + window.size() < kMost) {
+        node.poll();
+        for (std::size_t i = 0; i < window.size(); ++i) {
+          take(i);
+          if (!window[i].done) continue;
+          numbers[i] = ledger_->sent++;
+          window[i].bytes = pattern(1000, numbers[i]);
+          std::memcpy(window[i].bytes.data(), &numbers[i], sizeof numbers[i]);
+          node.send(window[i], peer, kTag, FI_DELIVERY_COMPLETE);
+        }
+      }
+      end_all();
+      if (told != "look") break;
+      node.pass(2 * kQuiet);
+      me.say("holds " + std::to_string(descriptors_held(port(0))) + ' ' +
+             std::to_string(sharing_descriptors_held()) + ' ' +
+             std::to_string(mappings_held("memfd:")));
     }
     me.say("stopped");
     node.hear();
@@ -108,7 +140,7 @@ class KilledReceiver : public Procs, public testing::WithParamInterface<bool> {
   }
 
   Shared<Ledger> ledger_;
-  Migrations migrations_{Fate::kAny};
+  Migrations migrations_{Fate::kAny, 9};  // at times long enough for a ring
 };
 
 TEST_P(KilledReceiver, EachMessageInOneLife) {
@@ -129,10 +161,22 @@ TEST_P(KilledReceiver, EachMessageInOneLife) {
   Process& sender = start(
       "sender", place(0), [this](Worker& me) { stream(me); }, environment(0));
   sender.expect("ready");
-  for (int life = 2; life <= kLives + 1; ++life) {
-    sender.expect_sent(sender.sent() + 500);
+  std::minstd_rand random(std::random_device{}());
+  std::optional<Held> held;  // after the first death
+  for (int life = 2; life <= lives() + 1; ++life) {
+    sender.expect_sent(sender.sent() + 1 + random() % 1000);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 2000));
     receiver->kill();
-    if (life % 2 == 0) std::this_thread::sleep_for(10 * kQuiet);  // or nobody notices the gap
+    if (!moved() && (life == 2 || life == lives() + 1)) {
+      sender.tell("look");
+      const Held now = parse(sender.expect("holds", kSoon + kQuiet * 20 * kPatience));
+      if (!held) held = now;
+      EXPECT_LE(now.descriptors, held->descriptors + kOfTwoLanes);
+      EXPECT_EQ(now.sharing, held->sharing) << "descriptors after " << life - 1 << " deaths";
+      EXPECT_EQ(now.mappings, held->mappings) << "after " << life - 1 << " deaths";
+    } else if (life % 2 == 0) {
+      std::this_thread::sleep_for(10 * kQuiet);  // or nobody notices the gap
+    }
     bear(life);
   }
   sender.expect_sent(sender.sent() + 500);
@@ -159,24 +203,35 @@ TEST_P(KilledReceiver, EachMessageInOneLife) {
     EXPECT_TRUE(life == 0 || life >= newest) << "message " << i;
     if (life > newest) newest = life;
     // An error and a receive: the life ended before its acknowledgement arrived.
-    EXPECT_FALSE(ledger_->end[i] == -1 && life == kLives + 1) << "message " << i;
+    EXPECT_FALSE(ledger_->end[i] == -1 && life == lives() + 1) << "message " << i;
   }
-  EXPECT_EQ(newest, kLives + 1);
+  EXPECT_EQ(newest, lives() + 1);
   EXPECT_GT(failed, 0u);
   // The last life was never killed: nothing may be missing after its first message.
   std::string missing;
   for (std::uint64_t i = 0, seen = 0; i < ledger_->sent; ++i) {
-    seen += ledger_->life[i] == kLives + 1;
-    if (seen > 0 && ledger_->life[i] != kLives + 1)
+    seen += ledger_->life[i] == lives() + 1;
+    if (seen > 0 && ledger_->life[i] != lives() + 1)
       missing += " " + std::to_string(i) + (ledger_->end[i] == 1 ? "" : " (in error)");
   }
   EXPECT_EQ(missing, "") << "of " << ledger_->sent << " messages";
+  const std::uint64_t ring = migrations_.sum("ring", "tx_msgs");
   std::cout << ledger_->sent << " messages, " << failed << " ended in error, " << lost
-            << " died unread\n";
+            << " died unread, " << ring << " went by rings\n";
+  EXPECT_EQ(ring > 0, !apart());
+  if (GetParam() == Place::kTogether) {
+    // The sender's, and that of the last life.
+    EXPECT_GT(migrations_.sum("ring", "joined"), 2u) << "none of those who died had one";
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Procs, KilledReceiver, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Moved" : "Apart"; });
+INSTANTIATE_TEST_SUITE_P(Procs, KilledReceiver,
+                         testing::Values(Place::kApart, Place::kTogether, Place::kMoved),
+                         [](const auto& info) {
+                           return info.param == Place::kApart      ? "Apart"
+                                  : info.param == Place::kTogether ? "Together"
+                                                                   : "Moved";
+                         });
 
 }  // namespace
 

@@ -2,11 +2,12 @@
 // Endpoints that come and go leave nothing behind, neither at home nor at the peers they met.
 #include <malloc.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 
 #include "procs/failure.hpp"
+#include "procs/held.hpp"
+#include "procs/mover.hpp"
 #include "procs/procs.hpp"
 
 namespace xs::test {
@@ -15,24 +16,32 @@ namespace {
 
 constexpr int kWarm = 20;  // cycles until caches and pools are full
 
+// Messages of a cycle, each way: the first ones for a ring to be joined meanwhile.
+constexpr std::size_t kSizes[] = {10, 10, 10, 10, 10, 10, 20'000, 300'000};
+constexpr int kExchanges = std::size(kSizes);
+
 struct Held {
   long descriptors;
+  long mappings;
   long kilobytes;
 };
 
 Held held_now() {
   malloc_trim(0);
-  const std::filesystem::directory_iterator all("/proc/self/fd");
-  const long descriptors = std::distance(begin(all), end(all));
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("RssAnon:")) return {descriptors, std::stol(line.substr(8))};
+    if (line.starts_with("RssAnon:"))
+      return {descriptors_held(), mappings_held("memfd:"), std::stol(line.substr(8))};
   throw Failure("no RssAnon");
 }
 
-class Leak : public Procs {
+// On two hosts; on one if it is true.
+class Leak : public Procs, public testing::WithParamInterface<bool> {
  protected:
+  static bool neighbours() { return GetParam(); }
   static int cycles() { return g_full ? 1000 : 100; }
+  const Host& place(int side) const { return host(neighbours() ? 0 : side); }
+  static std::uint16_t port(int side) { return static_cast<std::uint16_t>(Node::kPort + side); }
 
   // Sends, receives the same back.
   static void exchange(Node& node, fi_addr_t peer, std::size_t size) {
@@ -48,26 +57,26 @@ class Leak : public Procs {
     Held warm{};
     for (int cycle = 0; cycle < cycles(); ++cycle) {
       if (cycle == kWarm) warm = held_now();
-      Node node(me, host(0).address());
-      const fi_addr_t peer = node.insert(host(1).address());
-      for (const std::size_t size : {10u, 20'000u, 300'000u}) exchange(node, peer, size);
+      Node node(me, place(0).address(), port(0));
+      const fi_addr_t peer = node.insert(place(1).address(), port(1));
+      for (const std::size_t size : kSizes) exchange(node, peer, size);
     }
     judge("who comes and goes", warm);
   }
 
   void stay(Worker& me) const {
-    Node node(me, host(1).address());
-    const fi_addr_t peer = node.insert(host(0).address());
+    Node node(me, place(1).address(), port(1));
+    const fi_addr_t peer = node.insert(place(0).address(), port(0));
     me.say("ready");
     Held warm{};
-    for (int i = 0; i < cycles() * 3; ++i) {
+    for (int i = 0; i < cycles() * kExchanges; ++i) {
       Transfer in{.bytes = Bytes(300'000)};
       node.receive(in, 1);
       node.finish(in, "a question");
       in.bytes.resize(in.length);
       node.send(in, peer, 2);
       node.finish(in, "the end of an answer");
-      if (i == kWarm * 3) warm = held_now();
+      if (i == kWarm * kExchanges) warm = held_now();
     }
     node.hear();
     judge("who stays", warm);
@@ -80,23 +89,40 @@ class Leak : public Procs {
     const Held now = held_now();
     const int more = cycles() - kWarm;
     std::cerr << who << ": " << now.descriptors - warm.descriptors << " descriptors, "
-              << now.kilobytes - warm.kilobytes << " KiB more after " << more << " cycles\n";
+              << now.mappings - warm.mappings << " mappings, " << now.kilobytes - warm.kilobytes
+              << " KiB more after " << more << " cycles\n";
     if (now.descriptors > warm.descriptors + 1) throw Failure("descriptors leak");
+    if (now.mappings > warm.mappings + 2) throw Failure("shared memory leaks");
     if (!kSanitized && now.kilobytes - warm.kilobytes > 600 + more * 2L)
       throw Failure("memory leaks");
   }
 };
 
-TEST_F(Leak, EndpointsLeaveNothing) {
+TEST_P(Leak, EndpointsLeaveNothing) {
   expect_log(" descriptors, ");
-  Process& stays = start("stays", host(1), [this](Worker& me) { stay(me); });
+  const Migrations nowhere(Fate::kAny);
+  const Environment counted = nowhere.environment();
+  Process& stays = start(
+      "stays", place(1), [this](Worker& me) { stay(me); }, counted);
   stays.expect("ready");
-  Process& comes = start("comes and goes", host(0), [this](Worker& me) { come_and_go(me); });
+  Process& comes = start(
+      "comes and goes", place(0), [this](Worker& me) { come_and_go(me); }, counted);
   comes.expect_end(kSoon * 4);
   stays.tell("look");
   stays.expect_end();
-  std::cout << comes.log() << stays.log();
+  const std::uint64_t joined = nowhere.sum("ring", "joined");
+  std::cout << comes.log() << stays.log() << joined << " rings joined, "
+            << nowhere.sum("ring", "tx_msgs") << " messages by rings\n";
+  if (neighbours()) {
+    // Both sides count, and one that comes late is no fault.
+    EXPECT_GT(joined, static_cast<std::uint64_t>(cycles()));
+  } else {
+    EXPECT_EQ(joined, 0u);
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(Hosts, Leak, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Neighbours" : "Apart"; });
 
 }  // namespace
 

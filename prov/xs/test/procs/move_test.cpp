@@ -66,6 +66,7 @@ TEST_P(Moved, UnderTraffic) {
 const Environment kPlain;
 const Environment kSmall = {{"FI_XS_RING_SIZE", "4096"}, {"FI_XS_RING_LARGEST", "4096"}};
 const Environment kAsleep = {{kWaiting, "sread"}};
+const Environment kAsleepInSet = {{kWaiting, "epoll"}};
 
 INSTANTIATE_TEST_SUITE_P(Procs, Moved,
                          testing::Values(MoveCase{"Ones", Fate::kOnes, Mix::kMixed, kPlain},
@@ -73,7 +74,9 @@ INSTANTIATE_TEST_SUITE_P(Procs, Moved,
                                          MoveCase{"Announced", Fate::kAnnounced, Mix::kMixed,
                                                   kPlain},
                                          MoveCase{"AnySmallRings", Fate::kAny, Mix::kEager, kSmall},
-                                         MoveCase{"AnyAsleep", Fate::kAny, Mix::kEager, kAsleep}),
+                                         MoveCase{"AnyAsleep", Fate::kAny, Mix::kEager, kAsleep},
+                                         MoveCase{"AnyAsleepEpoll", Fate::kAny, Mix::kEager,
+                                                  kAsleepInSet}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 constexpr std::uint64_t kTag = 9;
@@ -173,7 +176,7 @@ class MovedAndKilled : public Procs {
     ++next.number;
   }
 
-  Migrations migrations_{Fate::kAny};
+  Migrations migrations_{Fate::kAny, 9};  // at times long enough for a ring
 };
 
 TEST_F(MovedAndKilled, ASenderAgainAndAgain) {
@@ -201,11 +204,15 @@ TEST_F(MovedAndKilled, ASenderAgainAndAgain) {
   const std::string failed = receiver.expect("complete", seconds(60));
   mover.tell("enough");
   mover.expect_end();
-  std::cout << mover.sent() << " moves, " << failed << " receives ended by a death\n";
   for (Process* each : {sender, &receiver}) {
     each->tell("close");
     each->expect_end();
   }
+  // What the receiver has counted of all lives.
+  const std::uint64_t ring = migrations_.sum("ring", "rx_msgs");
+  std::cout << mover.sent() << " moves, " << failed << " receives ended by a death, " << ring
+            << " messages came by rings\n";
+  EXPECT_GT(ring, 0u);
 }
 
 }  // namespace

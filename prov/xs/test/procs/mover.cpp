@@ -60,7 +60,7 @@ void Migrations::keep_moving(Worker& me) const {
     else
       vm.replace(line);
     me.board().sent = moves;
-    std::this_thread::sleep_for(milliseconds(1 << random() % 6));
+    std::this_thread::sleep_for(milliseconds(1 << random() % rests_));
   }
 }
 

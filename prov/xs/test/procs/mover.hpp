@@ -26,9 +26,12 @@ std::uint64_t sum_of(const std::filesystem::path& statistics, const std::string&
 // Two VMs and what moves them: together and apart, every few milliseconds.
 class Migrations {
  public:
-  explicit Migrations(Fate fate) : fate_(fate) {}
+  // rests: between two moves there are 1, 2, 4 … milliseconds, that many different times.
+  explicit Migrations(Fate fate, unsigned rests = 6) : fate_(fate), rests_(rests) {}
   // For a process that shall live in VM 0 or 1.
   Environment environment(int vm) const;
+  // For one that lives in neither: what it counts is in the sums all the same.
+  Environment environment() const { return {{"FI_XS_STATS", statistics().string()}}; }
   std::uint64_t sum(const std::string& path, const std::string& field) const {
     return sum_of(statistics(), path, field);
   }
@@ -41,6 +44,7 @@ class Migrations {
   std::filesystem::path statistics() const { return vms_[0].file().parent_path() / "paths"; }
 
   Fate fate_;
+  unsigned rests_;
 };
 
 }  // namespace xs::test
