@@ -17,6 +17,12 @@ struct Doubt {
   std::uint64_t from = 0;                      // the first number that was posted since
 };
 
+// Routes that were left for doubts, each soon after the one before.
+struct RoutesLeft {
+  util::Nanoseconds at = 0;  // the newest
+  unsigned count = 0;
+};
+
 // The newest move, and the paths by which nothing has come since.
 struct Awaited {
   util::Nanoseconds since = 0;

@@ -400,6 +400,7 @@ class Session {
   std::uint32_t unanswered_ = 0;      // PINGs or HELLOs since the peer was last heard
   std::uint32_t path_left_at_ = 0;    // unanswered_ when another lane was last tried
   Doubt doubt_;                       // of the route
+  RoutesLeft routes_left_;
   bool suspected_ = false;            // the log was told of greetings without an answer
   bool ping_open_ = false;            // a PING may still cause its one replay
   unsigned held_up_ = 0;              // PINGs answered while our first frame could not be replayed

@@ -24,6 +24,10 @@ constexpr unsigned kHeldUpLongest =
 constexpr unsigned kLongestDoubling = 8;
 // Longer than a peer that is at it takes to answer, wherever it is.
 constexpr util::Nanoseconds kDoubtLongest = 100 * util::kMillisecond;
+// Twice as long for each route that was left in vain, as it seems: no machine is moved so often, but
+// one may be so busy.
+constexpr util::Nanoseconds kRoutesLeftSoon = 10 * util::kSecond;  // one after the other
+constexpr unsigned kRoutesLeftMost = 4;                            // that count
 // In quiet intervals: a greeting without an answer is worth a line; a refused one is believed (the
 // processes of a job may start in any order).
 constexpr unsigned kSuspicionAfter = 25;
@@ -125,8 +129,9 @@ util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
 }
 
 void Session::asked(util::Nanoseconds now) noexcept {
-  if (doubt_.is && doubt_.answer_by == util::kNever)
-    doubt_.answer_by = now + std::min(streams_.limits_.quiet, kDoubtLongest);
+  if (!doubt_.is || doubt_.answer_by != util::kNever) return;
+  const unsigned in_vain = now - routes_left_.at < kRoutesLeftSoon ? routes_left_.count : 0;
+  doubt_.answer_by = now + (std::min(streams_.limits_.quiet, kDoubtLongest) << in_vain);
 }
 
 void Session::doubt_route(util::Nanoseconds now) noexcept {
@@ -172,6 +177,8 @@ void Session::leave_route(util::Nanoseconds now) noexcept {
       home_.text().c_str());
   take_other_path(true);
   doubt_ = {.greet = true};
+  const unsigned before = now - routes_left_.at < kRoutesLeftSoon ? routes_left_.count : 0;
+  routes_left_ = {.at = now, .count = std::min(before + 1, kRoutesLeftMost)};
   again_ = 0;
   pump_at_ = 0;
   send_hello(now);

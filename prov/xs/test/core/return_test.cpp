@@ -169,6 +169,25 @@ TEST_P(ReturnTest, nobody_takes_another_lane_who_is_answered) {
   EXPECT_EQ(lanes(stops()), 1u);
 }
 
+// On a machine so busy that it is moved again before it could answer: the next lane would come too
+// late as well, and so on.
+TEST_P(ReturnTest, moves_that_outrun_answers_hold_nothing_up) {
+  live_apart();
+  acquaint();
+  auto& habits = machine.network.habits();
+  habits.latency_low = habits.latency_high = 200 * kMillisecond;
+  const std::uint64_t before = received(stops(), stays());
+  constexpr unsigned kMoves = 100;
+  for (unsigned i = 0; i < kMoves; ++i) {
+    stays().send(stops());
+    stops().hv->move(stops().hv->host(), sim::Sight::kOnes, sim::Sight::kOnes);
+    within(150 * kMillisecond, [] { return false; });
+  }
+  EXPECT_GE(received(stops(), stays()) - before, kMoves * 3 / 4);
+  EXPECT_LE(lanes(stays()), 5u);
+  EXPECT_LE(lanes(stops()), 5u);
+}
+
 // Nobody else would ever tell.
 TEST_P(ReturnTest, who_has_died_before_it_was_met_is_not_met_any_more) {
   stops().hv->lack(EMFILE, machine.network.now() + 100 * kSecond);
