@@ -141,6 +141,7 @@ class Starved : public Conversation {
     vm_.write("A");
     for (int i : {0, 1}) side(i).tell("talk");
     for (int i : {0, 1}) side(i).expect("ready");
+    let_talk();
     const auto deadline = Clock::now() + kSoon;
     while (warnings(0) <= round) {
       if (Clock::now() > deadline) throw Failure("nothing lacks");

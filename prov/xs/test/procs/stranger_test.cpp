@@ -79,6 +79,7 @@ TEST_P(Strangers, Talk) {
   // A stranger may not be able to write there what he has counted.
   start_together(part, nowhere.environment(), {});
   for (int i : {0, 1}) side(i).expect("ready");
+  let_talk();
   for (int i = 0; i < 3; ++i) expect_flow();
   finish();
   const std::uint64_t ring = nowhere.sum("ring", "tx_msgs"),

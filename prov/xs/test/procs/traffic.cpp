@@ -117,6 +117,7 @@ void Traffic::check_end() {
 void talk(Worker& me, Node& node, fi_addr_t peer, Mix mix, unsigned id) {
   Traffic traffic(node, peer, mix, id);
   me.say("ready");
+  if (node.hear() != "talk") throw Failure("the driver says something else");
   me.at("traffic");
   while (!me.heard()) traffic.move();
   me.say("sent " + std::to_string(traffic.stop_sending()));
@@ -138,6 +139,7 @@ void Conversation::begin(Mix mix, const Environment& environment) {
     talk(me, node, node.insert(host(1 - i).address()), mix, id);
   };
   start_apart(part, environment);
+  let_talk();
 }
 
 void Conversation::start_apart(const Part& part, const Environment& environment) {
@@ -156,6 +158,7 @@ void Conversation::begin_together(Mix mix, const Environment& left, const Enviro
   };
   start_together(part, left, right);
   for (Process* each : sides_) each->expect("ready");
+  let_talk();
 }
 
 void Conversation::start_together(const Part& part, const Environment& left,
@@ -164,6 +167,10 @@ void Conversation::start_together(const Part& part, const Environment& left,
       "left", host(0), [part](Worker& me) { part(me, 0); }, left);
   sides_[1] = &start(
       "right", host(0), [part](Worker& me) { part(me, 1); }, right);
+}
+
+void Conversation::let_talk() {
+  for (Process* each : sides_) each->tell("talk");
 }
 
 void Conversation::expect_flow() {

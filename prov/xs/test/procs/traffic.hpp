@@ -70,6 +70,8 @@ class Conversation : public Procs {
   // The same, but both are on host 0.
   void start_together(const Part& part, const Environment& left, const Environment& right);
   Process& side(int index) const { return *sides_[index]; }
+  // Both are ready to talk(): where a port refuses connections nobody is believed to live.
+  void let_talk();
   // It is still alive: each side completes some more sends.
   void expect_flow();
   // Both sides stop, and all that was sent has come once and in order.
