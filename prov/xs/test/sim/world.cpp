@@ -23,7 +23,8 @@ Scenario scenario_for(std::uint64_t seed, const Mode& mode) {
   Scenario made = scenario_of(seed);
   if (!mode.rings) made = without_rings(std::move(made));
   if (!mode.pauses) made = without_pauses(std::move(made));
-  return mode.remote ? made : without_remote(std::move(made));
+  if (!mode.remote) made = without_remote(std::move(made));
+  return mode.fences ? made : without_fences(std::move(made));
 }
 }  // namespace
 
@@ -107,6 +108,8 @@ void Tally::add(const Process::Outcome& outcome) noexcept {
   read += outcome.read;
   added += outcome.added;
   refused += outcome.refused;
+  fenced += outcome.fenced;
+  held += outcome.held;
   leaves += outcome.paths.left;
   ring_faults += outcome.paths.faults;
 }
@@ -133,6 +136,8 @@ void Tally::add(const Tally& other) noexcept {
   read += other.read;
   added += other.added;
   refused += other.refused;
+  fenced += other.fenced;
+  held += other.held;
   leaves += other.leaves;
   ring_faults += other.ring_faults;
   hv.opened += other.hv.opened;
