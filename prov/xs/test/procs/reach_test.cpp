@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Two processes write, read and count in each other's memory while their connections end, or beside
-// a ring: each operation happens once, in order.
+// Two processes write, read and count in each other's memory while their connections end, beside a
+// ring, or while they are moved: each operation happens once, in order.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "procs/failure.hpp"
+#include "procs/mover.hpp"
 #include "procs/procs.hpp"
 #include "procs/traffic.hpp"
 
@@ -105,6 +106,16 @@ struct Reaching : Conversation {
         {{"FI_XS_FALLBACK", "net"}, {"FI_PROVIDER", "xs,tcp"}});
     expect_log("accepts connections but answers no greeting", false);
   }
+  // Both on one host.
+  void begin_beside(const Environment& left, const Environment& right) {
+    const auto part = [this](Worker& me, unsigned id) {
+      const std::string& address = host(0).address();
+      Node node(me, address, static_cast<std::uint16_t>(Node::kPort + id));
+      reach_out(me, node, node.insert(address, static_cast<std::uint16_t>(Node::kPort + 1 - id)));
+    };
+    start_together(part, left, right);
+    for (int i : {0, 1}) side(i).expect("ready");
+  }
   // Does that again and again; gives how often.
   template <class F>
   int spoil(F&& spoiling) {
@@ -144,17 +155,41 @@ TEST_F(Reaching, a_cable_that_is_pulled_loses_nothing) {
   end();
 }
 
-// Both on one host.
 TEST_F(Reaching, rings_carry_it_too) {
-  const auto part = [this](Worker& me, unsigned id) {
-    const std::string& address = host(0).address();
-    Node node(me, address, static_cast<std::uint16_t>(Node::kPort + id));
-    reach_out(me, node, node.insert(address, static_cast<std::uint16_t>(Node::kPort + 1 - id)));
-  };
-  start_together(part, {}, {});
-  for (int i : {0, 1}) side(i).expect("ready");
+  begin_beside({}, {});
   std::this_thread::sleep_for(by_length(milliseconds(1000), seconds(10)));
   end();
+}
+
+// In simulated VMs (docs/hv.md), which come together and part.
+TEST_F(Reaching, moves_lose_nothing) {
+  expect_log(kDeadRing, false);
+  const Migrations migrations(Fate::kAny);
+  begin_beside(migrations.environment(0), migrations.environment(1));
+  Process& mover = start("mover", host(0), [&](Worker& me) { migrations.keep_moving(me); });
+  constexpr std::uint64_t kFewestMoves = 150;  // on a busy machine they take longer
+  const auto end_of_moves = Clock::now() + by_length(milliseconds(2000), seconds(20));
+  do {
+    mover.expect_sent(mover.sent() + 20);
+    expect_flow();
+  } while (Clock::now() < end_of_moves || mover.sent() < kFewestMoves);
+  mover.tell("enough");
+  mover.expect_end();
+  migrations.bring_together();
+  end();
+  const auto operations = [&](const char* path) {
+    return migrations.sum(path, "tx_writes") + migrations.sum(path, "tx_reads") +
+           migrations.sum(path, "tx_atomics");
+  };
+  const std::uint64_t joined = migrations.sum("ring", "joined"),
+                      left = migrations.sum("ring", "left"), ring = operations("ring"),
+                      fabric = operations("fabric");
+  std::cout << mover.sent() << " moves, rings joined " << joined << " times and left " << left
+            << " times, " << ring << " operations by rings, " << fabric << " by the fabric\n";
+  EXPECT_GT(joined, 2u);
+  EXPECT_GT(left, 2u);
+  EXPECT_GT(ring, 0u);
+  EXPECT_GT(fabric, 0u);
 }
 
 }  // namespace

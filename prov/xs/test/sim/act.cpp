@@ -14,9 +14,10 @@ constexpr unsigned kIdShift = 16;  // wide tags: the message's number stands abo
 constexpr std::uint64_t kIdBits = ~0ull << kIdShift;
 constexpr std::size_t kIdentified = 8;  // bytes that hold the number
 
-// As the C face does: the quick way where there is one.
+// As the C face does: the quick way where there is one, of which fi_tsendmsg knows nothing.
 Status send_as_asked(core::Endpoint& endpoint, const core::SendOp& op) {
-  const bool one = op.iov.size() == 1 && (op.flags & core::kOpTagged);
+  const bool one =
+      op.iov.size() == 1 && (op.flags & (core::kOpTagged | core::kOpFence)) == core::kOpTagged;
   const core::SendPlan plan{
       .tag = op.tag, .data = op.data, .flags = op.flags, .context = op.context};
   if (one &&
@@ -109,6 +110,8 @@ void Process::send() {
   } else {
     action.flags |= core::kOpUnheard;
   }
+  line_up(action, to);
+  if (action.flags & core::kOpFence) message.fenced = action.place;
   if (post_send(action, to)) return;
   around_.arena.retire(action.buffer);
   around_.ledger.forget_draft();
@@ -137,6 +140,7 @@ bool Process::post_send(Action& action, unsigned to) {
   judge_.trace("life %lu sends message %lu to member %u: %zu bytes, %s %lx, flags %x", life_.number,
                message.id, to, message.length, message.tagged ? "tag" : "no tag", message.tag,
                action.flags);
+  given(action);
   if (action.flags & core::kOpInject) around_.arena.retire(action.buffer);
   if (action.flags & core::kOpCompletion)
     open_.push_back(&action);

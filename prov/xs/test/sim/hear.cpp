@@ -88,6 +88,7 @@ void Process::sent(Action& action, int error) {
     return judge_.fail("message %lu: cancelled %d, error %d", message.id, action.cancelled, error);
   if (action.cancelled) return around_.ledger.cancelled(message);
   around_.ledger.send_ended(message, error);
+  if (!error) judge_fence(action);
   const bool promised = action.flags & (core::kOpTransmitComplete | core::kOpDeliveryComplete);
   if (error || !promised || around_.ledger.anybody_died()) return;
   Process& other = *(*others_)[message.to];
@@ -145,6 +146,7 @@ void Process::received(Action& action, const struct fi_cq_tagged_entry& entry, s
             ? static_cast<std::size_t>(static_cast<std::byte*>(entry.buf) - action.buffer.first())
             : 0;
     around_.ledger.delivered(*message, life_, action.request, offset);
+    judge_arrival(*message);
     suspect_older(action, *message);
   }
   if (!last) return;

@@ -34,6 +34,7 @@ struct Message {
   std::size_t length;
   Fate fate = Fate::kUnderWay;
   const Life* receiver = nullptr;  // who got it
+  std::uint64_t fenced = 0;        // its place among what its sender gave; 0: it has no fence
 };
 
 // A receive as the matching rules see it.

@@ -2,15 +2,16 @@
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
 //   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings | --tight] [--no-pauses]
-//   [--no-remote] [--wakeful]
+//   [--no-remote] [--no-fences] [--wakeful]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
 //   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--no-pauses] [--no-remote]
-//   [--wakeful]
+//   [--no-fences] [--wakeful]
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
 // another run then in another build. --wakeful: who would sleep looks now and then instead.
 // --tight: what may be shared is little, and changes; in some runs much goes through small rings.
-// --no-pauses: no move is announced. --no-remote: nobody reaches for others' memory.
+// --no-pauses: no move is announced. --no-remote: nobody reaches for others' memory. --no-fences:
+// nothing waits for all before it.
 //   xs-sim --guests
 //       64 processes in 4 virtual machines (sim/guests.hpp)
 //   xs-sim --connections --seeds COUNT [--from N] [--stop] | --connections --seed N [--trace]
@@ -62,6 +63,10 @@ bool flag_of(std::string_view word, Options& options) {
     options.mode.remote = false;
     return true;
   }
+  if (word == "--no-fences") {
+    options.mode.fences = false;
+    return true;
+  }
   if (word != "--no-rings") return false;
   options.mode.rings = false;
   return true;
@@ -94,13 +99,8 @@ class Runs {
  public:
   Runs(const Mode& mode, bool stop) : mode_(mode), stop_(stop) {}
 
-  void run(std::uint64_t seed, bool rings, bool wakeful, bool pauses, bool remote) {
+  void run(std::uint64_t seed, const Mode& mode) {
     if (stop_ && failed_ > 0) return;
-    Mode mode = mode_;
-    mode.pauses = pauses;
-    mode.rings = rings;
-    mode.wakeful = wakeful;
-    mode.remote = remote;
     World world(seed, mode);
     const std::string reason = world.run(tally_);
     ++(reason.empty() ? passed_ : failed_);
@@ -121,6 +121,8 @@ class Runs {
     std::printf(
         "%lu writes, %lu reads and %lu additions in others' memory, %lu that came to nothing\n",
         tally_.written, tally_.read, tally_.added, tally_.refused);
+    std::printf("%lu operations were fenced, %lu of them behind others that were under way\n",
+                tally_.fenced, tally_.held);
     std::printf(
         "%lu links, %lu shares, %lu mappings, %lu bells; %lu links lost, %lu mappings lost "
         "(%lu while read), %lu moves, %lu refusals\n",
@@ -136,6 +138,7 @@ class Runs {
                                   (tally_.saw_everything_of_pauses() || !mode_.pauses) &&
                                   (tally_.saw_everything_of_room() || !mode_.tight) &&
                                   (tally_.saw_everything_of_memory() || !mode_.remote) &&
+                                  (tally_.saw_everything_of_fences() || !mode_.fences) &&
                                   tally_.stops > 0 && tally_.longest_return > 0);
     if (idle) std::printf("something that this is to be tested by was never seen\n");
     std::printf("%lu passed, %lu failed\n", passed_, failed_ + (idle ? 1 : 0));
@@ -149,6 +152,17 @@ class Runs {
   std::uint64_t passed_ = 0;
   std::uint64_t failed_ = 0;
 };
+
+// The run in which it was found.
+Mode as_it_was(const xs::sim::RegressionSeed& seed, const Options& options) {
+  Mode mode = options.mode;
+  mode.rings = seed.rings;
+  mode.wakeful = !seed.sleepers;
+  mode.pauses = seed.pauses;
+  mode.remote = seed.remote;
+  mode.fences = seed.fences;
+  return mode;
+}
 
 // With what a VM may grant by default, and with half of it.
 int run_guests() {
@@ -193,22 +207,19 @@ int main(int count, char** words) {
   if (!options) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--wakeful] |"
-                 " --guests | --connections --seeds COUNT | --connections --seed N [--trace]\n");
+                 " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--no-fences]"
+                 " [--wakeful] | --guests | --connections --seeds COUNT | --connections --seed N "
+                 "[--trace]\n");
     return 2;
   }
   if (options->guests) return run_guests();
   if (options->connections) return run_connections(*options);
   Runs runs(options->mode, options->stop);
   if (options->seed) {
-    runs.run(*options->seed, options->mode.rings, options->mode.wakeful, options->mode.pauses,
-             options->mode.remote);
+    runs.run(*options->seed, options->mode);
     return runs.report();
   }
-  for (const auto& each : xs::sim::kRegressionSeeds)
-    runs.run(each.seed, each.rings, !each.sleepers, each.pauses, each.remote);
-  for (std::uint64_t i = 0; i < options->seeds; ++i)
-    runs.run(options->from + i, options->mode.rings, options->mode.wakeful, options->mode.pauses,
-             options->mode.remote);
+  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each.seed, as_it_was(each, *options));
+  for (std::uint64_t i = 0; i < options->seeds; ++i) runs.run(options->from + i, options->mode);
   return runs.report();
 }

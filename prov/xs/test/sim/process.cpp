@@ -39,7 +39,8 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
       operations_left_(static_cast<unsigned>(dice_.between(0, 2ull * scenario_.operations))),
       next_step_(around.network.now() + dice_.below(100'000)),
       next_act_(next_step_),
-      remote_dice_(seed ^ 0xd6e8feb86659fd93u) {
+      remote_dice_(seed ^ 0xd6e8feb86659fd93u),
+      fence_dice_(seed ^ 0x589965cc75374cc3u) {
   open_neighbours();
   const core::EndpointParts parts{
       .config = scenario_.members[member].config,

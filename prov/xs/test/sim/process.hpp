@@ -105,6 +105,8 @@ class Process {
     std::uint64_t read = 0;
     std::uint64_t added = 0;
     std::uint64_t refused = 0;  // and those that have not
+    std::uint64_t fenced = 0;   // operations that waited for all before them, perhaps
+    std::uint64_t held = 0;     // those of them that had something to wait for
   };
   const Outcome& outcome() const noexcept { return outcome_; }
 
@@ -130,6 +132,8 @@ class Process {
     std::uint32_t flags = 0;
     bool ended = false;
     bool cancelled = false;
+    unsigned to = 0;          // sends, and others' memory: the member
+    std::uint64_t place = 0;  // of these, among those of its process, from 1 on
     std::uint64_t suspect = 0;  // a message that this receive should have had, if it is cancelled
     // Of others' memory:
     std::shared_ptr<Board> board{};
@@ -176,6 +180,15 @@ class Process {
   void written(Action& action, int error);
   void has_read(Action& action, int error);
   void told(const struct fi_cq_tagged_entry& entry);
+
+  // Fences: sim/fence.cpp
+  void line_up(Action& action, unsigned to);
+  void given(const Action& action);
+  const Action* open_before(std::uint64_t place, unsigned to) const;
+  void judge_fence(const Action& action);
+  void judge_arrival(const Message& message) const;
+  void judge_arrival(std::uint64_t write) const;
+  void judge_start(std::uint64_t place, unsigned to) const;
 
   // What it hears
   void read_queues();
@@ -272,6 +285,8 @@ class Process {
   Nanoseconds app_at_ = 0;    // asleep: when another thread of the application calls
   Outcome outcome_;
   Dice remote_dice_;  // of their own: without remote memory a seed is the run that it always was
+  Dice fence_dice_;   // likewise
+  std::uint64_t places_ = 0;
   std::uint64_t remote_ids_ = 0;
   std::uint64_t boards_ = 0;  // so far
   std::shared_ptr<Board> board_;  // ours, the newest; null: nobody reaches anything

@@ -53,6 +53,7 @@ void Process::reach() {
   Action& action = add(what < 4 ? Kind::kWrite : what < 7 ? Kind::kRead : Kind::kAdd);
   action.board = other.board_;
   action.slot = other.board_->slot_of(life_);
+  line_up(action, to);
   const bool done = action.kind == Kind::kWrite  ? write_slot(action, to)
                     : action.kind == Kind::kRead ? read_slot(action, to)
                                                  : add_one(action, to);
@@ -61,6 +62,7 @@ void Process::reach() {
 
 bool Process::asked(Action& action, Status status) {
   if (status == Status::kOk) {
+    given(action);
     judge_.trace("life %lu asks %u of key %lu: %zu bytes, flags %x", life_.number,
                  static_cast<unsigned>(action.kind), action.board->registration.key,
                  action.buffer.size, action.flags);
@@ -88,7 +90,7 @@ bool Process::write_slot(Action& action, unsigned to) {
   core::UserMemory(action.buffer.iov()).copy_from(bytes, 0);
   const bool inject = size <= core::kInjectLimit && remote_dice_.percent(25);
   const bool data = remote_dice_.percent(30);
-  action.flags = core::kOpCompletion;
+  action.flags |= core::kOpCompletion;
   if (inject) action.flags |= core::kOpInject;
   if (data) action.flags |= core::kOpData;
   if (data) action.board->announces(action.id);
@@ -120,7 +122,7 @@ bool Process::read_slot(Action& action, unsigned to) {
   const auto from = slot->stands.begin() + static_cast<std::ptrdiff_t>(offset);
   action.expected.assign(from, from + static_cast<std::ptrdiff_t>(size));
   action.buffer = around_.arena.take(size, remote_dice_.between(1, 4), Use::kReceive);
-  action.flags = core::kOpCompletion;
+  action.flags |= core::kOpCompletion;
   open_.push_back(&action);
   ++slot->reads;
   const Status status =
@@ -142,7 +144,7 @@ bool Process::add_one(Action& action, unsigned to) {
   const struct iovec value { const_cast<std::uint64_t*>(&one), sizeof one };
   action.fetches = fetches;
   if (fetches) action.buffer = around_.arena.take(sizeof one, 1, Use::kReceive);
-  action.flags = core::kOpCompletion;
+  action.flags |= core::kOpCompletion;
   open_.push_back(&action);
   action.board->adds();
   const Status status =
@@ -187,6 +189,7 @@ void Process::reached(Action& action, std::uint64_t flags, int error) {
      : action.kind == Kind::kWrite ? outcome_.written
      : action.kind == Kind::kRead  ? outcome_.read
                                    : outcome_.added);
+  if (error == 0) judge_fence(action);
   if (action.kind == Kind::kWrite) written(action, error);
   if (action.kind == Kind::kRead) has_read(action, error);
   if (action.kind == Kind::kAdd && error == 0) {
@@ -223,6 +226,7 @@ void Process::told(const struct fi_cq_tagged_entry& entry) {
   if (entry.flags != wanted || entry.op_context)
     return judge_.fail("what a write tells has flags %lx", entry.flags);
   board_->told(entry.data);
+  judge_arrival(entry.data);
 }
 
 }  // namespace xs::sim

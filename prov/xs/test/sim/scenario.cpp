@@ -142,6 +142,7 @@ Scenario scenario_of(std::uint64_t seed) {
   plan_pauses(made, Dice(seed * 0x94d049bb133111ebu + 3));
   plan_stops(made, Dice(seed * 0xd6e8feb86659fd93u + 5));
   made.remote_percent = Dice(seed * 0xa0761d6478bd642fu + 9).pick({0u, 10u, 30u, 80u});
+  made.fence_percent = Dice(seed * 0xe7037ed1a0b428dbu + 11).pick({0u, 3u, 10u, 30u});
   return made;
 }
 
@@ -169,6 +170,11 @@ Scenario without_rings(Scenario scenario) {
 
 Scenario without_remote(Scenario scenario) {
   scenario.remote_percent = 0;
+  return scenario;
+}
+
+Scenario without_fences(Scenario scenario) {
+  scenario.fence_percent = 0;
   return scenario;
 }
 

@@ -46,6 +46,7 @@ struct Scenario {
   unsigned big_percent;     // messages of many frames
   unsigned exotic_percent;  // peek, cancel, address book, ...
   unsigned remote_percent = 0;  // of operations: on others' memory
+  unsigned fence_percent = 0;   // of sends and of operations on others' memory
   bool directed;
   bool source;
   bool one_queue;           // sends and receives report to the same
@@ -69,6 +70,8 @@ inline bool is_calm(const Scenario& scenario) noexcept {
 }
 // The same, but nobody reaches for others' memory.
 Scenario without_remote(Scenario scenario);
+// The same, but nothing is fenced.
+Scenario without_fences(Scenario scenario);
 // The same, but no move is announced.
 Scenario without_pauses(Scenario scenario);
 

@@ -24,7 +24,8 @@ Scenario scenario_for(std::uint64_t seed, const Mode& mode) {
   if (mode.tight) made = tightened(std::move(made), seed);
   if (!mode.rings) made = without_rings(std::move(made));
   if (!mode.pauses) made = without_pauses(std::move(made));
-  return mode.remote ? made : without_remote(std::move(made));
+  if (!mode.remote) made = without_remote(std::move(made));
+  return mode.fences ? made : without_fences(std::move(made));
 }
 }  // namespace
 
@@ -109,6 +110,8 @@ void Tally::add(const Process::Outcome& outcome) noexcept {
   read += outcome.read;
   added += outcome.added;
   refused += outcome.refused;
+  fenced += outcome.fenced;
+  held += outcome.held;
   leaves += outcome.paths.left;
   ring_faults += outcome.paths.faults;
 }
@@ -135,6 +138,8 @@ void Tally::add(const Tally& other) noexcept {
   read += other.read;
   added += other.added;
   refused += other.refused;
+  fenced += other.fenced;
+  held += other.held;
   leaves += other.leaves;
   grows += other.grows;
   vacates += other.vacates;

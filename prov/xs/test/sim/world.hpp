@@ -35,6 +35,8 @@ struct Tally {
   std::uint64_t read = 0;
   std::uint64_t added = 0;
   std::uint64_t refused = 0;
+  std::uint64_t fenced = 0;
+  std::uint64_t held = 0;
   std::uint64_t leaves = 0;
   std::uint64_t grows = 0;    // leaves for a larger ring, of any session
   std::uint64_t vacates = 0;  // and for want of room
@@ -46,6 +48,7 @@ struct Tally {
   bool saw_everything_of_memory() const noexcept {
     return written > 0 && read > 0 && added > 0 && refused > 0;
   }
+  bool saw_everything_of_fences() const noexcept { return fenced > held && held > 0; }
   void add(const Tally& other) noexcept;
   void add(const Process::Outcome& outcome) noexcept;
 };
@@ -55,6 +58,7 @@ struct Mode {
   bool rings = true;     // else nobody shares memory
   bool pauses = true;    // else no move is announced
   bool remote = true;    // else nobody reaches for others' memory
+  bool fences = true;    // else nothing is fenced
   bool wakeful = false;  // who would sleep looks now and then instead
   bool tight = false;    // pages are few, and divided by budgets: sim/scenario.hpp
   bool fine = false;     // memory may be lost between any two instructions: no other build's run
