@@ -2,15 +2,16 @@
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
 //   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings | --tight] [--no-pauses]
-//   [--no-remote] [--wakeful]
+//   [--no-remote] [--no-reads] [--wakeful]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
 //   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--no-pauses] [--no-remote]
-//   [--wakeful]
+//   [--no-reads] [--wakeful]
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
 // another run then in another build. --wakeful: who would sleep looks now and then instead.
 // --tight: what may be shared is little, and changes. --no-pauses: no move is announced.
-// --no-remote: nobody reaches for others' memory.
+// --no-remote: nobody reaches for others' memory. --no-reads: nobody reads a neighbour's payloads
+// out of its memory.
 //   xs-sim --guests
 //       64 processes in 4 virtual machines (sim/guests.hpp)
 //   xs-sim --connections --seeds COUNT [--from N] [--stop] | --connections --seed N [--trace]
@@ -62,6 +63,10 @@ bool flag_of(std::string_view word, Options& options) {
     options.mode.remote = false;
     return true;
   }
+  if (word == "--no-reads") {
+    options.mode.reads = false;
+    return true;
+  }
   if (word != "--no-rings") return false;
   options.mode.rings = false;
   return true;
@@ -94,13 +99,18 @@ class Runs {
  public:
   Runs(const Mode& mode, bool stop) : mode_(mode), stop_(stop) {}
 
-  void run(std::uint64_t seed, bool rings, bool wakeful, bool pauses, bool remote) {
-    if (stop_ && failed_ > 0) return;
+  void run(std::uint64_t seed) { run(seed, mode_); }
+  void run(const xs::sim::RegressionSeed& each) {
     Mode mode = mode_;
-    mode.pauses = pauses;
-    mode.rings = rings;
-    mode.wakeful = wakeful;
-    mode.remote = remote;
+    mode.pauses = each.pauses;
+    mode.rings = each.rings;
+    mode.wakeful = !each.sleepers;
+    mode.remote = each.remote;
+    mode.reads = each.reads;
+    run(each.seed, mode);
+  }
+  void run(std::uint64_t seed, const Mode& mode) {
+    if (stop_ && failed_ > 0) return;
     World world(seed, mode);
     const std::string reason = world.run(tally_);
     ++(reason.empty() ? passed_ : failed_);
@@ -127,12 +137,15 @@ class Runs {
     std::printf(
         "%lu pauses; %lu ended by a word, %lu by a move, %lu by one that did not wait; %lu saves\n",
         tally_.pauses, tally_.resumes, tally_.quiet_moves, tally_.forced_moves, tally_.saves);
+    std::printf("%lu payloads read out of a neighbour's memory; %lu too late, %lu not to the end\n",
+                tally_.hv.read, tally_.hv.late, tally_.hv.unread);
     std::printf("%lu stops; what had waited was taken %lu ms after them at most\n", tally_.stops,
                 tally_.longest_return / xs::util::kMillisecond);
     const bool enough = mode_.rings && passed_ >= kEnough;
     const bool idle = enough && !(tally_.saw_everything_of_rings() &&
                                   (tally_.saw_everything_of_pauses() || !mode_.pauses) &&
                                   (tally_.saw_everything_of_memory() || !mode_.remote) &&
+                                  (tally_.saw_everything_of_reads() || !mode_.reads) &&
                                   tally_.stops > 0 && tally_.longest_return > 0);
     if (idle) std::printf("something that this is to be tested by was never seen\n");
     std::printf("%lu passed, %lu failed\n", passed_, failed_ + (idle ? 1 : 0));
@@ -190,7 +203,8 @@ int main(int count, char** words) {
   if (!options) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--wakeful] |"
+                 " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--no-reads]"
+                 " [--wakeful] |"
                  " --guests | --connections --seeds COUNT | --connections --seed N [--trace]\n");
     return 2;
   }
@@ -198,14 +212,10 @@ int main(int count, char** words) {
   if (options->connections) return run_connections(*options);
   Runs runs(options->mode, options->stop);
   if (options->seed) {
-    runs.run(*options->seed, options->mode.rings, options->mode.wakeful, options->mode.pauses,
-             options->mode.remote);
+    runs.run(*options->seed);
     return runs.report();
   }
-  for (const auto& each : xs::sim::kRegressionSeeds)
-    runs.run(each.seed, each.rings, !each.sleepers, each.pauses, each.remote);
-  for (std::uint64_t i = 0; i < options->seeds; ++i)
-    runs.run(options->from + i, options->mode.rings, options->mode.wakeful, options->mode.pauses,
-             options->mode.remote);
+  for (const auto& each : xs::sim::kRegressionSeeds) runs.run(each);
+  for (std::uint64_t i = 0; i < options->seeds; ++i) runs.run(options->from + i);
   return runs.report();
 }

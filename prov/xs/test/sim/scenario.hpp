@@ -27,6 +27,7 @@ struct Member {
   std::optional<unsigned> place;  // the host that hv knows it on; none: it shares with nobody
   Sleep sleep;                    // of readers of rings
   std::optional<unsigned> vm;     // that it shares with others there; none: it has one of its own
+  bool reads = false;             // neighbours' memory, and its own may be read
 };
 
 struct Scenario {
@@ -67,6 +68,8 @@ inline bool is_calm(const Scenario& scenario) noexcept {
 }
 // The same, but nobody reaches for others' memory.
 Scenario without_remote(Scenario scenario);
+// The same, but nobody reads a neighbour's memory.
+Scenario without_reads(Scenario scenario);
 // The same, but no move is announced.
 Scenario without_pauses(Scenario scenario);
 

@@ -39,6 +39,7 @@ struct Tally {
   std::uint64_t ring_faults = 0;
 
   bool saw_everything_of_rings() const noexcept;
+  bool saw_everything_of_reads() const noexcept;
   bool saw_everything_of_pauses() const noexcept;
   bool saw_everything_of_memory() const noexcept {
     return written > 0 && read > 0 && added > 0 && refused > 0;
@@ -52,6 +53,7 @@ struct Mode {
   bool rings = true;     // else nobody shares memory
   bool pauses = true;    // else no move is announced
   bool remote = true;    // else nobody reaches for others' memory
+  bool reads = true;     // else nobody reads a neighbour's payloads out of its memory
   bool wakeful = false;  // who would sleep looks now and then instead
   bool tight = false;    // pages are few, and divided by budgets
   bool fine = false;     // memory may be lost between any two instructions: no other build's run

@@ -12,6 +12,7 @@ struct RegressionSeed {
   bool sleepers = false;  // whether processes slept; else they were --wakeful
   bool pauses = false;    // whether moves were announced
   bool remote = false;    // whether some reached for others' memory
+  bool reads = false;     // whether neighbours' payloads were read out of their memory
 };
 
 inline constexpr RegressionSeed kRegressionSeeds[] = {
