@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "carrier/direct_read.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -9,7 +11,22 @@ namespace xs::carrier {
 namespace {
 // The kernel cuts what is longer than an int can tell.
 constexpr std::size_t kLongest = std::size_t{1} << 30;
+
+class KernelReader final : public MemoryReader {
+ public:
+  std::uint32_t process() const noexcept override { return static_cast<std::uint32_t>(getpid()); }
+  ssize_t read(std::uint32_t process, std::span<const struct iovec> to,
+               std::span<const struct iovec> from) noexcept override {
+    return process_vm_readv(static_cast<pid_t>(process), to.data(), to.size(), from.data(),
+                            from.size(), 0);
+  }
+};
 }  // namespace
+
+MemoryReader& kernel_reader() noexcept {
+  static constinit KernelReader reader;
+  return reader;
+}
 
 // A plain store could be left out: nobody of ours reads these bytes.
 void Witness::wipe() noexcept {
@@ -32,8 +49,8 @@ bool ForeignMemory::read(std::uint64_t address, std::span<const struct iovec> to
   const std::array<struct iovec, 2> remote{
       {{reinterpret_cast<void*>(address), size}, {reinterpret_cast<void*>(witness), bytes.size()}}};
   const std::size_t skipped = size == 0 ? 1 : 0;
-  const ssize_t read = process_vm_readv(static_cast<pid_t>(process), local.data(), to.size() + 1,
-                                        remote.data() + skipped, remote.size() - skipped, 0);
+  const ssize_t read = reader->read(process, std::span(local).first(to.size() + 1),
+                                    std::span(remote).subspan(skipped));
   return read == static_cast<ssize_t>(size + found.size()) && found == bytes;
 }
 

@@ -26,11 +26,26 @@ class Witness {
   WitnessBytes bytes_;
 };
 
+// Who reads other processes' memory: the kernel, but in simulations.
+class MemoryReader {
+ public:
+  // By which others name this process, never 0.
+  virtual std::uint32_t process() const noexcept = 0;
+  // As process_vm_readv(): piece by piece, in their order, as far as they can be read.
+  virtual ssize_t read(std::uint32_t process, std::span<const struct iovec> to,
+                       std::span<const struct iovec> from) noexcept = 0;
+
+ protected:
+  ~MemoryReader() = default;
+};
+MemoryReader& kernel_reader() noexcept;
+
 // Where another process' memory may be read, and how to tell that it still is what was announced.
 struct ForeignMemory {
   std::uint32_t process = 0;  // 0: nowhere
   std::uint64_t witness = 0;  // address there
   WitnessBytes bytes{};       // that stand there
+  MemoryReader* reader = &kernel_reader();
 
   // Copies from that address on into `to`, as much as it holds, at most kPieces pieces. True: all
   // of it came, and after that the witness still stood. Blocks for as long as the copy takes.

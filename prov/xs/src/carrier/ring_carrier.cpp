@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "carrier/ring_carrier.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 
 #include "util/bytes.hpp"
 
 namespace xs::carrier {
 
-RingCarrier::RingCarrier(const ring::Terms& terms, bool readable, std::size_t& in_use) noexcept
-    : witness_(terms.nonce), terms_(terms), in_use_(in_use) {
-  if (!readable) return;
-  terms_.process = static_cast<std::uint32_t>(getpid());
+RingCarrier::RingCarrier(const ring::Terms& terms, MemoryReader* reader,
+                         std::size_t& in_use) noexcept
+    : witness_(terms.nonce), reader_(reader), terms_(terms), in_use_(in_use) {
+  if (!reader_) return;
+  terms_.process = reader_->process();
   terms_.witness = witness_.address();
 }
 
@@ -37,8 +36,8 @@ int RingCarrier::map(Neighbour& link, const proto::ShareName& name, std::size_t 
   if (!region) return region.error().code;
   const ring::Terms& theirs = region->terms();
   if (util::load<std::uint64_t>(theirs.nonce.data()) != nonce) return EBADMSG;
-  foreign_ = {theirs.process, theirs.witness, theirs.nonce};
-  if (terms_.process == 0 || !foreign_.answers()) foreign_.process = 0;
+  if (reader_) foreign_ = {theirs.process, theirs.witness, theirs.nonce, reader_};
+  if (!foreign_.answers()) foreign_.process = 0;
   mapping_ = std::move(*mapping);
   theirs_ = *region;
   return 0;

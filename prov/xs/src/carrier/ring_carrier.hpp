@@ -31,9 +31,9 @@ using ring::Quick;
 
 class RingCarrier {
  public:
-  // in_use: bytes of all such regions of ours; outlives this one. readable: the peer may read our
-  // memory.
-  RingCarrier(const ring::Terms& terms, bool readable, std::size_t& in_use) noexcept;
+  // in_use: bytes of all such regions of ours; outlives this one. reader: of the peer's memory, who
+  // may read ours, too; null: neither.
+  RingCarrier(const ring::Terms& terms, MemoryReader* reader, std::size_t& in_use) noexcept;
   ~RingCarrier() {
     witness_.wipe();
     in_use_ -= bytes();
@@ -87,6 +87,7 @@ class RingCarrier {
  private:
   Witness witness_;
   ForeignMemory foreign_;
+  MemoryReader* reader_;
   ring::Terms terms_;
   std::size_t& in_use_;
   std::uint32_t pages_ = 0;

@@ -14,7 +14,7 @@ Domain::Domain(Config config, std::unique_ptr<stream::InnerProvider> inner) noex
                    .largest = config_.ring_largest,
                    .memory = config_.ring_memory,
                    .sleeps = false,
-                   .readable = config_.direct_read != 0};
+                   .reader = config_.direct_read != 0 ? &stream::kernel_reader() : nullptr};
   auto neighbours = locality::Neighbours::open(config_.locality, random_);
   if (neighbours) {
     neighbours_ = std::move(*neighbours);

@@ -70,15 +70,22 @@ class ReadChoice {
     advised_ = by_ring;
     every_ = kAtFirst;
   }
-  // Whether the next one goes through the ring.
+  // Whether the next one goes through the ring, which it does then. Else it is to be read, however
+  // often that is asked, until it is announced().
   bool by_ring() noexcept {
-    if (++turn_ < every_) return advised_;
-    turn_ = 0;
-    every_ = std::min(2 * every_, kAtLast);
-    return !advised_;
+    const bool ring = advised_ != (turn_ + 1 >= every_);
+    if (ring) take_turn();
+    return ring;
   }
+  void announced() noexcept { take_turn(); }
 
  private:
+  void take_turn() noexcept {
+    if (++turn_ < every_) return;
+    turn_ = 0;
+    every_ = std::min(2 * every_, kAtLast);
+  }
+
   static constexpr std::uint32_t kAtFirst = 2, kAtLast = 512;
   std::uint32_t turn_ = 0;
   std::uint32_t every_ = kAtFirst;

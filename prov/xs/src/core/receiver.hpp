@@ -163,8 +163,8 @@ class Receiver {
   // Rendezvous
   void begin_rendezvous(ReceiveRequest& receive, const Arrival& arrival,
                         const Announced& announced) noexcept;
-  static void copy_long(Peer& peer, stream::RingConsumer& ring, std::size_t offset, std::byte* to,
-                        std::size_t size) noexcept;
+  void copy_long(Peer& peer, stream::RingConsumer& ring, std::size_t offset, std::byte* to,
+                 std::size_t size) noexcept;
   bool read_directly(const ReceiveRequest& receive, Peer& peer, std::uint64_t address) noexcept;
   bool reserve_late() noexcept;
   bool ask_bulk(ReceiveRequest& receive) noexcept;

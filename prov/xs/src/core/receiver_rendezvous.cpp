@@ -73,9 +73,9 @@ bool Receiver::read_directly(const ReceiveRequest& receive, Peer& peer,
                              std::uint64_t address) noexcept {
   std::array<struct iovec, kIovLimit> to;
   const std::size_t pieces = receive.memory.pieces(receive.accepted, to);
-  const util::Nanoseconds begin = util::precise_now();
+  const util::Nanoseconds begin = streams_.precise_now();
   if (!peer.session->read_payload(address, std::span(to.data(), pieces))) return false;
-  const util::Nanoseconds took = util::precise_now() - begin;
+  const util::Nanoseconds took = streams_.precise_now() - begin;
   if (receive.accepted <= limits_.eager)
     peer.paces.read_short(receive.accepted, took);
   else
@@ -121,7 +121,7 @@ bool Receiver::ask_bulk(ReceiveRequest& receive) noexcept {
 void Receiver::ask_stream(ReceiveRequest& receive) noexcept {
   receive.state = ReceiveState::kStream;
   receive.received = 0;
-  receive.asked_at = receive.peer->session->may_read() ? util::precise_now() : 0;
+  receive.asked_at = receive.peer->session->may_read() ? streams_.precise_now() : 0;
   std::array<std::byte, proto::Cts::kSize> body;
   proto::encode(proto::Cts{.send_id = receive.send_id,
                            .receive_id = receive.id,
@@ -162,7 +162,7 @@ Taken Receiver::data_received(Peer& peer, util::Bytes before, Payload& payload) 
   receive->received += payload.size();
   if (receive->received == receive->accepted) {
     if (receive->asked_at != 0)
-      peer.paces.streamed(receive->accepted, receive->asked_at, util::precise_now());
+      peer.paces.streamed(receive->accepted, receive->asked_at, streams_.precise_now());
     say_fin(peer, receive->send_id, 0);
     complete_rendezvous(*receive);
   }

@@ -47,9 +47,9 @@ void Receiver::copy_long(Peer& peer, stream::RingConsumer& ring, std::size_t off
   constexpr std::size_t kTimed = 4096;
   if (size < kTimed || !peer.session->may_read() || !peer.paces.copy_is_due())
     return ring.copy(offset, to, size);
-  const util::Nanoseconds begin = util::precise_now();
+  const util::Nanoseconds begin = streams_.precise_now();
   ring.copy(offset, to, size);
-  peer.paces.copied(size, util::precise_now() - begin);
+  peer.paces.copied(size, streams_.precise_now() - begin);
 }
 
 unsigned Receiver::usual_received(stream::Session& session, unsigned most) noexcept {

@@ -229,7 +229,10 @@ bool Sender::start_eager(SendRequest& send) noexcept {
 bool Sender::shows(SendRequest& send) const noexcept {
   const std::size_t length = send.memory.size();
   if (!send.peer->session->may_be_read() || send.memory.run(0).size() != length) return false;
-  return length <= eager_ || !send.peer->long_way.by_ring();
+  ReadChoice& choice = length <= eager_ ? send.peer->short_way : send.peer->long_way;
+  if (length > eager_ && choice.by_ring()) return false;
+  choice.announced();
+  return true;
 }
 
 bool Sender::start_rendezvous(SendRequest& send) noexcept {

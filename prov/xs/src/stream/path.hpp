@@ -15,17 +15,19 @@
 namespace xs::stream {
 
 using carrier::Budget;
+using carrier::kernel_reader;
+using carrier::MemoryReader;
 using carrier::Neighbour;
 using carrier::Quick;
 using carrier::RingCarrier;
 
 // What the endpoints of a domain share about rings.
 struct RingLimits {
-  std::size_t first = 0;    // bytes of a region to begin with; 0: no rings
-  std::size_t largest = 0;  // bytes of one for a peer that streams
-  std::size_t memory = 0;   // bytes of all regions of ours
-  bool sleeps = false;      // a reader of ours may sleep
-  bool readable = false;    // processes of one machine may read each other's memory
+  std::size_t first = 0;           // bytes of a region to begin with; 0: no rings
+  std::size_t largest = 0;         // bytes of one for a peer that streams
+  std::size_t memory = 0;          // bytes of all regions of ours
+  bool sleeps = false;             // a reader of ours may sleep
+  MemoryReader* reader = nullptr;  // of neighbours' memory, which may read ours; null: neither
 };
 
 struct Rings {

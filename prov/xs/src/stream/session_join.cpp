@@ -107,7 +107,7 @@ carrier::RingTerms Session::terms(std::uint64_t epoch) const noexcept {
 
 std::unique_ptr<RingCarrier> Session::new_ring(std::uint64_t epoch) const noexcept {
   return std::unique_ptr<RingCarrier>(new (std::nothrow) RingCarrier(
-      terms(epoch), streams_.rings_.limits.readable, streams_.rings_.in_use));
+      terms(epoch), streams_.rings_.limits.reader, streams_.rings_.in_use));
 }
 
 // Shares a region of ours within the budgets: of so many pages, or fewer. 0 or a positive errno.

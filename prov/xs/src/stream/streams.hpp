@@ -116,6 +116,7 @@ class Streams final : private carrier::CarrierEvents {
   // Frames in memory: kept for replay, or still with the inner provider.
   std::size_t frames() const noexcept { return frames_.live(); }
   util::Nanoseconds now() const noexcept { return now_; }
+  util::Nanoseconds precise_now() const noexcept { return clock_.precise(); }
 
  private:
   friend class Session;

@@ -23,7 +23,7 @@ using xs::test::Traced;
 
 constexpr int kWarmUp = 3000;
 constexpr int kTurns = 20000;
-constexpr std::size_t kSizes[] = {8, 4096};
+constexpr std::size_t kLargest = 4096;
 // The fabric is looked at in one pass of 256, hv in one of 64 of these, and both whenever the
 // coarse clock has moved: docs/paths.md section 7. A message adds nothing to that.
 constexpr std::uint64_t kLooksPerCall = 250;
@@ -46,7 +46,25 @@ std::uint64_t ticks() {
          static_cast<std::uint64_t>(one.tv_nsec);
 }
 
-// One end of the ping-pong; the other one's name comes through Traced::kChildFd.
+// What both do, as seen by who is measured. A burst is several times what a ring holds, and less
+// than the first chunk of requests: its sender waits for room again and again.
+enum class Play { kPingPong, kSendsBursts, kTakesBursts };
+constexpr int kBurst = 48;
+constexpr int kWord = 8;  // bytes of what asks for a burst
+struct Stretch {
+  const char* name;
+  Play play;
+  std::size_t size;
+  int warm_up, turns;
+};
+constexpr Stretch kStretches[] = {
+    {"ping-pong", Play::kPingPong, 8, kWarmUp, kTurns},
+    {"ping-pong", Play::kPingPong, kLargest, kWarmUp, kTurns},
+    {"bursts sent", Play::kSendsBursts, kLargest, kWarmUp / kBurst, kTurns / kBurst},
+    {"bursts taken", Play::kTakesBursts, kLargest, kWarmUp / kBurst, kTurns / kBurst},
+};
+
+// One end of all that; the other one's name comes through Traced::kChildFd.
 struct Side : Loop {
   Side() : Loop(one_thread().get()) {
     std::array<std::byte, 128> name{};
@@ -61,6 +79,7 @@ struct Side : Loop {
   }
   void send(std::size_t size) {
     while (fi_tsend(ep.get(), out.data(), size, nullptr, there, 1, nullptr) == -FI_EAGAIN) look();
+    ++sends;
   }
   void look() {
     struct fi_cq_tagged_entry entry {};
@@ -73,13 +92,38 @@ struct Side : Loop {
   void turn(std::size_t size, bool first) {
     receive(size);
     if (first) send(size);
-    until(received, ++turns);
+    until(received, ++receives);
     if (!first) send(size);
   }
+  // Nothing comes before its receive is there: what asks for the next burst is waited for before
+  // the present one is sent.
+  void give(std::size_t size, bool first, bool last) {
+    if (first) receive(kWord);
+    until(received, ++receives);
+    if (!last) receive(kWord);
+    for (int i = 0; i < kBurst; ++i) send(size);
+    until(sent, sends);
+  }
+  void take(std::size_t size) {
+    for (int i = 0; i < kBurst; ++i) receive(size);
+    send(kWord);
+    until(received, receives += kBurst);
+  }
+  // Turns of a stretch, from one number to another.
+  void play(const Stretch& stretch, bool measured, int from, int to) {
+    for (int i = from; i < to; ++i) {
+      if (stretch.play == Play::kPingPong)
+        turn(stretch.size, measured);
+      else if ((stretch.play == Play::kSendsBursts) == measured)
+        give(stretch.size, i == 0, i + 1 == stretch.warm_up + stretch.turns);
+      else
+        take(stretch.size);
+    }
+  }
 
-  std::array<std::byte, 4096> in{}, out{};
+  std::array<std::byte, kLargest> in{}, out{};
   fi_addr_t there = FI_ADDR_UNSPEC;
-  std::uint64_t sent = 0, received = 0, turns = 0, looks = 0;
+  std::uint64_t sent = 0, sends = 0, received = 0, receives = 0, looks = 0;
 };
 
 struct Cost {
@@ -91,19 +135,18 @@ struct Cost {
 
 TEST(RingPathSide, DISABLED_echoes) {
   Side side;
-  for (const std::size_t size : kSizes)
-    for (int i = 0; i < kWarmUp + kTurns; ++i) side.turn(size, false);
-  side.until(side.sent, side.turns);
+  for (const Stretch& each : kStretches) side.play(each, false, 0, each.warm_up + each.turns);
+  side.until(side.sent, side.sends);
 }
 
 TEST(RingPathSide, DISABLED_measured) {
   Side side;
   std::vector<Cost> costs;
-  for (const std::size_t size : kSizes) {
-    for (int i = 0; i < kWarmUp; ++i) side.turn(size, true);
+  for (const Stretch& each : kStretches) {
+    side.play(each, true, 0, each.warm_up);
     const Cost before{news(), locks(), side.looks, ticks()};
     Traced::pause_here();
-    for (int i = 0; i < kTurns; ++i) side.turn(size, true);
+    side.play(each, true, each.warm_up, each.warm_up + each.turns);
     Traced::pause_here();
     costs.push_back({news() - before.allocations, locks() - before.locks, side.looks - before.looks,
                      ticks() - before.ticks});
@@ -112,7 +155,7 @@ TEST(RingPathSide, DISABLED_measured) {
   ASSERT_TRUE(report);
   for (const Cost& cost : costs)
     ASSERT_EQ(write(atoi(report), &cost, sizeof cost), ssize_t(sizeof cost));
-  side.until(side.sent, side.turns);
+  side.until(side.sent, side.sends);
 }
 
 // ---- What they cost ----
@@ -128,20 +171,21 @@ TEST(RingPathTest, messages_cost_no_allocation_no_lock_and_no_system_call) {
   Traced echo("RingPathSide.DISABLED_echoes", names[0], false);
   Traced measured("RingPathSide.DISABLED_measured", names[1], true);
   for (const int fd : {names[0], names[1], report[1]}) close(fd);
-  const std::vector<std::size_t> calls = measured.count_calls(3);
+  const std::vector<std::size_t> calls = measured.count_calls(2 * std::size(kStretches) - 1);
   ASSERT_TRUE(measured.ended_well());
   ASSERT_TRUE(echo.ended_well());
   if (calls.empty()) GTEST_SKIP() << "system calls can't be counted here";
-  ASSERT_EQ(calls.size(), 3u);
-  for (std::size_t i = 0; i < std::size(kSizes); ++i) {
+  ASSERT_EQ(calls.size(), 2 * std::size(kStretches) - 1);
+  for (std::size_t i = 0; i < std::size(kStretches); ++i) {
     Cost cost{};
     ASSERT_EQ(read(report[0], &cost, sizeof cost), ssize_t(sizeof cost));
     const std::size_t system_calls = calls[2 * i];
     printf(
-        "%zu bytes, %d round trips: %zu system calls, %zu allocations, %zu locks; %llu looks, "
+        "%s of %zu bytes, %d turns: %zu system calls, %zu allocations, %zu locks; %llu looks, "
         "%llu ticks\n",
-        kSizes[i], kTurns, system_calls, cost.allocations, cost.locks,
-        static_cast<unsigned long long>(cost.looks), static_cast<unsigned long long>(cost.ticks));
+        kStretches[i].name, kStretches[i].size, kStretches[i].turns, system_calls, cost.allocations,
+        cost.locks, static_cast<unsigned long long>(cost.looks),
+        static_cast<unsigned long long>(cost.ticks));
     EXPECT_EQ(cost.allocations, 0u);
     EXPECT_EQ(cost.locks, 0u);
     EXPECT_LE(system_calls, cost.looks / kLooksPerCall + kCallsPerTick * cost.ticks + kCallsAtAll);

@@ -45,8 +45,7 @@ struct Guest {
                         .generation = 1};
     auto xen = hv::Xen::open(machine.connect(number), card, random, bells);
     neighbours = std::make_unique<locality::Neighbours>(std::move(*xen));
-    rings.limits = {
-        .first = 65536, .largest = 65536, .memory = 1 << 20, .sleeps = true, .readable = false};
+    rings.limits = {.first = 65536, .largest = 65536, .memory = 1 << 20, .sleeps = true};
     auto opened = Endpoint::open({.config = config,
                                   .inner = provider,
                                   .clock = network,

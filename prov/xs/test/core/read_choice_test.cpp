@@ -42,6 +42,7 @@ class Pair {
     for (unsigned i = 0; i < count; ++i) {
       const bool ring = way.by_ring();
       by_ring += ring;
+      if (!ring) way.announced();
       move(ring);
       const ReadAdvice advice = paces_.advice();  // in FIN, or in that of another message
       short_way_.hear(advice.copy_short);

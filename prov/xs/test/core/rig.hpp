@@ -18,7 +18,10 @@ using namespace xs::test;
 
 struct ManualClock final : util::Clock {
   util::Nanoseconds now() noexcept override { return time; }
+  util::Nanoseconds precise() noexcept override { return precise_time += precise_step; }
   util::Nanoseconds time = util::kSecond;
+  util::Nanoseconds precise_time = 1;  // never 0
+  util::Nanoseconds precise_step = 0;  // from one look to the next
 };
 
 Config rig_config();

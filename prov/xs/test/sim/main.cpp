@@ -2,16 +2,17 @@
 // xs-sim: endpoints over the fake inner provider, in simulated time.
 //
 //   xs-sim --seeds COUNT [--from N] [--stop] [--fine | --no-rings | --tight] [--no-pauses]
-//   [--no-remote] [--no-fences] [--wakeful]
+//   [--no-remote] [--no-reads] [--no-fences] [--wakeful]
 //       the regression seeds, then COUNT from N (1) on; perhaps only to the first that fails
 //   xs-sim --seed N [--trace] [--fine | --no-rings | --tight] [--no-pauses] [--no-remote]
-//   [--no-fences] [--wakeful]
+//   [--no-reads] [--no-fences] [--wakeful]
 //       one run again, perhaps with a line for all that happens
 // --no-rings: nobody shares memory. --fine: it may be lost between any two instructions; a seed is
 // another run then in another build. --wakeful: who would sleep looks now and then instead.
 // --tight: what may be shared is little, and changes; in some runs much goes through small rings.
-// --no-pauses: no move is announced. --no-remote: nobody reaches for others' memory. --no-fences:
-// nothing waits for all before it.
+// --no-pauses: no move is announced. --no-remote: nobody reaches for others' memory. --no-reads:
+// nobody reads a neighbour's payloads out of its memory. --no-fences: nothing waits for all before
+// it.
 //   xs-sim --guests
 //       64 processes in 4 virtual machines (sim/guests.hpp)
 //   xs-sim --connections --seeds COUNT [--from N] [--stop] | --connections --seed N [--trace]
@@ -65,6 +66,10 @@ bool flag_of(std::string_view word, Options& options) {
   }
   if (word == "--no-fences") {
     options.mode.fences = false;
+    return true;
+  }
+  if (word == "--no-reads") {
+    options.mode.reads = false;
     return true;
   }
   if (word != "--no-rings") return false;
@@ -131,6 +136,8 @@ class Runs {
     std::printf(
         "%lu pauses; %lu ended by a word, %lu by a move, %lu by one that did not wait; %lu saves\n",
         tally_.pauses, tally_.resumes, tally_.quiet_moves, tally_.forced_moves, tally_.saves);
+    std::printf("%lu payloads read out of a neighbour's memory; %lu too late, %lu not to the end\n",
+                tally_.hv.read, tally_.hv.late, tally_.hv.unread);
     std::printf("%lu stops; what had waited was taken %lu ms after them at most\n", tally_.stops,
                 tally_.longest_return / xs::util::kMillisecond);
     const bool enough = mode_.rings && passed_ >= kEnough;
@@ -139,6 +146,7 @@ class Runs {
                                   (tally_.saw_everything_of_room() || !mode_.tight) &&
                                   (tally_.saw_everything_of_memory() || !mode_.remote) &&
                                   (tally_.saw_everything_of_fences() || !mode_.fences) &&
+                                  (tally_.saw_everything_of_reads() || !mode_.reads) &&
                                   tally_.stops > 0 && tally_.longest_return > 0);
     if (idle) std::printf("something that this is to be tested by was never seen\n");
     std::printf("%lu passed, %lu failed\n", passed_, failed_ + (idle ? 1 : 0));
@@ -160,6 +168,7 @@ Mode as_it_was(const xs::sim::RegressionSeed& seed, const Options& options) {
   mode.wakeful = !seed.sleepers;
   mode.pauses = seed.pauses;
   mode.remote = seed.remote;
+  mode.reads = seed.reads;
   mode.fences = seed.fences;
   return mode;
 }
@@ -207,9 +216,9 @@ int main(int count, char** words) {
   if (!options) {
     std::fprintf(stderr,
                  "usage: xs-sim --seeds COUNT [--from N] [--stop] | --seed N [--trace]"
-                 " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--no-fences]"
-                 " [--wakeful] | --guests | --connections --seeds COUNT | --connections --seed N "
-                 "[--trace]\n");
+                 " [--fine | --no-rings | --tight] [--no-pauses] [--no-remote] [--no-reads]"
+                 " [--no-fences] [--wakeful] | --guests | --connections --seeds COUNT |"
+                 " --connections --seed N [--trace]\n");
     return 2;
   }
   if (options->guests) return run_guests();

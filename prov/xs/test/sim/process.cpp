@@ -27,7 +27,7 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
       member_(member),
       life_(around.ledger.born(member)),
       id_(life_.number),
-      clock_(around, scenario_.grain),
+      clock_(around, scenario_.grain, seed ^ 0x9e3779b97f4a7c15u),
       secrets_(dice_.next()),
       provider_(std::make_unique<FakeProvider>(around.network, id_, scenario_.members[member].host,
                                                scenario_.members[member].port)),
@@ -72,12 +72,14 @@ Process::Process(const Surroundings& around, unsigned member, std::uint64_t seed
 void Process::open_neighbours() {
   const Member& member = scenario_.members[member_];
   if (!member.place) return;
+  auto backend = std::make_unique<FakeHv>(around_.machine, id_, *member.place);
+  hv_ = backend.get();
+  if (member.reads) reader_ = std::make_unique<FakeReader>(*hv_);
   rings_.limits = {.first = member.config.ring_size,
                    .largest = member.config.ring_largest,
                    .memory = member.config.ring_memory,
-                   .sleeps = member.sleep == Sleep::kAlways};
-  auto backend = std::make_unique<FakeHv>(around_.machine, id_, *member.place);
-  hv_ = backend.get();
+                   .sleeps = member.sleep == Sleep::kAlways,
+                   .reader = reader_.get()};
   if (member.vm) {
     hv_->set_vm(*member.vm);
     for (const FakeHv* other : around_.machine.backends())

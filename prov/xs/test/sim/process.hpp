@@ -16,6 +16,7 @@
 #include "sim/dice.hpp"
 #include "sim/fake/hv.hpp"
 #include "sim/fake/inner.hpp"
+#include "sim/fake/reader.hpp"
 #include "sim/ledger.hpp"
 #include "sim/scenario.hpp"
 #include "sim/sleeper.hpp"
@@ -233,21 +234,26 @@ class Process {
 
   // A clock of the grain that the run has.
   struct GrainClock final : util::Clock {
-    GrainClock(const Surroundings& around, Nanoseconds grain)
-        : network_(around.network), machine_(around.machine), grain_(grain) {}
+    GrainClock(const Surroundings& around, Nanoseconds grain, std::uint64_t seed)
+        : network_(around.network), machine_(around.machine), grain_(grain), dice_(seed) {}
     Nanoseconds now() noexcept override {
       machine_.strike();
       return network_.now() / grain_ * grain_;
     }
+    // What is measured takes any time.
+    Nanoseconds precise() noexcept override { return precise_ += dice_.below(100'000); }
     FakeNetwork& network_;
     FakeHypervisor& machine_;
     Nanoseconds grain_;
+    Dice dice_;
+    Nanoseconds precise_ = 1;
   };
 
   GrainClock clock_;
   Dice secrets_;
   std::unique_ptr<FakeProvider> provider_;
   FakeHv* hv_ = nullptr;  // what our neighbours are made of; null: shares with nobody
+  std::unique_ptr<FakeReader> reader_;
   stream::Rings rings_;
   std::unique_ptr<locality::Neighbours> neighbours_;
   core::AddressBook book_;
@@ -288,7 +294,7 @@ class Process {
   Dice fence_dice_;   // likewise
   std::uint64_t places_ = 0;
   std::uint64_t remote_ids_ = 0;
-  std::uint64_t boards_ = 0;  // so far
+  std::uint64_t boards_ = 0;      // so far
   std::shared_ptr<Board> board_;  // ours, the newest; null: nobody reaches anything
 };
 

@@ -104,6 +104,17 @@ void plan_pauses(Scenario& made, Dice dice) {
     if (member.place == 1 && dice.percent(60)) member.vm = 1;
 }
 
+// Dice of their own, too.
+void plan_reads(Scenario& made, Dice dice) {
+  if (dice.percent(40)) return;
+  made.hv.unread_percent = dice.pick({0u, 0u, 10u, 50u});
+  const auto limit = dice.pick<std::size_t>({0, 100, 1000, 12288});
+  for (Member& member : made.members) {
+    member.reads = dice.percent(90);
+    member.config.direct_read = limit;
+  }
+}
+
 // Dice of their own. Nobody is to be given up meanwhile.
 void plan_stops(Scenario& made, Dice dice) {
   if (made.severity == Severity::kDeadly) return;
@@ -143,6 +154,7 @@ Scenario scenario_of(std::uint64_t seed) {
   plan_stops(made, Dice(seed * 0xd6e8feb86659fd93u + 5));
   made.remote_percent = Dice(seed * 0xa0761d6478bd642fu + 9).pick({0u, 10u, 30u, 80u});
   made.fence_percent = Dice(seed * 0xe7037ed1a0b428dbu + 11).pick({0u, 3u, 10u, 30u});
+  plan_reads(made, Dice(seed * 0xbb67ae8584caa73bu + 11));
   return made;
 }
 
@@ -175,6 +187,11 @@ Scenario without_remote(Scenario scenario) {
 
 Scenario without_fences(Scenario scenario) {
   scenario.fence_percent = 0;
+  return scenario;
+}
+
+Scenario without_reads(Scenario scenario) {
+  for (Member& member : scenario.members) member.reads = false;
   return scenario;
 }
 

@@ -27,6 +27,7 @@ struct Member {
   std::optional<unsigned> place;  // the host that hv knows it on; none: it shares with nobody
   Sleep sleep;                    // of readers of rings
   std::optional<unsigned> vm;     // that it shares with others there; none: it has one of its own
+  bool reads = false;             // neighbours' memory, and its own may be read
 };
 
 struct Scenario {
@@ -37,14 +38,14 @@ struct Scenario {
   util::Nanoseconds stormy;  // how long work, and faults, go on
   unsigned events;           // of the weather
   HvHabits hv;
-  unsigned ring_events;     // of the weather, about shared memory
-  bool rings_suffer;        // so that some may have faults
-  unsigned pauses = 0;      // and ends of pauses: announced moves
-  unsigned stops = 0;       // of a host, for long, and then it goes on
-  unsigned operations;      // per process
-  unsigned tags;            // how many different ones, besides the unique parts
-  unsigned big_percent;     // messages of many frames
-  unsigned exotic_percent;  // peek, cancel, address book, ...
+  unsigned ring_events;         // of the weather, about shared memory
+  bool rings_suffer;            // so that some may have faults
+  unsigned pauses = 0;          // and ends of pauses: announced moves
+  unsigned stops = 0;           // of a host, for long, and then it goes on
+  unsigned operations;          // per process
+  unsigned tags;                // how many different ones, besides the unique parts
+  unsigned big_percent;         // messages of many frames
+  unsigned exotic_percent;      // peek, cancel, address book, ...
   unsigned remote_percent = 0;  // of operations: on others' memory
   unsigned fence_percent = 0;   // of sends and of operations on others' memory
   bool directed;
@@ -72,6 +73,8 @@ inline bool is_calm(const Scenario& scenario) noexcept {
 Scenario without_remote(Scenario scenario);
 // The same, but nothing is fenced.
 Scenario without_fences(Scenario scenario);
+// The same, but nobody reads a neighbour's memory.
+Scenario without_reads(Scenario scenario);
 // The same, but no move is announced.
 Scenario without_pauses(Scenario scenario);
 

@@ -25,6 +25,7 @@ Scenario scenario_for(std::uint64_t seed, const Mode& mode) {
   if (!mode.rings) made = without_rings(std::move(made));
   if (!mode.pauses) made = without_pauses(std::move(made));
   if (!mode.remote) made = without_remote(std::move(made));
+  if (!mode.reads) made = without_reads(std::move(made));
   return mode.fences ? made : without_fences(std::move(made));
 }
 }  // namespace
@@ -97,6 +98,10 @@ bool Tally::saw_everything_of_rings() const noexcept {
          hv.sprung > 0;
 }
 
+bool Tally::saw_everything_of_reads() const noexcept {
+  return hv.read > 0 && hv.late > 0 && hv.unread > 0;
+}
+
 bool Tally::saw_everything_of_pauses() const noexcept {
   return pauses > 0 && resumes > 0 && quiet_moves > 0 && forced_moves > 0 && saves > 0;
 }
@@ -152,6 +157,9 @@ void Tally::add(const Tally& other) noexcept {
   hv.lost += other.hv.lost;
   hv.turned += other.hv.turned;
   hv.sprung += other.hv.sprung;
+  hv.read += other.hv.read;
+  hv.late += other.hv.late;
+  hv.unread += other.hv.unread;
 }
 
 // Whoever is next: a process, or the weather.

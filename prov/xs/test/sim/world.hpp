@@ -43,6 +43,7 @@ struct Tally {
   std::uint64_t ring_faults = 0;
 
   bool saw_everything_of_rings() const noexcept;
+  bool saw_everything_of_reads() const noexcept;
   bool saw_everything_of_pauses() const noexcept;
   bool saw_everything_of_room() const noexcept { return grows > 0 && vacates > 0; }
   bool saw_everything_of_memory() const noexcept {
@@ -59,6 +60,7 @@ struct Mode {
   bool pauses = true;    // else no move is announced
   bool remote = true;    // else nobody reaches for others' memory
   bool fences = true;    // else nothing is fenced
+  bool reads = true;     // else nobody reads a neighbour's payloads out of its memory
   bool wakeful = false;  // who would sleep looks now and then instead
   bool tight = false;    // pages are few, and divided by budgets: sim/scenario.hpp
   bool fine = false;     // memory may be lost between any two instructions: no other build's run

@@ -155,6 +155,7 @@ TEST_F(DeafRingTest, silence_is_found_by_ping) {
   for (const Handed& each : of_kind(said, Kind::kEager)) replayed.push_back(prefix_of(each).seq);
   EXPECT_EQ(replayed, (Numbers{1, 2, 3, 4}));
   EXPECT_EQ(warnings.count(), 1u);
+  EXPECT_EQ(session->path_counters().faults, 1u);
   rig.hear(peer.left(1, true));
   expect_nothing_stands();
 }

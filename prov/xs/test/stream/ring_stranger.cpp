@@ -7,7 +7,7 @@ namespace xs::test {
 
 proto::Offer RingStranger::offer(ScriptedLink& link, std::uint64_t epoch, std::uint32_t pages) {
   ours = std::make_shared<Pages>(pages * hv::kPageSize - hv::kHeadSize);
-  terms = {.epoch = epoch};
+  terms = {.epoch = epoch, .process = process, .witness = witness};
   util::store(terms.nonce.data(), nonce);
   own = *ring::OwnRegion::prepare(ours->span(), terms);
   proto::Offer offer{.epoch = epoch, .share = {}, .pages = pages, .wished = kPages};

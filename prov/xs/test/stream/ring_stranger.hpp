@@ -49,6 +49,9 @@ struct RingStranger : Stranger {
 
   static constexpr std::uint32_t kPages = 4;
   std::shared_ptr<Pages> ours, theirs;
+  // Where our memory can be read, as the next region says: as ring::Terms.
+  std::uint32_t process = 0;
+  std::uint64_t witness = 0;
   ring::Terms terms;  // of our newest region
   std::optional<ring::OwnRegion> own;
   std::optional<ring::Producer> producer;

@@ -19,7 +19,8 @@ constexpr Kind kSequenced[] = {Kind::kEager, Kind::kRts,  Kind::kCts,    Kind::k
                                Kind::kFin,   Kind::kSent, Kind::kGoodbye};
 constexpr Kind kRemote[] = {Kind::kWrite, Kind::kPut,    Kind::kRead,
                             Kind::kGot,   Kind::kAtomic, Kind::kDone};
-constexpr std::uint8_t kReaches = 0xf8;  // acts from there on are on the peer's memory
+constexpr std::uint8_t kChangesMemory = 0xf0;  // from there on it changes what may be read of it
+constexpr std::uint8_t kReaches = 0xf8;        // from there on we act on the peer's memory
 
 }  // namespace
 
@@ -27,6 +28,10 @@ void World::act() {
   const std::uint8_t what = script_.next();
   if (what >= kReaches) {
     reach();
+    return check();
+  }
+  if (what >= kChangesMemory && rings_.limits.reader) {
+    mind_.change(script_.next(), peer_.terms.nonce);
     return check();
   }
   switch (what % 16) {
@@ -213,6 +218,7 @@ void World::offer() {
   if (answers && !offered_) return;
   const std::uint64_t epoch = answers ? offered_->epoch : ++epoch_;
   proto::Offer offer = peer_.offer(link_, epoch, 1 + form % kMostPages);
+  mind_.show(peer_.terms.nonce);
   shown_.region(peer_.ours);
   regions_.push_back(peer_.ours);
   if (answers) map();
@@ -302,11 +308,13 @@ Frame World::body_of(Kind kind) {
     case Kind::kEager:
       return test::eager(form % kTags, payload);
     case Kind::kRts:
-      return test::body_of(
-          proto::Rts{.envelope = {form % kTags, form},
-                     .length = payload.size(),
-                     .send_id = near(rts_ + 1),
-                     .address = form < 0xf0 ? 0u : script_.number<std::uint64_t>()});
+      return test::body_of(proto::Rts{.envelope = {form % kTags, form},
+                                      .length = payload.size(),
+                                      .send_id = near(rts_ + 1),
+                                      .address = form >= 0xf0 ? script_.number<std::uint64_t>()
+                                                 : form >= 0x80 && rings_.limits.reader
+                                                     ? PeerMemory::kBegin + form
+                                                     : 0u});
     case Kind::kCts:
       return test::body_of(proto::Cts{.send_id = near(rts_),
                                       .receive_id = near(1),

@@ -68,6 +68,7 @@ core::Config small_config() {
   config.window = 8;
   config.receive_buffers = 8;
   config.unexpected = 8192;
+  config.direct_read = 100;
   return config;
 }
 
@@ -104,6 +105,11 @@ World::World(util::Bytes input) : script_(input), config_(small_config()) {
                    .memory = 8 * hv::kPageSize,
                    .sleeps = (form & 4) != 0};
   if ((form & 8) != 0) peer_.life = {~0ull, ~0ull};  // the smaller incarnation proposes
+  if ((form & 16) != 0) {
+    rings_.limits.reader = &mind_;
+    peer_.process = PeerMemory::kProcess;
+    peer_.witness = PeerMemory::kBegin;
+  }
   neighbours_ =
       std::make_unique<locality::Neighbours>(std::make_unique<OneNeighbour>(link_, lost_));
   shown_to_write_.memory = core::UserMemory(std::span(writable_));

@@ -8,6 +8,7 @@
 #include "core/cq.hpp"
 #include "core/endpoint.hpp"
 #include "core/memory.hpp"
+#include "fuzz/neighbour/memory.hpp"
 #include "fuzz/neighbour/shown.hpp"
 #include "fuzz/script.hpp"
 #include "sim/dice.hpp"
@@ -49,7 +50,9 @@ class World final : private ring::Haunt {
   };
   struct ManualClock final : util::Clock {
     util::Nanoseconds now() noexcept override { return time; }
+    util::Nanoseconds precise() noexcept override { return ++precise_time; }
     util::Nanoseconds time = util::kSecond;
+    util::Nanoseconds precise_time = 0;
   };
 
   void before_read(const void* at) noexcept override;
@@ -125,6 +128,7 @@ class World final : private ring::Haunt {
   core::Registration shown_to_write_, shown_to_read_;
   core::Registrations memory_{{}, random_};
   stream::Rings rings_;
+  PeerMemory mind_{shown_};  // what it may show of its own
   std::unique_ptr<locality::Neighbours> neighbours_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::unique_ptr<core::Endpoint> endpoint_;

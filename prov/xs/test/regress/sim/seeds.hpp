@@ -13,6 +13,7 @@ struct RegressionSeed {
   bool pauses = false;    // whether moves were announced
   bool remote = false;    // whether some reached for others' memory
   bool fences = false;    // whether some waited for all before them
+  bool reads = false;     // whether neighbours' payloads were read out of their memory
 };
 
 inline constexpr RegressionSeed kRegressionSeeds[] = {

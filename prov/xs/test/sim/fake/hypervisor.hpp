@@ -32,8 +32,9 @@ struct HvHabits {
   Nanoseconds absent_low = 1'000;  // until it is told that another one has moved
   Nanoseconds absent_high = util::kSecond;
   Likeness likeness = Likeness::kNone;
-  bool bells = true;          // else the fabric rings
-  unsigned deaf_percent = 0;  // rings that nobody hears
+  bool bells = true;            // else the fabric rings
+  unsigned deaf_percent = 0;    // rings that nobody hears
+  unsigned unread_percent = 0;  // direct reads that end before all was read
 };
 
 class FakeHypervisor {
@@ -87,6 +88,9 @@ class FakeHypervisor {
     std::uint64_t lost = 0;     // ends of links, for whatever reason
     std::uint64_t turned = 0;   // mappings that froze, or turned to ones
     std::uint64_t sprung = 0;   // of these, in the middle of an instruction that reads
+    // Payloads that were read out of another process' memory, whose owner had taken back by then
+    // that they may be, and that could not be read to the end.
+    std::uint64_t read = 0, late = 0, unread = 0;
   };
   Tally& tally() noexcept { return tally_; }
 
