@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// What a backend of hv may tell of its links, whoever their peers are.
+// What a backend of hv may tell of its links, whoever their peers are: what the worlds of
+// introduce/ and xen/ are made of.
 #pragma once
 #include <memory>
 #include <vector>
