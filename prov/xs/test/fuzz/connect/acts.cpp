@@ -304,19 +304,9 @@ void ConnectWorld::say(Visitor& visitor, Kind kind, std::uint64_t number, const 
 
 // ---- The network ----
 
-// It may have been closed and opened again.
-test::ScriptedEndpoint* ConnectWorld::home() const {
-  const auto found =
-      std::ranges::find_if(inner_.endpoints, [&](const test::ScriptedEndpoint* each) {
-        return each && each->name() == endpoint_->name();
-      });
-  return found == inner_.endpoints.end() ? nullptr : *found;
-}
-
 void ConnectWorld::hear(Visitor& visitor, const Frame& frame) {
-  test::ScriptedEndpoint* const home = this->home();
-  const std::size_t longest = config_.eager + proto::kPrefixSize + proto::kEnvelopeSize;
-  if (!home || home->receives() == 0 || frame.size() > longest) return;
+  test::ScriptedEndpoint* const home = home_for(frame);
+  if (!home) return;
   home->arrives(frame);
   speaks_ = &visitor;
   pass(0);

@@ -17,53 +17,27 @@ namespace {
 constexpr std::uint64_t kSecretTag = 0x7e57;  // of no other receive
 constexpr std::size_t kMostOpen = 24;         // operations of the user
 
-core::Config small_config() {
-  core::Config config;
-  config.eager = 1024;
-  config.window = 8;
-  config.receive_buffers = 8;
-  config.unexpected = 8192;
-  config.quiet = 100 * util::kMillisecond;
-  config.peer_timeout = 2 * util::kSecond;
-  config.linger = util::kSecond;
-  return config;
-}
-
 }  // namespace
 
 // ---- Making it ----
 
 ConnectWorld::ConnectWorld(util::Bytes input)
-    : script_(input), role_(static_cast<Role>(script_.next() % 3)), config_(small_config()) {
-  core::Gatekeeper& gatekeeper = role_ == Role::kListener
-                                     ? static_cast<core::Gatekeeper&>(listener_)
-                                     : static_cast<core::Gatekeeper&>(connection_);
-  registration_.memory = core::UserMemory(std::span(shown_));
-  registration_.rights = core::kReadable | core::kWritable;
-  registration_.key = 1;
-  require(memory_.add(registration_) == 0);
-  auto opened = core::Endpoint::open({.config = config_,
-                                      .inner = inner_,
-                                      .clock = clock_,
-                                      .random = random_,
-                                      .send_queue = &queue_,
-                                      .receive_queue = &queue_,
-                                      .book = &connection_.book(),
-                                      .exposed = {&memory_, core::kReadable | core::kWritable},
-                                      .gatekeeper = &gatekeeper});
-  require(static_cast<bool>(opened));
-  endpoint_ = std::move(*opened);
+    : EndpointWorld(input), role_(static_cast<Role>(script_.next() % 3)) {
+  config_.quiet = 100 * util::kMillisecond;
+  config_.peer_timeout = 2 * util::kSecond;
+  config_.linger = util::kSecond;
+  show(registration_, shown_, core::kReadable | core::kWritable, 1);
+  core::EndpointParts parts = this->parts();
+  parts.book = &connection_.book();
+  parts.gatekeeper = role_ == Role::kListener ? static_cast<core::Gatekeeper*>(&listener_)
+                                              : static_cast<core::Gatekeeper*>(&connection_);
+  open(parts);
   connection_.book().attach(*endpoint_);
 }
 
 ConnectWorld::~ConnectWorld() {
   speaks_ = nullptr;
   endpoint_.reset();
-}
-
-stream::Session* ConnectWorld::session_with(const Visitor& visitor) const {
-  const core::Peer* const peer = endpoint_->peers().at(visitor.self.home);
-  return peer ? peer->session : nullptr;
 }
 
 // ---- What the user is told ----
@@ -161,39 +135,18 @@ void ConnectWorld::operate(bool reads) {
   if (status == core::Status::kOk) buffers_.push_back(std::move(buffer));
 }
 
-void ConnectWorld::reap() {
-  for (;;) {
-    struct fi_cq_tagged_entry entry {};
-    const ssize_t rc = queue_.read(&entry, 1, nullptr);
-    if (rc == 1) {
-      // Of the user's own, or a write of the peer's with data.
-      require(connected_);
-      if (entry.op_context) ended(static_cast<Buffer*>(entry.op_context), entry.len, true);
-    } else if (rc == -FI_EAVAIL) {
-      struct fi_cq_err_entry error {};
-      require(queue_.read_error(&error, 0) == 1);
-      ended(static_cast<Buffer*>(error.op_context), 0, error.err == core::kTruncated);
-    } else {
-      return;
-    }
-  }
-}
-
-void ConnectWorld::ended(Buffer* buffer, std::size_t size, bool well) {
-  if (buffer->receives && well) {
-    require(connected_ && size <= buffer->bytes.size());
-    require(std::ranges::all_of(util::Bytes(buffer->bytes).first(size),
+void ConnectWorld::ended(void* context, const End& end) {
+  auto* const buffer = static_cast<Buffer*>(context);
+  require(connected_ || !end.well);
+  if (buffer->receives && end.well) {
+    require(end.placed <= buffer->bytes.size());
+    require(std::ranges::all_of(util::Bytes(buffer->bytes).first(end.placed),
                                 [&](std::byte each) { return each == std::byte{peer_mark_}; }));
   }
   require(std::erase_if(buffers_, [&](const auto& each) { return each.get() == buffer; }) == 1);
 }
 
-void ConnectWorld::pass(util::Nanoseconds time) {
-  clock_.time += time;
-  for (int i = 0; i < 3; ++i) endpoint_->progress();
-  reap();
-  listen();
-}
+void ConnectWorld::written_to() { require(connected_); }
 
 // ---- What must hold ----
 
@@ -211,9 +164,10 @@ void ConnectWorld::check() {
     require(session.unacknowledged() <= 8);
   });
   require(sessions <= std::size_t{marks_} + 8);
-  const std::size_t window = config_.window * (config_.eager + sizeof(core::Unexpected));
-  require(endpoint_->receiver().unexpected_bytes() <=
-          (connected_ || closes_ ? config_.unexpected + 2 * window : 0));
+  if (connected_ || closes_)
+    require_bounded_unexpected(2, 0);
+  else
+    require(endpoint_->receiver().unexpected_bytes() == 0);
   require(static_cast<std::size_t>(std::ranges::count_if(offered_, [&](const Offered& each) {
             return listener_.find(each.number) != nullptr;
           })) <= backlog_);
@@ -230,7 +184,7 @@ void ConnectWorld::settles() {
 void ConnectWorld::talks_and_parts() {
   Visitor& peer = *const_cast<Visitor*>(peer_);
   if (peer.mark != peer_mark_) return;
-  stream::Session* const session = session_with(peer);
+  stream::Session* const session = session_with(peer.self.home);
   if (!session || !session->open() || session->goodbye_taken()) return;
   constexpr std::uint64_t kNumber = 77;
   hear(peer, peer.self.ping(kNumber));

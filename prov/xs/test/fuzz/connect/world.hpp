@@ -6,22 +6,18 @@
 #include <optional>
 #include <vector>
 
-#include "core/cq.hpp"
-#include "core/endpoint.hpp"
 #include "core/listener.hpp"
-#include "core/memory.hpp"
 #include "fuzz/connect/visitor.hpp"
-#include "fuzz/script.hpp"
-#include "sim/dice.hpp"
+#include "fuzz/endpoint.hpp"
 
 namespace xs::fuzz {
 
-class ConnectWorld final : private core::ConnectionObserver, private core::ListenerObserver {
+class ConnectWorld final : private EndpointWorld,
+                           private core::ConnectionObserver,
+                           private core::ListenerObserver {
  public:
   explicit ConnectWorld(util::Bytes input);
-  ~ConnectWorld();
-  ConnectWorld(const ConnectWorld&) = delete;
-  ConnectWorld& operator=(const ConnectWorld&) = delete;
+  ~ConnectWorld() override;
 
   bool over() const { return script_.empty(); }
   void act();
@@ -30,10 +26,6 @@ class ConnectWorld final : private core::ConnectionObserver, private core::Liste
 
  private:
   enum class Role : std::uint8_t { kListener, kClient, kServer };
-  struct ManualClock final : util::Clock {
-    util::Nanoseconds now() noexcept override { return time; }
-    util::Nanoseconds time = util::kSecond;
-  };
   struct Offered {
     std::uint64_t number;
     std::uint8_t mark;  // of the session that asked
@@ -59,8 +51,8 @@ class ConnectWorld final : private core::ConnectionObserver, private core::Liste
   bool receive(std::uint64_t tag, std::size_t size);
   void operate(bool reads);
   void begin_to_close();
-  void reap();
-  void ended(Buffer* buffer, std::size_t size, bool well);
+  void ended(void* context, const End& end) override;
+  void written_to() override;
 
   // What visitors do.
   void meet(Visitor& visitor);
@@ -77,36 +69,25 @@ class ConnectWorld final : private core::ConnectionObserver, private core::Liste
   bool is_asked(const Visitor& visitor) const {
     return role_ != Role::kListener && &visitor == &visitors_[0];
   }
-  test::ScriptedEndpoint* home() const;
   void hear(Visitor& visitor, const test::Frame& frame);
-  void listen();
-  void pass(util::Nanoseconds time);
+  void listen() override;
 
   void check();
   void settles();
   void talks_and_parts();
   bool told_of_end() const { return failed_ || disconnected_; }
-  stream::Session* session_with(const Visitor& visitor) const;
 
   static constexpr std::size_t kShown = 64;  // bytes
 
-  Script script_;
   Role role_;
   Visitor visitors_[4] = {Visitor(2000), Visitor(2001), Visitor(2002), Visitor(2003)};
-  std::uint8_t marks_ = 0;  // given away
-  Visitor* speaks_ = nullptr;
-  ManualClock clock_;
-  sim::Dice random_{1};
-  test::ScriptedInner inner_;
-  core::Config config_;
-  core::CompletionQueue queue_{FI_CQ_FORMAT_TAGGED, 64};
+  std::uint8_t marks_ = 0;     // given away
+  Visitor* speaks_ = nullptr;  // to whom echo_ and next_ are said
   std::vector<std::byte> shown_ = std::vector<std::byte>(kShown);  // to the peer, to write and read
   core::Registration registration_;
-  core::Registrations memory_{{}, random_};
   std::vector<std::unique_ptr<Buffer>> buffers_;
   core::Connection connection_{*this};
   core::Listener listener_{*this};
-  std::unique_ptr<core::Endpoint> endpoint_;
 
   core::ConnectionId id_{.high = 5, .low = 7};  // of the attempt, as it becomes known
   std::uint8_t asked_mark_ = 0;                 // of the listener's session
@@ -122,7 +103,6 @@ class ConnectWorld final : private core::ConnectionObserver, private core::Liste
   std::uint64_t last_request_ = 0;  // its number
   std::size_t backlog_ = core::Listener::kBacklog;
   bool listening_ = false;
-  std::uint64_t echo_ = 0, next_ = 1;  // of the newest ACK to speaks_
 };
 
 }  // namespace xs::fuzz

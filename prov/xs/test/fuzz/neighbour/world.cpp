@@ -12,7 +12,6 @@ using test::Frame;
 
 namespace {
 
-constexpr std::uint64_t kTags = 3;
 constexpr std::uint64_t kWritableKey = 1;
 constexpr std::uint64_t kReadableKey = 2;
 constexpr hv::Card kTheirs{.host = {1, 1}, .process = {2, 2}, .generation = 1};
@@ -62,16 +61,6 @@ class OneNeighbour final : public hv::Backend {
   hv::Counters counters_;
 };
 
-core::Config small_config() {
-  core::Config config;
-  config.eager = 1024;
-  config.window = 8;
-  config.receive_buffers = 8;
-  config.unexpected = 8192;
-  config.direct_read = 100;
-  return config;
-}
-
 }  // namespace
 
 // ---- Making it ----
@@ -96,7 +85,7 @@ std::vector<std::byte> Buffer::first(std::size_t bytes) const {
   return all;
 }
 
-World::World(util::Bytes input) : script_(input), config_(small_config()) {
+World::World(util::Bytes input) : EndpointWorld(input) {
   for (const std::byte byte : input)
     secret_ = (secret_ ^ static_cast<unsigned>(byte)) * 0x100000001b3;
   const std::uint8_t form = script_.next();
@@ -105,6 +94,7 @@ World::World(util::Bytes input) : script_(input), config_(small_config()) {
                    .memory = 8 * hv::kPageSize,
                    .sleeps = (form & 4) != 0};
   if ((form & 8) != 0) peer_.life = {~0ull, ~0ull};  // the smaller incarnation proposes
+  config_.direct_read = 100;
   if ((form & 16) != 0) {
     rings_.limits.reader = &mind_;
     peer_.process = PeerMemory::kProcess;
@@ -112,26 +102,13 @@ World::World(util::Bytes input) : script_(input), config_(small_config()) {
   }
   neighbours_ =
       std::make_unique<locality::Neighbours>(std::make_unique<OneNeighbour>(link_, lost_));
-  shown_to_write_.memory = core::UserMemory(std::span(writable_));
-  shown_to_write_.rights = core::kReadable | core::kWritable;
-  shown_to_write_.key = kWritableKey;
-  shown_to_read_.memory = core::UserMemory(std::span(readable_));
-  shown_to_read_.rights = core::kReadable;
-  shown_to_read_.key = kReadableKey;
-  require(memory_.add(shown_to_write_) == 0 && memory_.add(shown_to_read_) == 0);
-  auto opened = core::Endpoint::open({.config = config_,
-                                      .inner = inner_,
-                                      .clock = clock_,
-                                      .random = random_,
-                                      .send_queue = &queue_,
-                                      .receive_queue = &queue_,
-                                      .book = &book_,
-                                      .neighbours = neighbours_.get(),
-                                      .rings = &rings_,
-                                      .observer = nullptr,
-                                      .exposed = {&memory_, core::kReadable | core::kWritable}});
-  require(static_cast<bool>(opened));
-  endpoint_ = std::move(*opened);
+  show(shown_to_write_, writable_, core::kReadable | core::kWritable, kWritableKey);
+  show(shown_to_read_, readable_, core::kReadable, kReadableKey);
+  core::EndpointParts parts = this->parts();
+  parts.book = &book_;
+  parts.neighbours = neighbours_.get();
+  parts.rings = &rings_;
+  open(parts);
   Haunt::present = this;
   meet();
 }
@@ -151,11 +128,6 @@ void World::meet() {
   require(peer_.read(inner_.take()));
   hear(peer_.frame(proto::Kind::kAck, 0));
   require(session() && session()->open());
-}
-
-stream::Session* World::session() const {
-  const core::Peer* const peer = endpoint_->peers().at(peer_.home);
-  return peer ? peer->session : nullptr;
 }
 
 // The peer's frames are taken.
@@ -236,47 +208,14 @@ void World::reach() {
   if (status == core::Status::kOk) buffers_.push_back(std::move(buffer));
 }
 
-// Reads what has ended.
-void World::reap() {
-  for (;;) {
-    struct fi_cq_tagged_entry entry {};
-    const ssize_t rc = queue_.read(&entry, 1, nullptr);
-    if (rc == 1 && !entry.op_context) {
-      require((entry.flags & FI_REMOTE_WRITE) != 0);  // a write of the peer's, with data
-    } else if (rc == 1) {
-      ended(static_cast<Buffer*>(entry.op_context), entry.len, entry.len);
-    } else if (rc == -FI_EAVAIL) {
-      struct fi_cq_err_entry error {};
-      require(queue_.read_error(&error, 0) == 1);
-      auto* const buffer = static_cast<Buffer*>(error.op_context);
-      if (error.err == core::kTruncated)
-        ended(buffer, error.len, error.len + error.olen);
-      else
-        release(buffer);
-    } else {
-      return;
-    }
+void World::ended(void* context, const End& end) {
+  auto* const buffer = static_cast<Buffer*>(context);
+  if (buffer->receives && end.well) {
+    require(end.placed == std::min(buffer->size, end.total));
+    require(shown_.explains(buffer->tag, buffer->first(end.placed), end.total));
   }
-}
-
-void World::ended(Buffer* buffer, std::size_t placed, std::size_t total) {
-  if (buffer->receives) {
-    require(placed == std::min(buffer->size, total));
-    require(shown_.explains(buffer->tag, buffer->first(placed), total));
-  }
-  release(buffer);
-}
-
-// At once: nobody may touch it any more.
-void World::release(Buffer* buffer) {
+  // At once: nobody may touch it any more.
   require(std::erase_if(buffers_, [&](const auto& each) { return each.get() == buffer; }) == 1);
-}
-
-void World::pass(util::Nanoseconds time) {
-  clock_.time += time;
-  for (int i = 0; i < 3; ++i) endpoint_->progress();
-  reap();
-  listen();
 }
 
 // ---- What must hold ----
@@ -284,9 +223,7 @@ void World::pass(util::Nanoseconds time) {
 void World::check() {
   require(link_.shares <= 1 && link_.mappings <= 1);
   require(rings_.in_use <= rings_.limits.memory);
-  const std::size_t window = config_.window * (config_.eager + sizeof(core::Unexpected));
-  require(endpoint_->receiver().unexpected_bytes() <=
-          config_.unexpected + 4 * window + kMostPages * hv::kPageSize);
+  require_bounded_unexpected(4, kMostPages * hv::kPageSize);
   require(std::ranges::all_of(readable_, [](std::byte each) { return each == std::byte{0x77}; }));
   if (!session()) return require(may_end_);
   require(session()->unacknowledged() <= peer_.window);

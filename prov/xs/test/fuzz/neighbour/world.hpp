@@ -5,13 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "core/cq.hpp"
-#include "core/endpoint.hpp"
-#include "core/memory.hpp"
-#include "fuzz/neighbour/memory.hpp"
+#include "fuzz/endpoint.hpp"
+#include "fuzz/neighbour/peer_memory.hpp"
 #include "fuzz/neighbour/shown.hpp"
-#include "fuzz/script.hpp"
-#include "sim/dice.hpp"
 #include "stream/ring_stranger.hpp"
 
 namespace xs::fuzz {
@@ -29,12 +25,10 @@ struct Buffer {
   bool receives = false;
 };
 
-class World final : private ring::Haunt {
+class World final : private EndpointWorld, private ring::Haunt {
  public:
   explicit World(util::Bytes input);
-  ~World();
-  World(const World&) = delete;
-  World& operator=(const World&) = delete;
+  ~World() override;
 
   bool over() const { return script_.empty() || !session(); }
   void act();
@@ -48,12 +42,6 @@ class World final : private ring::Haunt {
     std::uint8_t where;
     std::uint64_t value;
   };
-  struct ManualClock final : util::Clock {
-    util::Nanoseconds now() noexcept override { return time; }
-    util::Nanoseconds precise() noexcept override { return ++precise_time; }
-    util::Nanoseconds time = util::kSecond;
-    util::Nanoseconds precise_time = 0;
-  };
 
   void before_read(const void* at) noexcept override;
   void loaded(const std::uint64_t* word, std::uint64_t value,
@@ -66,11 +54,7 @@ class World final : private ring::Haunt {
   Buffer* post(std::uint64_t tag, std::size_t size, bool in_two);
   void send();
   void reach();
-  void reap();
-  void ended(Buffer* buffer, std::size_t placed, std::size_t total);
-  void release(Buffer* buffer);
-  // What time and the peer's machine do.
-  void pass(util::Nanoseconds time);
+  void ended(void* context, const End& end) override;
   // What the peer does in memory.
   void offer();
   void map();
@@ -96,29 +80,26 @@ class World final : private ring::Haunt {
   bool asked_to_announce() const {
     return endpoint_->receiver().unexpected_bytes() > config_.unexpected;
   }
-  test::ScriptedEndpoint* home() const;
   void hear(const test::Frame& frame);
-  void listen();
+  void listen() override;
   void learn(proto::Kind kind, util::Bytes body);
 
   void meet();
   void check();
-  stream::Session* session() const;
+  stream::Session* session() const { return session_with(peer_.home); }
   bool lives() const;
 
+  static constexpr std::uint64_t kTags = 3;
+  static constexpr proto::Kind kSequenced[] = {
+      proto::Kind::kEager, proto::Kind::kRts,  proto::Kind::kCts,    proto::Kind::kData,
+      proto::Kind::kFin,   proto::Kind::kSent, proto::Kind::kGoodbye};
   static constexpr std::uint32_t kMostPages = 3;  // of a region of the peer
 
-  Script script_;
   std::uint64_t secret_ = 0xcbf29ce484222325;  // a tag that no input can hit
   Shown shown_;
   std::vector<std::shared_ptr<test::Pages>> regions_;  // of either side
   std::vector<Lie> lies_;
-  ManualClock clock_;
-  sim::Dice random_{1};
-  test::ScriptedInner inner_;
   test::ScriptedLink link_;
-  core::Config config_;
-  core::CompletionQueue queue_{FI_CQ_FORMAT_TAGGED, 64};
   core::AddressBook book_;
   // What the peer may write and read, and what it may read alone: each as large as it is, so that a
   // sanitizer sees what is reached beside.
@@ -126,12 +107,10 @@ class World final : private ring::Haunt {
   std::vector<std::byte> writable_ = std::vector<std::byte>(kShown);
   std::vector<std::byte> readable_ = std::vector<std::byte>(kShown, std::byte{0x77});
   core::Registration shown_to_write_, shown_to_read_;
-  core::Registrations memory_{{}, random_};
   stream::Rings rings_;
   PeerMemory mind_{shown_};  // what it may show of its own
   std::unique_ptr<locality::Neighbours> neighbours_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
-  std::unique_ptr<core::Endpoint> endpoint_;
   test::RingStranger peer_{2000};
   bool silent_ = false;
   bool lost_ = false;                    // the link, in the next pass
@@ -145,7 +124,6 @@ class World final : private ring::Haunt {
   std::uint64_t operation_ = 0;          // id of our newest one on its memory
   std::uint64_t arriving_ = 0;           // id of its newest one on ours
   std::uint64_t placed_ = 0;             // bytes of that
-  std::uint64_t echo_ = 0, next_ = 1;    // of the newest ACK
   std::uint64_t pinged_ = 0;             // the number of our newest PING
 };
 

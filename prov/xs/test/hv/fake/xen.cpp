@@ -293,9 +293,15 @@ Result<std::size_t> FakeXenCalls::read(const char* path, std::span<char> to) noe
 Result<std::size_t> FakeXenCalls::list(const char* path, std::span<char> to) noexcept {
   const std::string above = whole(path) + '/';
   std::string names;
-  for (const auto& [name, node] : xen_.nodes_)
-    if (name.starts_with(above)) names += name.substr(above.size()) + '\n';
-  if (names.empty()) return Error{ENOENT, "no such node"};
+  bool any = false;
+  for (const auto& [name, node] : xen_.nodes_) {
+    if (!name.starts_with(above)) continue;
+    any = true;
+    const std::string line = name.substr(above.size()) + '\n';
+    if (names.size() + line.size() > to.size()) break;
+    names += line;
+  }
+  if (!any) return Error{ENOENT, "no such node"};
   return names.copy(to.data(), to.size());
 }
 
