@@ -206,7 +206,7 @@ bool Sender::start_eager(SendRequest& send) noexcept {
   path.sent_bytes += length;
   stream::Session& session = *peer.session;
   if (in_place) {
-    frame->tail = send.memory.first();
+    frame->tail = send.memory.run(0).data();  // empty pieces may stand before
     frame->tail_size = static_cast<std::uint32_t>(length);
     send.frames_out = 1;
     peer.announced.push_back(send);
@@ -241,10 +241,11 @@ bool Sender::start_rendezvous(SendRequest& send) noexcept {
   stream::FrameBuffer* frame = peer.session->claim(Kind::kRts, proto::Rts::kSize);
   if (!frame) return false;
   proto::encode(
-      proto::Rts{.envelope = {send.tag, send.data},
-                 .length = send.memory.size(),
-                 .send_id = send.id,
-                 .address = shows(send) ? reinterpret_cast<std::uint64_t>(send.memory.first()) : 0},
+      proto::Rts{
+          .envelope = {send.tag, send.data},
+          .length = send.memory.size(),
+          .send_id = send.id,
+          .address = shows(send) ? reinterpret_cast<std::uint64_t>(send.memory.run(0).data()) : 0},
       frame->body());
   peer.pending.remove(send);
   peer.announced.push_back(send);

@@ -72,6 +72,8 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
      true, true, true},
     {31212, "a card that changed between two answers to one greeting was never told", true, false,
      true, true},
+    {25, "a payload behind empty pieces was announced where the first of these stood", true, true,
+     true, true, true},
 };
 
 }  // namespace xs::sim
