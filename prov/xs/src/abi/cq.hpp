@@ -36,11 +36,11 @@ struct Cq : fid_cq {
   int open_wait();
   // As fi_cq_readfrom. Looks first and progresses only if no completion is there, or an error, and
   // now and then in any case. Who is given what a pass has found often reads on until there is no
-  // more before he goes on, as Open MPI does. That is told at once: another pass would most often
-  // find nothing, and stand between him and his message. What others' passes may have queued
-  // meanwhile is for the read after. Who reads no entries wants the pass.
+  // more before he goes on, as Open MPI does. That is told without another pass, which would most
+  // often find nothing, and stand between him and his message. Who reads no entries wants the pass.
   ssize_t read(void* buffer, std::size_t count, fi_addr_t* source) noexcept {
-    return count > 0 && gave_all_.take() ? -FI_EAGAIN : read_inside(buffer, count, source);
+    if (gave_all_.take() && count > 0 && still_empty()) return -FI_EAGAIN;
+    return read_inside(buffer, count, source);
   }
   // As fi_cq_sreadfrom; timeout in milliseconds, negative: for ever. threshold: completions to wait
   // for.
@@ -58,6 +58,10 @@ struct Cq : fid_cq {
   std::optional<QueueWait> wait;  // unless FI_WAIT_NONE
 
  private:
+  bool still_empty() noexcept {
+    const Guard guard(domain.gate);
+    return core.empty();
+  }
   ssize_t read_inside(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   ssize_t read_new(void* buffer, std::size_t count, fi_addr_t* source) noexcept;
   ssize_t take(void* buffer, std::size_t count, fi_addr_t* source) noexcept;

@@ -114,5 +114,15 @@ TEST_F(RingReadsTest, who_reads_on_is_told_at_once_that_there_is_no_more) {
   EXPECT_EQ(fi_cq_read(b.cq.get(), into.data(), into.size()), 1) << "made none";
 }
 
+TEST_F(RingReadsTest, what_was_told_meanwhile_is_read_at_once) {
+  ASSERT_NO_FATAL_FAILURE(exchange({64}));
+  read(1, 8);
+  struct fi_context2 context;
+  ASSERT_EQ(fi_tsend(b.ep.get(), nullptr, 0, nullptr, to_a, kTag, &context), 0);
+  std::array<struct fi_cq_tagged_entry, 8> into;
+  ASSERT_EQ(fi_cq_read(b.cq.get(), into.data(), into.size()), 1);
+  EXPECT_EQ(into[0].op_context, &context);
+}
+
 }  // namespace
 }  // namespace xs::abi::test

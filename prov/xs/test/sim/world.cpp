@@ -98,8 +98,8 @@ bool Tally::saw_everything_of_rings() const noexcept {
          hv.sprung > 0;
 }
 
-bool Tally::saw_everything_of_reads() const noexcept {
-  return hv.read > 0 && hv.late > 0 && hv.unread > 0;
+bool Tally::saw_everything_of_reads(bool rare) const noexcept {
+  return hv.read > 0 && hv.unread > 0 && (hv.late > 0 || !rare);
 }
 
 bool Tally::saw_everything_of_pauses() const noexcept {

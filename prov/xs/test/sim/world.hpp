@@ -43,7 +43,7 @@ struct Tally {
   std::uint64_t ring_faults = 0;
 
   bool saw_everything_of_rings() const noexcept;
-  bool saw_everything_of_reads() const noexcept;
+  bool saw_everything_of_reads(bool rare) const noexcept;
   bool saw_everything_of_pauses() const noexcept;
   bool saw_everything_of_room() const noexcept { return grows > 0 && vacates > 0; }
   bool saw_everything_of_memory() const noexcept {

@@ -12,8 +12,8 @@ struct RegressionSeed {
   bool sleepers = false;  // whether processes slept; else they were --wakeful
   bool pauses = false;    // whether moves were announced
   bool remote = false;    // whether some reached for others' memory
-  bool fences = false;    // whether some waited for all before them
   bool reads = false;     // whether neighbours' payloads were read out of their memory
+  bool fences = false;    // whether some waited for all before them
 };
 
 inline constexpr RegressionSeed kRegressionSeeds[] = {
