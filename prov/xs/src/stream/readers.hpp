@@ -42,18 +42,12 @@ class Readers {
     if (at != items_.size()) remove_at(at);
   }
 
-  // Calls look(T&) -> Visit for the busy. True if anything was found.
+  // Calls look(T&) -> Visit for the busy and some others. True if anything was found.
   template <class F>
-  bool visit_busy(F&& look) noexcept {
+  bool visit(F&& look) noexcept {
     bool found = false;
     // Backwards, since an item that leaves its place is replaced by one that was visited already.
     for (std::size_t i = busy_; i-- > 0;) found = settle(i, look(*items_[i].item)) || found;
-    return found;
-  }
-  // The same for the busy and some others.
-  template <class F>
-  bool visit(F&& look) noexcept {
-    bool found = visit_busy(look);
     for (std::size_t i = 0; i < kIdlePerPass && busy_ < items_.size(); ++i) {
       if (turn_ < busy_ || turn_ >= items_.size()) turn_ = busy_;
       T* const item = items_[turn_].item;

@@ -85,9 +85,7 @@ class Streams final : private carrier::CarrierEvents {
   void keep_budget() noexcept;
 
   // Takes what arrived, sends what is due.
-  void progress() noexcept {
-    if (!pass_over_busy()) pass_over_all();
-  }
+  void progress() noexcept;
   // Whether the last pass looked at the fabric: it does not always while rings are read.
   bool looked_far() const noexcept { return looked_far_; }
   // Whether an offer waits for what hv may have to tell. Says so once.
@@ -190,11 +188,8 @@ class Streams final : private carrier::CarrierEvents {
   }
 
   void run_due() noexcept;
-  bool pass_over_busy() noexcept;
-  void pass_over_all() noexcept;
-  unsigned plan_busy_passes() const noexcept;
   Visit visit_ring(Session& session) noexcept;
-  bool far_look_due(unsigned passes) noexcept;
+  bool far_look_due() noexcept;
   bool look_far() noexcept;
   void run_times(bool busy) noexcept;
   void tick() noexcept;
@@ -230,9 +225,7 @@ class Streams final : private carrier::CarrierEvents {
   bool ack_when_idle_ = false;
   bool closing_ = false;
   bool looked_far_ = false;
-  unsigned passes_ = 0;       // since the clock was read
-  unsigned planned_ = 0;      // passes over busy rings alone, after the last one over all
-  unsigned busy_passes_ = 0;  // of them, those that are left
+  unsigned passes_ = 0;
   unsigned idle_passes_ = 0;
   static constexpr unsigned kFarPasses = 16;
   static constexpr unsigned kHurriedPasses = 256;

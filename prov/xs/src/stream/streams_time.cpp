@@ -21,7 +21,6 @@ constexpr util::Nanoseconds kLendLongest = 500 * util::kMicrosecond;
 // others.
 constexpr unsigned kPatienceWithDead = 2;
 constexpr unsigned kPatienceWithLeft = 50;
-constexpr unsigned kPassesPerTime = 8;  // the clock is coarse, too
 }  // namespace
 
 void Streams::lane_gone(std::uint32_t lane) noexcept {
@@ -63,14 +62,13 @@ void Streams::list_reader(Session& session) noexcept {
 
 // Rings tell by themselves of everything that hurries, and a look at the fabric costs a system
 // call: as long as nothing comes from there, it is looked at ever more rarely.
-bool Streams::far_look_due(unsigned passes) noexcept {
+bool Streams::far_look_due() noexcept {
   if (readers_.empty()) return true;
   if (far_passes_ > 0) {
     --far_passes_;
     return true;
   }
-  far_in_ -= std::min(far_in_, passes);
-  return far_in_ == 0 || now_ != far_at_;
+  return --far_in_ == 0 || now_ != far_at_;
 }
 
 [[gnu::noinline]] bool Streams::look_far() noexcept {
@@ -85,37 +83,17 @@ bool Streams::far_look_due(unsigned passes) noexcept {
   return found;
 }
 
-// With rings, a pass is little more than a look at those that were busy lately, and most are just
-// that: they cost the latency of a small message what they take.
-bool Streams::pass_over_busy() noexcept {
-  if (busy_passes_ == 0 || far_passes_ > 0 || !due_.empty() || !dead_.empty()) return false;
-  --busy_passes_;
-  looked_far_ = false;
-  readers_.visit_busy([this](Session& session) noexcept { return visit_ring(session); });
-  return true;
-}
-
-// How many of those may follow a pass that leaves nothing out; the idle wait for the next such.
-unsigned Streams::plan_busy_passes() const noexcept {
-  if (readers_.busy() == 0) return 0;
-  return readers_.busy() == readers_.size() ? kPassesPerTime - 1 : 1;
-}
-
-[[gnu::noinline]] void Streams::pass_over_all() noexcept {
-  const unsigned passes = 1 + planned_ - busy_passes_;  // with those since the last of these
-  passes_ += passes;
-  if (readers_.empty() || far_passes_ > 0 || passes_ >= kPassesPerTime) {
-    now_ = clock_.now();
-    passes_ = 0;
-  }
+// With rings, a pass is little more than a look at those that were busy lately.
+void Streams::progress() noexcept {
+  constexpr unsigned kPassesPerTime = 8;  // the clock is coarse, too
+  if (readers_.empty() || far_passes_ > 0 || ++passes_ % kPassesPerTime == 0) now_ = clock_.now();
   const bool found =
       readers_.visit([this](Session& session) noexcept { return visit_ring(session); });
-  looked_far_ = far_look_due(passes);
+  looked_far_ = far_look_due();
   const bool came = looked_far_ && look_far();
   if (!due_.empty()) run_due();
   if (looked_far_) run_times(found || came);
   if (!dead_.empty()) bury();
-  planned_ = busy_passes_ = plan_busy_passes();
 }
 
 [[gnu::noinline]] void Streams::run_times(bool busy) noexcept {

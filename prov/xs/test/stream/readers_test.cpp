@@ -78,22 +78,6 @@ TEST_F(ReadersTest, cost_of_a_pass_does_not_grow_with_the_idle) {
   EXPECT_EQ(all[5].looks, 1u);
 }
 
-TEST_F(ReadersTest, busy_ones_can_be_looked_at_alone) {
-  add(16);
-  all[5].answer = all[7].answer = Visit::kBusy;
-  forget_all();
-  clear_looks();
-  all[7].answer = Visit::kIdle;
-  const auto look = [](Reader& reader) noexcept {
-    ++reader.looks;
-    return reader.answer;
-  };
-  EXPECT_TRUE(readers.visit_busy(look));
-  all[5].answer = Visit::kIdle;
-  EXPECT_FALSE(readers.visit_busy(look));
-  for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(all[i].looks, i == 5 || i == 7 ? 2u : 0u) << i;
-}
-
 TEST_F(ReadersTest, find_makes_busy_again) {
   add(16);
   forget_all();
