@@ -106,8 +106,17 @@ int Eq::push(Event&& event, bool bounded) noexcept {
 
 void Eq::pop() noexcept {
   events_.pop_front();
+  quiet_bell_locked();
+}
+
+void Eq::quiet_bell_locked() noexcept {
   eventfd_t count;
   if (bell_ >= 0 && events_.empty()) eventfd_read(bell_, &count);
+}
+
+void Eq::quiet_bell() noexcept {
+  const std::lock_guard lock(mutex_);
+  quiet_bell_locked();
 }
 
 void Eq::wake() noexcept {

@@ -77,6 +77,11 @@ struct Eq : fid_eq {
   int push(Event&& event, bool bounded) noexcept;
   void pop() noexcept;
   void wake() noexcept;
+  // Who sleeps has something to look at that is no event.
+  void ring() noexcept;
+  // The bell tells of events alone from now on, if there are any.
+  void quiet_bell() noexcept;
+  void quiet_bell_locked() noexcept;
   ssize_t read_locked(std::uint32_t* event, void* buffer, std::size_t size, bool peek) noexcept;
   int open_descriptor() noexcept;
   int watch(EventSource& source);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // An event queue that has to look for its events, and sleeping on one.
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -59,7 +60,7 @@ int Eq::add_source(Domain& domain) noexcept {
     note_sources();
     return 0;
   });
-  if (rc == 0) wake();  // who sleeps already has to look there too
+  if (rc == 0) ring();  // who sleeps already has to look there too, by whatever he sleeps
   return rc;
 }
 
@@ -93,8 +94,17 @@ int Eq::watch(EventSource& source) {
   return rc ? rc : source.watch_from(descriptor_);
 }
 
-// True: the descriptor becomes readable when anything comes.
+void Eq::ring() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (bell_ >= 0) eventfd_write(bell_, 1);
+  }
+  wake();
+}
+
+// True: the descriptor becomes readable when anything comes. What was rung for is looked at now.
 bool Eq::arm_sources() noexcept {
+  quiet_bell();
   const std::lock_guard lock(sources_mutex_);
   for (const auto& source : sources_) {
     if (abi::control([&] { return watch(*source); }) != 0) return false;

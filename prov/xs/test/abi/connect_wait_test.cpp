@@ -126,6 +126,26 @@ TEST(ConnectWaitTimes, who_sleeps_already_looks_at_a_new_listener) {
   EXPECT_EQ(number, static_cast<std::uint32_t>(FI_CONNREQ));
 }
 
+// Nothing that comes to the first tells him of the second.
+TEST(ConnectWaitTimes, who_sleeps_for_one_domain_looks_at_a_second) {
+  Meeting host, meeting;
+  host.listen();
+  meeting.listen();
+  Slept slept;
+  std::thread sleeper([&] { slept = sread(*meeting.eq); });
+  let_sleep();
+  meeting.client = meeting.open_end(host.to_listener.get());
+  ASSERT_EQ(fi_connect(meeting.client.get(), host.to_listener->dest_addr, nullptr, 0), 0);
+  const Slept asked = sread(*host.eq);
+  EXPECT_EQ(asked.number, static_cast<std::uint32_t>(FI_CONNREQ));
+  if (asked.info) {
+    EXPECT_EQ(fi_reject(host.passive.get(), asked.info->handle, nullptr, 0), 0);
+  }
+  sread(*host.eq, 300);
+  sleeper.join();
+  EXPECT_EQ(slept.rc, -FI_EAVAIL);
+}
+
 TEST(ConnectWaitTimes, an_event_of_the_applications_own_wakes_it_too) {
   Meeting meeting;
   meeting.eq = meeting.open_eq({.flags = FI_WRITE, .wait_obj = FI_WAIT_UNSPEC});
