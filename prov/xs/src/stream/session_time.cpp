@@ -22,12 +22,9 @@ constexpr unsigned kOtherPathForNews = 8;  // tries to tell it beside a ring
 constexpr unsigned kHeldUpLongest =
     4;  // answered PINGs until a lane that holds our frame is closed
 constexpr unsigned kLongestDoubling = 8;
-// Longer than a peer that is at it takes to answer, wherever it is.
+// Longer than a peer that is at it takes to answer, wherever it is; twice that for each route that
+// was left in vain.
 constexpr util::Nanoseconds kDoubtLongest = 100 * util::kMillisecond;
-// Twice as long for each route that was left in vain, as it seems: no machine is moved so often, but
-// one may be so busy.
-constexpr util::Nanoseconds kRoutesLeftSoon = 10 * util::kSecond;  // one after the other
-constexpr unsigned kRoutesLeftMost = 4;                            // that count
 // In quiet intervals: a greeting without an answer is worth a line; a refused one is believed (the
 // processes of a job may start in any order).
 constexpr unsigned kSuspicionAfter = 25;
@@ -130,8 +127,8 @@ util::Nanoseconds Session::tick_open(util::Nanoseconds now) noexcept {
 
 void Session::asked(util::Nanoseconds now) noexcept {
   if (!doubt_.is || doubt_.answer_by != util::kNever) return;
-  const unsigned in_vain = now - routes_left_.at < kRoutesLeftSoon ? routes_left_.count : 0;
-  doubt_.answer_by = now + (std::min(streams_.limits_.quiet, kDoubtLongest) << in_vain);
+  doubt_.answer_by =
+      now + (std::min(streams_.limits_.quiet, kDoubtLongest) << routes_left_.in_vain(now));
 }
 
 void Session::doubt_route(util::Nanoseconds now) noexcept {
@@ -177,8 +174,7 @@ void Session::leave_route(util::Nanoseconds now) noexcept {
       home_.text().c_str());
   take_other_path(true);
   doubt_ = {.greet = true};
-  const unsigned before = now - routes_left_.at < kRoutesLeftSoon ? routes_left_.count : 0;
-  routes_left_ = {.at = now, .count = std::min(before + 1, kRoutesLeftMost)};
+  routes_left_.add(now);
   again_ = 0;
   pump_at_ = 0;
   send_hello(now);
