@@ -69,7 +69,10 @@ void Talk::connected(util::Bytes data) noexcept { attempt_.connected(who_, data)
 void Talk::failed(int error, util::Bytes data) noexcept {
   attempt_.failed(who_, error, data, scene_.calm());
 }
-void Talk::disconnected() noexcept { attempt_.over(who_); }
+void Talk::disconnected() noexcept {
+  own().gave_up = own().shut && now() >= shut_at_ + house_.config.linger;
+  attempt_.over(who_);
+}
 
 void Talk::judge_wait(bool patient) {
   const Nanoseconds deadline = begun_at_ + house_.config.peer_timeout + kSlack;
@@ -199,6 +202,7 @@ void Talk::act(bool stays) {
 void Talk::shut() {
   scene_.judge.trace("attempt %lu: side %u shuts", attempt_.number(), who_);
   own().shut = true;
+  shut_at_ = now();
   connection_.shut();
   read_queue();
 }
