@@ -79,6 +79,7 @@ unsigned Gatekeeper::usual_received(Session& session, unsigned most) noexcept {
 
 void Gatekeeper::session_opened(Session& session) noexcept {
   above_->session_opened(session);
+  if (session.open()) opened(session);
   if (session.open()) may_speak(session);
 }
 

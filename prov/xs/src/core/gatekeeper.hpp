@@ -35,6 +35,7 @@ class Gatekeeper : public stream::Upper {
   // The session's last frame, before and after the endpoint takes it.
   virtual void before_goodbye(stream::Session&) noexcept {}
   virtual void after_goodbye(stream::Session& session) noexcept = 0;
+  virtual void opened(stream::Session&) noexcept {}
   // There is room, perhaps for the first time.
   virtual void may_speak(stream::Session& session) noexcept = 0;
   virtual void ended(stream::Session& session, int error) noexcept = 0;

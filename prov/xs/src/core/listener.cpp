@@ -25,10 +25,7 @@ ConnectRequest* Listener::of(const Session& session) noexcept {
   return nullptr;
 }
 
-// A request stands whatever becomes of its client, but the session behind it must end: nobody waits
-// for the client's GOODBYE, and it may be lost.
 void Listener::forget(const ConnectRequest& request) noexcept {
-  if (request.session) request.session->await();
   std::erase_if(requests_, [&](const auto& each) { return each.get() == &request; });
 }
 
@@ -46,9 +43,7 @@ bool Listener::told(Session& session, Kind kind, const proto::ConnectFrame& fram
                         : "the backlog is full");
   if (request) {
     refuse(*request, {});
-  } else if (say(session, Kind::kAnswer, {.id = frame.id, .status = ECONNREFUSED, .data = {}})) {
-    session.await();  // as in forget()
-  } else {
+  } else if (!say(session, Kind::kAnswer, {.id = frame.id, .status = ECONNREFUSED, .data = {}})) {
     session.end_soon(ECONNREFUSED);
   }
   return true;
@@ -100,6 +95,13 @@ void Listener::close() noexcept {
     session.say_goodbye();
     session.end_soon(ECONNRESET);
   });
+}
+
+// Until it ends: a client may leave at any time, even before it has asked, and nobody waits for his
+// GOODBYE, which may be lost.
+void Listener::opened(Session& session) noexcept {
+  session.set_passive();
+  session.await();
 }
 
 void Listener::may_speak(Session& session) noexcept {

@@ -59,6 +59,7 @@ class Listener final : public Gatekeeper {
   bool told(stream::Session& session, proto::Kind kind,
             const proto::ConnectFrame& frame) noexcept override;
   void after_goodbye(stream::Session& session) noexcept override;
+  void opened(stream::Session& session) noexcept override;
   void may_speak(stream::Session& session) noexcept override;
   void ended(stream::Session& session, int error) noexcept override;
 

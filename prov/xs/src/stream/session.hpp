@@ -107,6 +107,8 @@ class Session {
   void await_done() noexcept { --waits_; }
   // Who does not listen now is not expected to do so soon: a refused greeting is believed at once.
   void set_prompt() noexcept { prompt_ = true; }
+  // It is the peer's to begin again: where nobody knows this session any more, it ends.
+  void set_passive() noexcept { passive_ = true; }
   util::Nanoseconds heard_at() const noexcept { return heard_at_; }
   void say_goodbye() noexcept;
   bool goodbye_sent() const noexcept { return standing_.goodbye_sent; }
@@ -407,6 +409,7 @@ class Session {
   Evidence evidence_;
   bool peer_paused_ = false;
   bool prompt_ = false;
+  bool passive_ = false;
   SessionCounters counters_;
   MoveTimes move_times_;
   Awaited awaited_;

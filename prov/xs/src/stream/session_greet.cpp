@@ -336,7 +336,7 @@ void Session::reset_received(const proto::Reset& reset) noexcept {
   }
   // Another incarnation can't say what the one before it took of what we sent.
   const bool knows = reset.sender == peer_ || highest_ == 1;
-  if (reset.reason == proto::ResetReason::kUnknown && knows && untouched() &&
+  if (reset.reason == proto::ResetReason::kUnknown && knows && untouched() && !passive_ &&
       standing_.state == SessionState::kOpen && !standing_.goodbye_taken) {
     // The other side forgot a candidate before our first frame came: nothing can have been taken,
     // so begin again.
