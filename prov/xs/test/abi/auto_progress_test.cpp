@@ -71,6 +71,8 @@ TEST_P(AutoTest, goes_on_without_calls) {
     came += fi_cq_read(a.cq.get(), &entry, 1) == 1;
     return came == 2;
   });
+  // Takes the lock under which b's thread has written.
+  EXPECT_EQ(fi_cq_read(b.cq.get(), &entry, 1), 1);
   EXPECT_EQ(memory, large);
 }
 
