@@ -143,9 +143,10 @@ void Connection::say_goodbye() noexcept {
   const bool late = !endpoint().flushed(*session_);
   if (!late || now() >= part_by_) session_->say_goodbye();
   if (!session_->goodbye_sent()) return streams().remind(now() + kFlushLook);  // no room for it yet
-  if (late)
-    util::log(util::Level::kWarn, "%s has not taken what was sent before fi_shutdown: given up",
-              session_->home().text().c_str());
+  if (!late) return;
+  gave_up_ = true;
+  util::log(util::Level::kWarn, "%s has not taken what was sent before fi_shutdown: given up",
+            session_->home().text().c_str());
 }
 
 // ---- What comes ----

@@ -68,6 +68,8 @@ class Connection final : public Gatekeeper {
 
   // What came and was none of ours, or too late.
   std::uint64_t late_answers() const noexcept { return late_answers_; }
+  // Some of what was sent before shut() was not taken in time, and never will be.
+  bool gave_up() const noexcept { return gave_up_; }
 
  private:
   Admission admits(const stream::Session& session) const noexcept override;
@@ -105,6 +107,7 @@ class Connection final : public Gatekeeper {
   stream::Session* session_ = nullptr;  // with the peer
   bool awaits_ = false;                 // session_, or asked_, keeps PING going for us
   bool closing_ = false;                // nobody is told any more
+  bool gave_up_ = false;
   util::Nanoseconds deadline_ = util::kNever;
   util::Nanoseconds part_by_ = util::kNever;    // when GOODBYE is said, whatever the peer has taken
   util::Nanoseconds cancel_at_ = util::kNever;  // receives of a connection that the peer has ended

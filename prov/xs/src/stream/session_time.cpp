@@ -229,7 +229,8 @@ void Session::consult_evidence(util::Nanoseconds now) noexcept {
     // It had said goodbye and is gone: what it did not acknowledge it did not want.
     log(Level::kInfo, "%s has parted", home_.text().c_str());
   } else {
-    log(Level::kWarn, "peer %s is dead: %s", home_.text().c_str(),
+    // Who only listened has lost nothing.
+    log(passive_ ? Level::kInfo : Level::kWarn, "peer %s is dead: %s", home_.text().c_str(),
         refused ? "its port refuses connections" : "not even its host answers");
   }
   streams_.counters_.dead++;

@@ -192,13 +192,18 @@ int run_connections(const Options& options) {
   constexpr std::uint64_t kEnough = 300;  // runs in which everything happens to somebody
   xs::sim::ConnectTally tally;
   std::uint64_t passed = 0, failed = 0;
-  const std::uint64_t first = options.seed.value_or(options.from);
-  const std::uint64_t count = options.seed ? 1 : options.seeds;
-  for (std::uint64_t i = 0; i < count && !(options.stop && failed > 0); ++i) {
-    const std::string reason = xs::sim::Connections(first + i, options.mode.tracing).run(tally);
+  const auto run = [&](std::uint64_t seed) {
+    if (options.stop && failed > 0) return;
+    const std::string reason = xs::sim::Connections(seed, options.mode.tracing).run(tally);
     ++(reason.empty() ? passed : failed);
-    if (!reason.empty()) std::printf("seed %lu: %s\n", first + i, reason.c_str());
+    if (!reason.empty()) std::printf("seed %lu: %s\n", seed, reason.c_str());
     std::fflush(stdout);
+  };
+  if (options.seed) {
+    run(*options.seed);
+  } else {
+    for (const auto& each : xs::sim::kConnectionSeeds) run(each.seed);
+    for (std::uint64_t i = 0; i < options.seeds; ++i) run(options.from + i);
   }
   const auto& all = tally.attempts;
   std::printf("%lu attempts; sides: %lu connected, %lu in vain, %lu disconnected\n", all.attempts,

@@ -76,4 +76,12 @@ inline constexpr RegressionSeed kRegressionSeeds[] = {
      true, true, true},
 };
 
+// The same of --connections.
+inline constexpr RegressionSeed kConnectionSeeds[] = {
+    {1807, "who had injected, shut and given up counted on what nobody had taken"},
+    {2399, "the same, of a server"},
+    {4190, "a listener kept the session of a client that had closed before it was welcomed"},
+    {4544, "the same"},
+};
+
 }  // namespace xs::sim

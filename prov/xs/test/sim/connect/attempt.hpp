@@ -32,7 +32,7 @@ struct Side {
   // What he has done, or what was done to him.
   bool shut = false, closed = false, killed = false;
   bool parted = false;   // closing took no longer than its linger
-  bool gave_up = false;  // after fi_shutdown it has waited for its linger in vain
+  bool gave_up = false;  // what it had sent before fi_shutdown was not taken in time
   bool drained = false;  // told of the end, he has received all that had come
   bool settled() const noexcept { return connected || failed || closed || killed; }
   bool gone() const noexcept { return shut || closed || killed || failed; }

@@ -70,7 +70,7 @@ void Talk::failed(int error, util::Bytes data) noexcept {
   attempt_.failed(who_, error, data, scene_.calm());
 }
 void Talk::disconnected() noexcept {
-  own().gave_up = own().shut && now() >= shut_at_ + house_.config.linger;
+  own().gave_up = connection_.gave_up();
   attempt_.over(who_);
 }
 
@@ -202,7 +202,6 @@ void Talk::act(bool stays) {
 void Talk::shut() {
   scene_.judge.trace("attempt %lu: side %u shuts", attempt_.number(), who_);
   own().shut = true;
-  shut_at_ = now();
   connection_.shut();
   read_queue();
 }

@@ -74,7 +74,6 @@ class Talk final : private core::ConnectionObserver {
   std::size_t receives_ = 0;      // posted
   std::size_t next_receive_ = 0;  // the message that the next receive will have
   Nanoseconds begun_at_ = 0;
-  Nanoseconds shut_at_ = 0;
   Nanoseconds closing_since_ = 0;  // 0: it is not closing
   std::uint64_t joined_ = 0, by_ring_ = 0;
   std::unique_ptr<core::Endpoint> endpoint_;
