@@ -97,8 +97,9 @@ void Listener::close() noexcept {
   });
 }
 
-// Until it ends: a client may leave at any time, even before it has asked, and nobody waits for his
-// GOODBYE, which may be lost.
+// Asked after until it ends: a client may leave at any time, even before it has asked, and nobody
+// waits for his GOODBYE, which may be lost. Never begun again: somebody else may have his port
+// then.
 void Listener::opened(Session& session) noexcept {
   session.set_passive();
   session.await();
